@@ -1,0 +1,182 @@
+/* The shared segment: one memzone, made and written by the engine, mapped by every client. Integers, fixed arrays and
+ * offsets only. Each struct says who writes it. Statistics are read in place; commands go through the slots' rings. */
+#pragma once
+
+#include "common/abi/testcase.h"
+#include "common/stats/stats.h"
+
+#define SEG_MEMZONE "warp17_segment"
+#define SEG_MAGIC UINT64_C(0x3731505241570001) /* "..WARP17" */
+#define SEG_SOCKET "warp17.sock"               /* in the EAL run-time directory of the prefix */
+
+/* A sequence number over a record that management writes: odd while it does. Readers copy and compare, seg_read(). */
+struct seg_seq {
+	uint32_t seq;
+	uint32_t pad;
+};
+
+/* Written by the engine: before READY, then only state, heartbeat_ms and log level. */
+struct seg_header {
+	uint64_t magic;
+	uint64_t fingerprint; /* schema_fingerprint() of the engine's build */
+	uint64_t size;        /* bytes of the segment */
+	uint64_t tsc_hz;
+	uint64_t start_realtime_ns;
+	uint32_t engine_pid;
+	uint32_t state; /* enum engine_state */
+	uint32_t n_ports, n_workers;
+	uint32_t n_lcores;     /* blocks of statistics: workers, then management */
+	uint32_t loglevel;     /* enum loglevel */
+	uint64_t heartbeat_ms; /* CLOCK_MONOTONIC, at least every 200 ms */
+	uint64_t ports_off, tcs_off, workers_off, stats_port_off, stats_lcore_off, stats_tc_off;
+	char version[64];
+	char prefix[64];
+} cache_aligned;
+
+struct seg_arp {
+	struct ip_addr ip;
+	uint8_t mac[6];
+	uint16_t vlan_id;
+	uint32_t flags; /* SEG_ARP_* */
+};
+#define SEG_ARP_LOCAL 1u  /* an interface of ours */
+#define SEG_ARP_PENDING 2u /* asked for, not answered */
+
+/* Written by management. */
+struct seg_port {
+	struct seg_seq seq;
+	uint32_t kind;   /* enum port_kind */
+	uint32_t socket; /* NUMA */
+	char name[64], driver[32];
+	uint8_t mac[6];
+	uint8_t link_up, running; /* running: between start and stop tests */
+	uint32_t speed_mbps, mtu, n_queues;
+	uint32_t offload_rx_csum, offload_tx_csum, needs_csum;
+	uint32_t peer;                       /* ring: the other port */
+	uint16_t queue_lcore[WORKERS_MAX];   /* worker index of each queue */
+	uint32_t n_intfs, n_arps;
+	struct ip_addr gw;
+	struct l3_intf intfs[L3_INTFS_MAX];
+	struct seg_arp arps[ARP_MAX];
+} cache_aligned;
+
+/* Written by management. */
+struct seg_tc {
+	struct seg_seq seq;
+	struct tc_config cfg;
+	uint32_t state; /* enum tc_state */
+	uint32_t fell_behind;
+	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0 while it runs */
+	uint64_t achieved;         /* of the criterion */
+	uint64_t estab_us;         /* first SYN to last established, when clients-estab was met */
+	uint64_t rate_estab, rate_closed, rate_send, rate_req; /* per second, over the last whole second */
+	char reason[128]; /* why FAILED */
+} cache_aligned;
+
+/* Written by management before READY. */
+struct seg_worker {
+	uint32_t lcore_id, cpu, socket, pad;
+};
+
+/* One command's way there and back. Cells are copied whole; a reader trusts only its own copy. */
+#define CELL_MAGIC 0x57313743u
+struct req_cell {
+	uint32_t magic, generation;
+	uint32_t seq, cmd_id;
+	union cmd_req req;
+};
+struct rep_cell {
+	uint32_t magic, generation;
+	uint32_t seq;
+	int32_t code; /* 0 or -errno */
+	char text[REPLY_TEXT_MAX];
+};
+
+/* Single producer, single consumer. prod is written by the producer alone, cons by the consumer alone. */
+struct ring_idx {
+	uint32_t v;
+} cache_aligned;
+
+struct seg_slot {
+	/* written by management */
+	uint32_t state; /* 0 free, 1 attached */
+	uint32_t generation;
+	uint32_t pid, uid;
+	uint32_t kind;      /* enum client_kind */
+	uint32_t read_only; /* every change is refused */
+	uint64_t attach_realtime_ns;
+	char name[NAME_MAX_LEN];
+	char last_command[64];
+	uint32_t n_commands, pad;
+	/* requests: prod by the client, cons by management; replies: the other way */
+	struct ring_idx req_prod, req_cons, rep_prod, rep_cons;
+	struct req_cell req[RING_CELLS];
+	struct rep_cell rep[RING_CELLS];
+} cache_aligned;
+
+struct seg {
+	struct seg_header hdr;
+	struct seg_slot slots[OPERATORS_MAX];
+	/* then, at the header's offsets: seg_port[n_ports], seg_tc[n_ports][TCS_MAX], seg_worker[n_workers],
+	 * stats_port_block[n_lcores][n_ports], stats_lcore_block[n_lcores],
+	 * stats_tc_block[n_lcores][n_ports][TCS_MAX] */
+};
+static_assert(offsetof(struct seg, slots) % CACHE_LINE == 0);
+static_assert(sizeof(struct seg_slot) % CACHE_LINE == 0);
+static_assert(sizeof(struct seg_tc) % CACHE_LINE == 0);
+static_assert(offsetof(struct req_cell, req) == 16 && offsetof(struct rep_cell, text) == 16);
+
+static inline void *seg_at(const struct seg *s, uint64_t off)
+{
+	return (char *)(uintptr_t)s + off;
+}
+static inline struct seg_port *seg_port(const struct seg *s, uint32_t port)
+{
+	return (struct seg_port *)seg_at(s, s->hdr.ports_off) + port;
+}
+static inline struct seg_tc *seg_tc(const struct seg *s, uint32_t port, uint32_t tcid)
+{
+	return (struct seg_tc *)seg_at(s, s->hdr.tcs_off) + port * TCS_MAX + tcid;
+}
+static inline struct seg_worker *seg_worker(const struct seg *s, uint32_t worker)
+{
+	return (struct seg_worker *)seg_at(s, s->hdr.workers_off) + worker;
+}
+static inline struct stats_port_block *seg_stats_port(const struct seg *s, uint32_t lc, uint32_t port)
+{
+	return (struct stats_port_block *)seg_at(s, s->hdr.stats_port_off) + lc * s->hdr.n_ports + port;
+}
+static inline struct stats_lcore_block *seg_stats_lcore(const struct seg *s, uint32_t lc)
+{
+	return (struct stats_lcore_block *)seg_at(s, s->hdr.stats_lcore_off) + lc;
+}
+static inline struct stats_tc_block *seg_stats_tc(
+	const struct seg *s, uint32_t lc, uint32_t port, uint32_t tcid)
+{
+	return (struct stats_tc_block *)seg_at(s, s->hdr.stats_tc_off)
+		+ (lc * s->hdr.n_ports + port) * TCS_MAX + tcid;
+}
+
+/* Bytes of a segment for so many ports and workers (common/abi/segment.c). */
+uint64_t seg_size(uint32_t n_ports, uint32_t n_workers);
+/* Zeroes it and fills in magic, fingerprint, counts and offsets; state is STARTING. */
+void seg_init(struct seg *s, uint32_t n_ports, uint32_t n_workers);
+
+/* Engine: brackets around a change of a record with a sequence number. */
+static inline void seg_write_begin(struct seg_seq *q)
+{
+	__atomic_store_n(&q->seq, q->seq + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE); /* pairs with seg_read() */
+}
+static inline void seg_write_end(struct seg_seq *q)
+{
+	__atomic_store_n(&q->seq, q->seq + 1, __ATOMIC_RELEASE); /* pairs with seg_read() */
+}
+/* Reader: a whole copy of a record that begins with its seg_seq. 0, or -EAGAIN when its writer died inside a change. */
+int seg_read(const void *record, void *copy, size_t size);
+
+/* The merged block of a scope: lcores [lc_lo, lc_hi), ports [port_lo, port_hi). Plain sums, no allocation. */
+void seg_sum_port(const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, uint32_t port_lo,
+	uint32_t port_hi, struct stats_port_block *out);
+void seg_sum_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_tc_block *out);
+void seg_sum_lcore(const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, struct stats_lcore_block *out);

@@ -1,0 +1,53 @@
+/* A test case as the user configured it: what commands fill, management keeps, workers read and clients show. */
+#pragma once
+
+#include "common/cmd/cmd.h"
+
+#define TC_FOREVER UINT32_MAX /* of a timeout in seconds: infinite */
+
+struct tcp_options {
+	uint32_t win_size; /* bytes */
+	uint32_t syn_retry, syn_ack_retry, data_retry, retry;
+	uint32_t rto_ms, fin_to_ms, twait_to_ms, orphan_to_ms;
+	uint32_t twait_skip, ack_delay;
+};
+
+struct raw_config {
+	uint32_t req_bytes, resp_bytes;
+};
+
+struct http_config {
+	uint32_t method;     /* enum http_method, clients */
+	uint32_t status;     /* enum http_status, servers */
+	uint32_t body_bytes; /* of the message this side sends */
+	char host[HTTP_NAME_MAX], object[HTTP_NAME_MAX];
+	char fields[HTTP_FIELDS_MAX]; /* user's header lines, each ending in CRLF */
+};
+
+struct tc_config {
+	uint32_t kind;  /* enum tc_kind; NONE: not configured */
+	uint32_t proto; /* enum l4proto */
+	struct ip_range src, dst; /* servers listen on src:sport */
+	struct u16_range sport, dport;
+	uint32_t init_s, uptime_s, downtime_s; /* TC_FOREVER: infinite */
+	uint32_t rate_open, rate_close, rate_send; /* per second; RATE_INFINITE */
+	uint32_t criterion, criterion_count;
+	uint32_t async;
+	uint32_t vlan_id, vlan_pri; /* 0: untagged */
+	struct tcp_options tcp;
+	uint32_t app;      /* enum app_kind */
+	uint32_t requests; /* close after so many; 0: no limit */
+	struct raw_config raw;
+	struct http_config http;
+};
+
+/* A new test case's settings: the original's defaults but for what hurt (CATALOGUE §3.1). */
+void tc_config_init(struct tc_config *cfg, enum tc_kind kind, enum l4proto proto);
+
+/* Sessions a client test case has, or sockets a server test case listens on. */
+uint64_t tc_sessions(const struct tc_config *cfg);
+
+struct l3_intf {
+	struct ip_addr ip, mask, gw; /* gw.family 0: none */
+	uint32_t vlan_id;            /* 0: untagged */
+};

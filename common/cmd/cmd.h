@@ -1,0 +1,123 @@
+/* Commands as data: what a client builds, what crosses the command ring, what the engine handles. */
+#pragma once
+
+#include "common/abi/limits.h"
+#include "common/util/ip.h"
+
+#include <stdbool.h>
+
+#define RATE_INFINITE UINT32_MAX /* of an inf32 argument */
+
+struct arg_text128 {
+	char s[HTTP_NAME_MAX]; /* ends in 0; what follows the end is 0 too */
+};
+struct arg_text256 {
+	char s[256];
+};
+
+/* Braces open in one macro and close in another. */
+/* clang-format off */
+#define ENUM_BEGIN(type) enum type {
+#define ENUM(type, value, word) type##_##value,
+#define ENUM_END(type) type##_COUNT };
+#include "common/cmd/enums.def"
+
+/* The word of a value, "?" where there is none: const char *<type>_word(uint32_t value). */
+#define ENUM_BEGIN(type) const char *type##_word(uint32_t value);
+#include "common/cmd/enums.def"
+
+#define ARG_TYPE(tag, ctype, json, usage) typedef ctype arg_##tag;
+#include "common/cmd/arg_types.def"
+
+enum arg_tag {
+#define ARG_TYPE(tag, ctype, json, usage) ARG_##tag,
+#include "common/cmd/arg_types.def"
+	ARG_COUNT
+};
+
+enum cmd_id {
+#define CMD_BEGIN(id, ...) CMD_##id,
+#include "common/cmd/cmd.def"
+	CMD_COUNT
+};
+
+/* One request struct a command; bit k of present says whether argument k was given. */
+#define CMD_BEGIN(id, ...) struct req_##id { uint64_t present;
+#define ARG(field, type, ...) arg_##type field;
+#define CMD_END(id) };
+#include "common/cmd/cmd.def"
+
+/* Bit of an argument in present: REQ_HAS_<command>_<field>. */
+#define CMD_BEGIN(id, ...) struct argno_##id {
+#define ARG(field, ...) uint8_t field;
+#define CMD_END(id) };
+#include "common/cmd/cmd.def"
+/* clang-format on */
+#define REQ_HAS(req, id, field) ((req)->present >> offsetof(struct argno_##id, field) & 1)
+
+#define CMD_END(id) static_assert(sizeof(struct req_##id) <= CMD_REQ_MAX, #id " does not fit a cell");
+#include "common/cmd/cmd.def"
+
+union cmd_req {
+	uint8_t raw[CMD_REQ_MAX];
+	uint64_t present;
+#define CMD_BEGIN(id, ...) struct req_##id id;
+#include "common/cmd/cmd.def"
+};
+
+enum cmd_kind {
+	CMD_KIND_ENGINE,
+	CMD_KIND_CLIENT
+};
+
+struct arg_desc {
+	const char *keyword; /* NULL: the value stands alone */
+	const char *name;
+	const char *help;
+	uint64_t min, max; /* of integers; 0, 0: the type's own */
+	enum arg_tag tag;
+	bool required;
+	uint16_t off, size;
+};
+
+struct cmd_desc {
+	const char *path; /* "set tests rate" */
+	const char *name; /* "set_tests_rate" */
+	const char *help;
+	enum cmd_kind kind;
+	const struct arg_desc *args;
+	size_t n_args;
+	size_t req_size;
+};
+
+struct arg_type {
+	const char *usage, *json;
+};
+
+const struct cmd_desc *cmd_desc(enum cmd_id id);
+const struct arg_type *arg_type(enum arg_tag tag);
+
+/* Text to value: how many words it took, or -1 with why in err (may be NULL). Value to text: like snprintf; text with
+ * blanks or quotes is quoted so that cmd_split() gives it back. */
+int arg_parse(const struct arg_desc *a, const char *const *word, int n, void *out, char *err, size_t errlen);
+int arg_format(const struct arg_desc *a, char *buf, size_t len, const void *value);
+
+/* Cuts a line into words in place: blanks part words, "..." holds blanks together (\" and \\ within), # or ! or // at
+ * the start of a word begins a comment. Returns the number of words, -1 with why in err (unbalanced quote, too many). */
+int cmd_split(char *line, const char **word, int max, char *err, size_t errlen);
+
+/* Words to a request. 0, or -EINVAL with what is wrong, where (which word) and what was expected in err. */
+int cmd_parse(const char *const *word, int n, enum cmd_id *id, union cmd_req *req, char *err, size_t errlen);
+int cmd_format(enum cmd_id id, const union cmd_req *req, char *buf, size_t len);
+
+/* Could a parser have made this request? What the engine asks of its own copy of whatever a client wrote into shared
+ * memory: present bits, bounds, enum values, text that ends, unused bytes 0. 0 or -EINVAL with why in err. */
+int cmd_check(uint32_t id, const union cmd_req *req, char *err, size_t errlen);
+
+/* Calls add() with each word that could follow word[0..n) and starts with prefix, and what it means. */
+typedef void cmd_complete_fn(const char *word, const char *help, void *arg);
+void cmd_complete(const char *const *word, int n, const char *prefix, cmd_complete_fn *add, void *arg);
+
+/* A hash of every name, type, offset and size in cmd.def, stats.def and the segment's structs. The engine writes it
+ * into the segment; a program built from other tables is refused. */
+uint64_t schema_fingerprint(void);

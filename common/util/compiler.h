@@ -1,0 +1,30 @@
+/* Compiler attributes under short names; the only file that spells __attribute__. */
+#pragma once
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CACHE_LINE 64
+#define cache_aligned __attribute__((aligned(CACHE_LINE)))
+#define format_printf(fmt, args) __attribute__((format(printf, fmt, args)))
+#define force_inline inline __attribute__((always_inline))
+#define cold_path __attribute__((cold, noinline))
+#define packed_struct __attribute__((packed))
+#define packed2_struct __attribute__((packed, aligned(2)))
+#define unused_arg __attribute__((unused))
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define FIELD_SIZE(type, field) sizeof(((type *)0)->field)
+#define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
+#define MAX_OF(a, b) ((a) > (b) ? (a) : (b))
+
+/* What cannot be. Always on; ends the process with a trap, so that a core shows where. */
+#define BUG_ON(cond)                      \
+	do {                              \
+		if (unlikely(cond))       \
+			__builtin_trap(); \
+	} while (0)

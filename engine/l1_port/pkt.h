@@ -1,0 +1,62 @@
+/* Packet buffers and the way out of a port. Buffers freed by a worker are the next it uses: a LIFO of its own in front
+ * of the mempool keeps the working set in the cache. */
+#pragma once
+
+#include "engine/lcore/lcore.h"
+
+#define TXQ_RESERVE 64 /* places kept for packets without payload */
+
+void pkt_refill(struct stash *s);
+void pkt_free_slow(struct stash *s, struct rte_mbuf *m);
+void tx_flush(struct lcore *lc, struct lport *lp);
+void tx_push_slow(struct lcore *lc, struct lport *lp, struct rte_mbuf *m);
+
+/* A buffer with room for len bytes of frame, empty: data_len and pkt_len are len. NULL when the pool is empty. */
+static force_inline struct rte_mbuf *pkt_alloc(struct lcore *lc, uint16_t len)
+{
+	struct stash *s = &lc->stash;
+	struct rte_mbuf *m;
+
+	if (unlikely(s->n == 0)) {
+		pkt_refill(s);
+		if (s->n == 0)
+			return NULL;
+	}
+	m = s->m[--s->n];
+	m->data_off = RTE_PKTMBUF_HEADROOM;
+	m->ol_flags = 0;
+	m->data_len = len;
+	m->pkt_len = len;
+	return m;
+}
+
+static force_inline void pkt_free(struct lcore *lc, struct rte_mbuf *m)
+{
+	struct stash *s = &lc->stash;
+
+	if (likely(m->pool == s->pool && m->nb_segs == 1 && s->n < STASH_LEN
+		    && rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m)))
+		s->m[s->n++] = m;
+	else
+		pkt_free_slow(s, m);
+}
+
+/* Takes the packet: the port's, or dropped and counted. */
+static force_inline void tx_push(struct lcore *lc, struct lport *lp, struct rte_mbuf *m)
+{
+	if (unlikely(lp->txq.n == TXQ_LEN)) {
+		tx_push_slow(lc, lp, m);
+		return;
+	}
+	lp->txq.bytes += m->pkt_len;
+	lp->txq.pkt[lp->txq.n++] = m;
+}
+
+/* Is there room for packets with payload? When not, the sender waits in lc->blocked. */
+static force_inline bool tx_room(struct lcore *lc, struct lport *lp)
+{
+	if (likely(lp->txq.n < TXQ_LEN - TXQ_RESERVE))
+		return true;
+	tx_flush(lc, lp);
+	return lp->txq.n < TXQ_LEN - TXQ_RESERVE;
+}

@@ -1,0 +1,79 @@
+/* The last step of a packet: into the port. */
+#include "engine/l1_port/pkt.h"
+
+#include <string.h>
+
+#define STASH_BULK 64
+#define TX_STUCK_MAX 10000 /* turns before what a port does not take is dropped */
+
+void pkt_refill(struct stash *s)
+{
+	if (rte_mempool_get_bulk(s->pool, (void **)s->m, STASH_BULK) == 0) {
+		s->n = STASH_BULK;
+		return;
+	}
+	/* the last few one by one */
+	while (s->n < STASH_BULK && rte_mempool_get(s->pool, (void **)&s->m[s->n]) == 0)
+		s->n++;
+}
+
+void pkt_free_slow(struct stash *s, struct rte_mbuf *m)
+{
+	if (s->n == STASH_LEN) {
+		s->n -= STASH_LEN / 2; /* the coldest go: those at the bottom */
+		rte_mempool_put_bulk(s->pool, (void **)s->m, STASH_LEN / 2);
+		memmove(s->m, s->m + STASH_LEN / 2, (STASH_LEN / 2) * sizeof(s->m[0]));
+	}
+	rte_pktmbuf_free(m);
+}
+
+static void tx_drop_all(struct lcore *lc, struct lport *lp)
+{
+	struct txq *q = &lp->txq;
+
+	lp->st->port.tx_failures += q->n;
+	lp->st->drop.tx_full += q->n;
+	for (uint32_t i = 0; i < q->n; i++)
+		pkt_free(lc, q->pkt[i]);
+	q->n = 0;
+	q->bytes = 0;
+	q->stuck = 0;
+}
+
+void tx_flush(struct lcore *lc, struct lport *lp)
+{
+	struct txq *q = &lp->txq;
+	uint64_t bytes = q->bytes, left = 0;
+	uint32_t sent;
+
+	if (q->n == 0)
+		return;
+	sent = rte_eth_tx_burst(lp->port->dev_id, lp->queue, q->pkt, q->n);
+	for (uint32_t i = sent; i < q->n; i++)
+		left += q->pkt[i]->pkt_len;
+	lp->st->port.tx_pkts += sent;
+	lp->st->port.tx_bytes += bytes - left;
+	q->bytes = left;
+	if (likely(sent == q->n)) {
+		q->n = 0;
+		q->stuck = 0;
+		return;
+	}
+	q->n -= sent;
+	memmove(q->pkt, q->pkt + sent, q->n * sizeof(q->pkt[0]));
+	q->stuck = sent == 0 ? q->stuck + 1 : 0;
+	if (q->stuck > TX_STUCK_MAX)
+		tx_drop_all(lc, lp);
+}
+
+void tx_push_slow(struct lcore *lc, struct lport *lp, struct rte_mbuf *m)
+{
+	tx_flush(lc, lp);
+	if (lp->txq.n < TXQ_LEN) {
+		tx_push(lc, lp, m);
+		return;
+	}
+	lp->st->port.tx_failures++;
+	lp->st->drop.tx_full++;
+	pkt_free(lc, m);
+}

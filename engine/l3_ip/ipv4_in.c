@@ -1,0 +1,140 @@
+/* IPv4 received (RFC 791): header checks, then the tuple and its hash. */
+#include "engine/l2_eth/l2_eth.h"
+#include "engine/l4_conn/flow.h"
+
+#include <rte_byteorder.h>
+
+static void drop(struct pkt *p, uint64_t *reason, uint64_t *also)
+{
+	(*reason)++;
+	if (also)
+		(*also)++;
+	p->class = PKT_DONE;
+}
+
+/* Length and checksum of the transport header, in software where the device did not. */
+static bool l4_check(struct lport *lp, struct pkt *p, uint8_t proto)
+{
+	uint64_t ol = p->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+	bool bad = ol == RTE_MBUF_F_RX_L4_CKSUM_BAD;
+
+	if (lp->port->sw_csum && ol != RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
+		uint16_t field = proto == IPPROTO_UDP4 ? ((struct udp_hdr *)p->l4)->csum : 1;
+
+		/* with the field in place the sum is all ones, its complement 0 (UDP: 0xffff) */
+		if (field != 0) {
+			uint16_t sum = csum_l4(p->src, p->dst, proto, p->l4, p->l4_len);
+
+			bad = sum != 0 && sum != 0xffff;
+		}
+	}
+	if (!bad)
+		return true;
+	if (proto == IPPROTO_TCP4)
+		drop(p, &lp->st->drop.tcp_checksum, &lp->st->tcp.bad_csum);
+	else
+		drop(p, &lp->st->drop.udp_checksum, &lp->st->udp.bad_csum);
+	return false;
+}
+
+static void tcp_classify(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	const struct tcp_hdr *th = (const struct tcp_hdr *)p->l4;
+
+	lp->st->ipv4.rx_tcp++;
+	if (unlikely(p->l4_len < sizeof(*th) || (th->off >> 4) < 5
+		    || (th->off >> 4) * 4 > p->l4_len)) {
+		drop(p, &lp->st->drop.tcp_hdr_len, &lp->st->tcp.invalid);
+		return;
+	}
+	if (!l4_check(lp, p, IPPROTO_TCP4))
+		return;
+	p->sport = rte_be_to_cpu_16(th->sport_be16);
+	p->dport = rte_be_to_cpu_16(th->dport_be16);
+	p->class = PKT_TCP;
+	p->hash = flow_hash(lp->port->id, p->dst, p->src, p->dport, p->sport);
+	flow_prefetch(&lc->tcp_flows, p->hash);
+}
+
+static void udp_classify(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	const struct udp_hdr *uh = (const struct udp_hdr *)p->l4;
+
+	lp->st->ipv4.rx_udp++;
+	if (unlikely(p->l4_len < sizeof(*uh) || rte_be_to_cpu_16(uh->len_be16) < sizeof(*uh)
+		    || rte_be_to_cpu_16(uh->len_be16) > p->l4_len)) {
+		drop(p, &lp->st->drop.udp_bad, &lp->st->udp.invalid);
+		return;
+	}
+	p->l4_len = rte_be_to_cpu_16(uh->len_be16);
+	if (!l4_check(lp, p, IPPROTO_UDP4))
+		return;
+	p->sport = rte_be_to_cpu_16(uh->sport_be16);
+	p->dport = rte_be_to_cpu_16(uh->dport_be16);
+	p->class = PKT_UDP;
+	p->hash = flow_hash(lp->port->id, p->dst, p->src, p->dport, p->sport);
+	flow_prefetch(&lc->udp_flows, p->hash);
+}
+
+/* False: dropped and counted. */
+static bool header_check(struct lport *lp, struct pkt *p, const struct ip4_hdr *ip, uint16_t have)
+{
+	uint16_t hlen, total;
+
+	if (unlikely(have < sizeof(*ip))) {
+		drop(p, &lp->st->drop.rx_runt, &lp->st->ipv4.invalid);
+		return false;
+	}
+	hlen = (ip->ver_ihl & 15) * 4;
+	total = rte_be_to_cpu_16(ip->total_len_be16);
+	if (unlikely((ip->ver_ihl >> 4) != 4)) {
+		drop(p, &lp->st->drop.ip_version, &lp->st->ipv4.invalid);
+		return false;
+	}
+	if (unlikely(hlen < sizeof(*ip) || hlen > have)) {
+		drop(p, &lp->st->drop.ip_hdr_len, &lp->st->ipv4.invalid);
+		return false;
+	}
+	if (unlikely(total < hlen || total > have)) {
+		drop(p, &lp->st->drop.ip_total_len, &lp->st->ipv4.invalid);
+		return false;
+	}
+	if (unlikely((p->m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD
+		    || (lp->port->sw_csum
+			    && csum_fold(csum_add(ip, hlen, 0)) != 0xffff))) {
+		drop(p, &lp->st->drop.ip_checksum, &lp->st->ipv4.bad_csum);
+		return false;
+	}
+	if (unlikely(ip->frag_be16 & rte_cpu_to_be_16(0x3fff))) {
+		drop(p, &lp->st->drop.ip_fragment, &lp->st->ipv4.rx_frags);
+		return false;
+	}
+	return true;
+}
+
+void ipv4_in(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	struct ip4_hdr *ip = rte_pktmbuf_mtod_offset(p->m, struct ip4_hdr *, p->l2_len);
+	uint16_t have = p->m->data_len - p->l2_len, hlen;
+
+	lp->st->ipv4.rx_pkts++;
+	if (!header_check(lp, p, ip, have))
+		return;
+	hlen = (ip->ver_ihl & 15) * 4;
+	lp->st->ipv4.rx_bytes += rte_be_to_cpu_16(ip->total_len_be16);
+	p->l4 = (uint8_t *)ip + hlen;
+	p->l4_len = rte_be_to_cpu_16(ip->total_len_be16) - hlen; /* without Ethernet's padding */
+	p->src = rte_be_to_cpu_32(ip->src_be32);
+	p->dst = rte_be_to_cpu_32(ip->dst_be32);
+	if (likely(ip->proto == IPPROTO_TCP4)) {
+		tcp_classify(lc, lp, p);
+	} else if (ip->proto == IPPROTO_UDP4) {
+		udp_classify(lc, lp, p);
+	} else if (ip->proto == IPPROTO_ICMP4) {
+		lp->st->ipv4.rx_icmp++;
+		p->class = PKT_OTHER;
+		p->sport = ETHERTYPE_IPV4;
+	} else {
+		drop(p, &lp->st->drop.ip_proto, &lp->st->ipv4.rx_other);
+	}
+}

@@ -1,0 +1,132 @@
+/* The flow table's slow half, and how pool and table are laid out. */
+#include "engine/l4_conn/flow.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define FLOW_LOAD 6 /* endpoints a bucket on average: 4 % of the buckets overflow */
+
+static size_t round_line(size_t n)
+{
+	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+}
+
+size_t conn_pool_bytes(uint32_t n, uint32_t stride)
+{
+	return round_line((size_t)n * stride) + round_line((size_t)n * sizeof(uint32_t));
+}
+
+void conn_pool_init(struct conn_pool *p, void *mem, uint32_t n, uint32_t stride)
+{
+	p->base = mem;
+	p->free = (uint32_t *)((char *)mem + round_line((size_t)n * stride));
+	p->n = p->n_free = n;
+	p->stride = stride;
+	for (uint32_t i = 0; i < n; i++)
+		p->free[i] = n - 1 - i; /* taken in memory order */
+}
+
+static uint32_t flow_n_main(uint32_t n_conns)
+{
+	return n_conns / FLOW_LOAD + 1;
+}
+
+static uint32_t flow_n_spare(uint32_t n_conns)
+{
+	return n_conns / FLOW_LOAD / 8 + 16;
+}
+
+size_t flow_table_bytes(uint32_t n_conns)
+{
+	return ((size_t)flow_n_main(n_conns) + flow_n_spare(n_conns)) * sizeof(struct flow_bucket);
+}
+
+void flow_table_init(
+	struct flow_table *t, void *mem, uint32_t n_conns, const struct conn_pool *pool)
+{
+	uint32_t n_spare = flow_n_spare(n_conns);
+
+	memset(mem, 0, flow_table_bytes(n_conns));
+	t->bucket = mem;
+	t->n = flow_n_main(n_conns);
+	t->pool = pool;
+	t->n_spare = n_spare;
+	t->spare = t->n;
+	for (uint32_t i = 0; i + 1 < n_spare; i++)
+		t->bucket[t->n + i].next = t->n + i + 1;
+}
+
+uint32_t flow_find(const struct flow_table *t, uint32_t hash, uint8_t port, uint32_t laddr,
+	uint32_t raddr, uint16_t lport, uint16_t rport)
+{
+	const struct flow_bucket *b = &t->bucket[flow_bucket_of(t, hash)];
+
+	for (;;) {
+		for (uint32_t m = flow_match(b, flow_tag(hash)); m != 0; m &= m - 1) {
+			uint32_t id = b->id[__builtin_ctz(m)];
+
+			if (conn_is(pool_at(t->pool, id), port, laddr, raddr, lport, rport))
+				return id;
+		}
+		if (b->next == 0)
+			return CONN_NONE;
+		b = &t->bucket[b->next];
+	}
+}
+
+int flow_insert(struct flow_table *t, uint32_t hash, uint32_t id)
+{
+	struct flow_bucket *b = &t->bucket[flow_bucket_of(t, hash)];
+
+	for (;;) {
+		uint32_t m = flow_match(b, 0), way;
+
+		if (likely(m != 0)) {
+			way = __builtin_ctz(m);
+			b->tag[way] = flow_tag(hash);
+			b->id[way] = id;
+			return 0;
+		}
+		if (b->next == 0) {
+			if (t->n_spare == 0)
+				return -ENOSPC;
+			b->next = t->spare;
+			t->spare = t->bucket[b->next].next;
+			t->bucket[b->next].next = 0;
+			t->n_spare--;
+		}
+		b = &t->bucket[b->next];
+	}
+}
+
+static bool bucket_empty(const struct flow_bucket *b)
+{
+	return flow_match(b, 0) == (1u << FLOW_WAYS) - 1;
+}
+
+void flow_remove(struct flow_table *t, uint32_t hash, uint32_t id)
+{
+	struct flow_bucket *b = &t->bucket[flow_bucket_of(t, hash)], *prev = NULL;
+
+	for (;;) {
+		for (uint32_t m = flow_match(b, flow_tag(hash)); m != 0; m &= m - 1) {
+			uint32_t way = __builtin_ctz(m);
+
+			if (b->id[way] != id)
+				continue;
+			b->tag[way] = 0;
+			if (prev && bucket_empty(b)) {
+				uint32_t gone = prev->next;
+
+				prev->next = b->next;
+				b->next = t->spare;
+				t->spare = gone;
+				t->n_spare++;
+			}
+			return;
+		}
+		BUG_ON(b->next == 0);
+		prev = b;
+		b = &t->bucket[b->next];
+	}
+}

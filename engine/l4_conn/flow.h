@@ -1,0 +1,84 @@
+/* The flow table: (port, addresses, ports) to endpoint id. One line a bucket, SSE over the tags; split into a hash, a
+ * prefetch and a look-up, so that a burst overlaps its misses. */
+#pragma once
+
+#include "engine/l4_conn/l4_conn.h"
+
+#include <rte_prefetch.h>
+
+#include <immintrin.h>
+
+/* Addresses and ports in host order, ours first. CRC32C: three cycles a step, and linear, which is what sequential
+ * tuples want. */
+static force_inline uint32_t flow_hash(
+	uint8_t port, uint32_t laddr, uint32_t raddr, uint16_t lport, uint16_t rport)
+{
+	uint64_t h = _mm_crc32_u64(port, (uint64_t)laddr << 32 | raddr);
+
+	h = _mm_crc32_u64(h, (uint32_t)lport << 16 | rport);
+	return (uint32_t)(h * 0x9e3779b1u);
+}
+
+static force_inline uint32_t flow_bucket_of(const struct flow_table *t, uint32_t hash)
+{
+	return (uint64_t)hash * t->n >> 32;
+}
+
+static force_inline uint16_t flow_tag(uint32_t hash)
+{
+	return (uint16_t)hash | 1;
+}
+
+static force_inline void flow_prefetch(const struct flow_table *t, uint32_t hash)
+{
+	rte_prefetch0(&t->bucket[flow_bucket_of(t, hash)]);
+}
+
+/* Bit i: way i has the tag. */
+static force_inline uint32_t flow_match(const struct flow_bucket *b, uint16_t tag)
+{
+	const __m128i want = _mm_set1_epi16((short)tag);
+	__m128i lo = _mm_load_si128((const __m128i *)b->tag);
+	__m128i hi = _mm_loadu_si128((const __m128i *)(b->tag + FLOW_WAYS - 8));
+	uint32_t m = _mm_movemask_epi8(_mm_packs_epi16(
+		_mm_cmpeq_epi16(lo, want), _mm_cmpeq_epi16(hi, want)));
+
+	/* low byte: ways 0..7; high byte: ways 2..9 */
+	return (m & 0xff) | (m >> 8) << (FLOW_WAYS - 8);
+}
+
+/* First id whose tag fits, without touching the endpoint: a candidate to prefetch. CONN_NONE: surely absent unless it
+ * is in an overflow bucket (then looked for as well). */
+static force_inline uint32_t flow_candidate(const struct flow_table *t, uint32_t hash)
+{
+	const struct flow_bucket *b = &t->bucket[flow_bucket_of(t, hash)];
+
+	for (;;) {
+		uint32_t m = flow_match(b, flow_tag(hash));
+
+		if (likely(m != 0))
+			return b->id[__builtin_ctz(m)];
+		if (likely(b->next == 0))
+			return CONN_NONE;
+		b = &t->bucket[b->next];
+	}
+}
+
+static force_inline bool conn_is(const struct conn *c, uint8_t port, uint32_t laddr, uint32_t raddr,
+	uint16_t lport, uint16_t rport)
+{
+	return c->laddr == laddr && c->raddr == raddr && c->lport == lport && c->rport == rport
+		&& c->port == port && c->state > CS_CLOSED;
+}
+
+/* The endpoint of a tuple, or CONN_NONE. */
+uint32_t flow_find(const struct flow_table *t, uint32_t hash, uint8_t port, uint32_t laddr,
+	uint32_t raddr, uint16_t lport, uint16_t rport);
+/* 0, or -ENOSPC when the bucket and the overflow buckets are full. */
+int flow_insert(struct flow_table *t, uint32_t hash, uint32_t id);
+void flow_remove(struct flow_table *t, uint32_t hash, uint32_t id);
+
+static force_inline uint32_t conn_hash(const struct conn *c)
+{
+	return flow_hash(c->port, c->laddr, c->raddr, c->lport, c->rport);
+}

@@ -1,0 +1,163 @@
+/* How a connection begins, changes state and ends. */
+#include "engine/l4_tcp/tcp_priv.h"
+
+#include <rte_prefetch.h>
+
+#include <string.h>
+
+/* Gauge of a state; CS_FREE has none. */
+static uint64_t *state_gauge(struct lport *lp, uint8_t state)
+{
+	static const uint16_t off[CS_COUNT] = {
+#define S(name, field) [CS_##name] = offsetof(struct stats_tsm, field)
+		S(CLOSED, s_closed), S(SYN_SENT, s_syn_sent), S(SYN_RCVD, s_syn_rcvd),
+		S(ESTAB, s_estab), S(FIN_WAIT_1, s_fin_wait_1), S(FIN_WAIT_2, s_fin_wait_2),
+		S(CLOSE_WAIT, s_close_wait), S(CLOSING, s_closing), S(LAST_ACK, s_last_ack),
+		S(TIME_WAIT, s_time_wait)
+#undef S
+	};
+
+	return (uint64_t *)((char *)&lp->st->tsm + off[state]);
+}
+
+void tcp_state_set(struct lport *lp, struct tcb *t, uint8_t state)
+{
+	if (t->c.state != CS_FREE)
+		(*state_gauge(lp, t->c.state))--;
+	if (state != CS_FREE)
+		(*state_gauge(lp, state))++;
+	t->c.state = state;
+}
+
+uint32_t tcb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash)
+{
+	struct conn_pool *p = &lc->tcbs;
+	uint32_t id;
+
+	if (unlikely(p->n_free == 0)) {
+		lp->st->tcp.tcb_alloc_err++;
+		return CONN_NONE;
+	}
+	id = p->free[--p->n_free];
+	if (p->n_free >= 2)
+		rte_prefetch0(pool_at(p, p->free[p->n_free - 2]));
+	if (hash != 0 && unlikely(flow_insert(&lc->tcp_flows, hash, id) != 0)) {
+		p->free[p->n_free++] = id;
+		lp->st->tcp.tcb_alloc_err++;
+		return CONN_NONE;
+	}
+	lp->st->tcp.tcb_alloc++;
+	return id;
+}
+
+/* SplitMix-like finaliser over secret and tuple: cheap, keyed, not cryptographic. */
+static uint32_t isn_of(const struct lcore *lc, const struct conn *c)
+{
+	uint64_t x = ((uint64_t)c->laddr << 32 | c->raddr) ^ lc->isn_secret[0];
+
+	x ^= x >> 32;
+	x *= UINT64_C(0xd6e8feb86659fd93);
+	x ^= ((uint64_t)c->lport << 32 | (uint64_t)c->rport << 8 | c->port) + lc->isn_secret[1];
+	x ^= x >> 32;
+	x *= UINT64_C(0xd6e8feb86659fd93);
+	x ^= x >> 32;
+	return (uint32_t)x + (lc->now_us >> 2);
+}
+
+void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t)
+{
+	uint32_t iss = isn_of(lc, &t->c);
+
+	t->snd_una = t->snd_nxt = t->snd_max = iss;
+	t->c.tx_base = t->c.tx_end = iss + 1;
+	t->c.tx_kind = 0;
+	t->c.mss = tc->mss;
+	t->c.t_rtx = t->c.t_ack = t->c.t_life = 0;
+	t->snd_wnd = 0;
+	t->srtt_us = t->rttvar_us = 0;
+	t->side = CONN_NONE;
+	t->retries = t->dupacks = 0;
+	t->rto_ms = tc->rto_ms;
+	t->snd_wscale = 0;
+	t->rcv_wscale = tc->wscale;
+	t->rcv_nxt = t->rcv_adv = 0;
+	t->cwnd = 0;
+	t->ssthresh = UINT32_MAX;
+}
+
+void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s)
+{
+	t->rcv_nxt = s->seq + 1;
+	t->c.mss = MIN_OF(tc->mss, s->mss);
+	if (s->wscale == 255)
+		t->rcv_wscale = 0;
+	t->snd_wscale = s->wscale == 255 ? 0 : s->wscale;
+	t->snd_wnd = s->wnd; /* of a SYN: never scaled */
+	t->snd_wl1 = s->seq;
+	t->cwnd = TCP_IW_SEGS * t->c.mss;
+}
+
+void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	struct lport *lp = lcore_lport(lc, t->c.port);
+
+	tcp_state_set(lp, t, CS_ESTAB);
+	t->retries = 0;
+	t->c.t_rtx = 0;
+	traffic_up(lc, tc, &t->c, id);
+}
+
+void tcp_end(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	flow_remove(&lc->tcp_flows, conn_hash(&t->c), id);
+	if (unlikely(t->side != CONN_NONE))
+		tcp_side_free(lc, lp, t);
+	t->c.t_rtx = t->c.t_ack = t->c.t_life = 0;
+	t->c.flags &= ~(CF_SENDING | CF_CLOSE | CF_FIN_SENT | CF_ACK_NOW | CF_WANT_CLOSE
+			| CF_WAIT_ACKED | CF_RTT_TIMING | CF_RETRANS | CF_LIFE_UP);
+	t->c.tx_kind = 0;
+	app_conn_down(tc->app, &t->c.app, traffic_app_stats(lp, tc));
+	tcp_state_set(lp, t, CS_CLOSED);
+	traffic_gone(lc, tc, &t->c, id);
+}
+
+void tcp_time_wait(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	traffic_closed(tc, &t->c);
+	if (tc->twait_skip || tc->run == TCR_STOPPING) {
+		if (t->c.flags & CF_ACK_NOW)
+			tcp_ack(lc, lp, tc, t);
+		tcp_end(lc, lp, tc, t, id);
+		return;
+	}
+	tcp_state_set(lp, t, CS_TIME_WAIT);
+	t->c.t_rtx = 0;
+	t->c.flags &= ~CF_LIFE_UP;
+	t->c.t_life = (lc->now_ms + tc->twait_to_ms) | 1;
+	wheel_arm(lc, &t->c, id);
+}
+
+void tcp_abort(struct lcore *lc, struct tcb *t, uint32_t id, uint64_t *counter)
+{
+	struct lport *lp = lcore_lport(lc, t->c.port);
+	struct tc_run *tc = lcore_tc(lc, t->c.port, t->c.tcid);
+
+	if (t->c.state != CS_TIME_WAIT && t->c.state != CS_SYN_SENT) {
+		tcp_send(lc, lp, tc, t, t->snd_max, TCP_RST | TCP_ACK, 0);
+		lp->st->tcp.tx_rst++;
+	}
+	if (counter)
+		(*counter)++;
+	tcp_end(lc, lp, tc, t, id);
+}
+
+void tcp_open(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	struct lport *lp = lcore_lport(lc, t->c.port);
+
+	tcp_init_snd(lc, tc, t);
+	tcp_state_set(lp, t, CS_SYN_SENT);
+	tc->st->opened++;
+	tc->st->open_now++;
+	tcp_send_syn(lc, lp, tc, t, id, TCP_SYN);
+}

@@ -1,0 +1,442 @@
+/* Segments in: RFC 9293 §3.10.7, with the checks of RFC 5961. */
+#include "engine/l4_tcp/tcp_priv.h"
+
+#include <rte_byteorder.h>
+
+/* What to do with a segment after a step. */
+enum step {
+	STEP_ON,   /* go on with the next check */
+	STEP_STOP, /* done with it; the endpoint lives */
+	STEP_GONE  /* the endpoint is gone */
+};
+
+static force_inline void seg_read_hdr(const struct pkt *p, struct seg_in *s)
+{
+	const struct tcp_hdr *th = (const struct tcp_hdr *)p->l4;
+	uint16_t hlen = (th->off >> 4) * 4;
+
+	s->seq = rte_be_to_cpu_32(th->seq_be32);
+	s->ack = rte_be_to_cpu_32(th->ack_be32);
+	s->wnd = rte_be_to_cpu_16(th->wnd_be16);
+	s->flags = th->flags;
+	s->len = p->l4_len - hlen;
+	s->data = p->l4 + hlen;
+}
+
+/* ---- RTT and congestion ---- */
+
+/* RFC 6298 §2; the configured rto is the least and the first. */
+static void rtt_sample(struct tc_run *tc, struct tcb *t, uint32_t us)
+{
+	uint32_t rto;
+
+	if (t->srtt_us == 0) {
+		t->srtt_us = us | 1;
+		t->rttvar_us = us / 2;
+	} else {
+		uint32_t err = us > t->srtt_us ? us - t->srtt_us : t->srtt_us - us;
+
+		t->rttvar_us += ((int32_t)err - (int32_t)t->rttvar_us) / 4;
+		t->srtt_us = (t->srtt_us + ((int32_t)us - (int32_t)t->srtt_us) / 8) | 1;
+	}
+	rto = (t->srtt_us + MAX_OF(4 * t->rttvar_us, 1000)) / 1000;
+	t->rto_ms = MIN_OF(MAX_OF(rto, tc->rto_ms), TCP_RTO_MAX_MS);
+}
+
+/* RFC 5681 §3.1: slow start, then a segment a window. */
+static force_inline void cwnd_grow(struct tcb *t, uint32_t acked)
+{
+	if (t->cwnd >= 0x3fffffff)
+		return;
+	if (t->cwnd < t->ssthresh)
+		t->cwnd += MIN_OF(acked, t->c.mss);
+	else
+		t->cwnd += MAX_OF((uint32_t)t->c.mss * t->c.mss / t->cwnd, 1u);
+}
+
+/* RFC 5681 §3.2: the third duplicate says that the first unacknowledged segment is lost. */
+static cold_path void dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	uint32_t flight = t->snd_max - t->snd_una;
+
+	if (flight == 0 || ++t->dupacks != TCP_DUPACKS || (t->c.flags & CF_RETRANS))
+		return;
+	t->ssthresh = MAX_OF(flight / 2, 2u * t->c.mss);
+	t->cwnd = t->ssthresh;
+	t->c.flags |= CF_RETRANS;
+	t->c.flags &= ~CF_RTT_TIMING;
+	t->snd_nxt = t->snd_una;
+	t->c.t_rtx = 0;
+	tcp_output(lc, lp, tc, t, id);
+}
+
+/* ---- the steps of §3.10.7.4 ---- */
+
+/* First: is it in the window? Trims what is not. A segment that is old altogether is acknowledged. */
+static enum step step_window(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	struct seg_in *s)
+{
+	uint32_t old = t->rcv_nxt - s->seq, edge = t->rcv_nxt + tc->win;
+
+	if (likely(old == 0 && s->len <= tc->win))
+		return STEP_ON;
+	if ((int32_t)old > 0) {
+		uint32_t n = old;
+
+		if (s->flags & TCP_SYN) {
+			s->flags &= ~TCP_SYN;
+			n--;
+		}
+		if (n > s->len || (n == s->len && !(s->flags & TCP_FIN) && (s->len != 0 || old != 0))) {
+			if (s->flags & TCP_RST)
+				lp->st->drop.tcp_rst_seq++;
+			else
+				t->c.flags |= CF_ACK_NOW;
+			lp->st->drop.tcp_old++;
+			lp->st->tcp.rx_dup++;
+			if (t->c.state == CS_TIME_WAIT)
+				t->c.t_life = (lc->now_ms + tc->twait_to_ms) | 1;
+			return STEP_STOP;
+		}
+		s->seq = t->rcv_nxt;
+		s->data += n;
+		s->len -= n;
+	} else if (!seq_lt(s->seq, edge)) {
+		lp->st->drop.tcp_seq++;
+		if (!(s->flags & TCP_RST))
+			t->c.flags |= CF_ACK_NOW;
+		return STEP_STOP;
+	}
+	if (seq_lt(edge, s->seq + s->len)) {
+		s->len = edge - s->seq;
+		s->flags &= ~TCP_FIN;
+	}
+	return STEP_ON;
+}
+
+/* Second and fourth: RST ends it at exactly rcv_nxt; elsewhere in the window, like SYN, it earns a challenge ACK. */
+static cold_path enum step step_rst_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct tcb *t, uint32_t id, const struct seg_in *s)
+{
+	if ((s->flags & TCP_RST) && s->seq == t->rcv_nxt) {
+		lp->st->tcp.rx_rst++;
+		if (t->c.state != CS_TIME_WAIT && t->c.state != CS_CLOSING && t->c.state != CS_LAST_ACK)
+			tc->st->failed_rst++;
+		else if (t->c.flags & CF_ESTABLISHED)
+			traffic_closed(tc, &t->c);
+		tcp_end(lc, lp, tc, t, id);
+		return STEP_GONE;
+	}
+	lp->st->tcp.tx_chal_ack++;
+	t->c.flags |= CF_ACK_NOW;
+	return STEP_STOP;
+}
+
+/* What the ACK completes in the closing states. */
+static enum step fin_acked(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	switch (t->c.state) {
+	case CS_FIN_WAIT_1:
+		tcp_state_set(lp, t, CS_FIN_WAIT_2);
+		t->c.t_life = tc->fin_to_ms ? (lc->now_ms + tc->fin_to_ms) | 1 : 0;
+		return STEP_ON;
+	case CS_CLOSING:
+		tcp_time_wait(lc, lp, tc, t, id);
+		return t->c.state == CS_TIME_WAIT ? STEP_STOP : STEP_GONE;
+	case CS_LAST_ACK:
+		traffic_closed(tc, &t->c);
+		tcp_end(lc, lp, tc, t, id);
+		return STEP_GONE;
+	default:
+		return STEP_ON;
+	}
+}
+
+/* New data is acknowledged: una moves, timers and RTT follow. */
+static force_inline void ack_advance(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t ack)
+{
+	uint32_t acked = ack - t->snd_una;
+
+	t->snd_una = ack;
+	if (seq_lt(t->snd_nxt, ack))
+		t->snd_nxt = ack;
+	if ((t->c.flags & CF_RTT_TIMING) && seq_lt(t->rtt_seq, ack)) {
+		t->c.flags &= ~CF_RTT_TIMING;
+		rtt_sample(tc, t, lc->now_us - t->rtt_start_us);
+	}
+	cwnd_grow(t, acked);
+	t->c.flags &= ~CF_RETRANS;
+	t->retries = 0;
+	t->dupacks = 0;
+	t->c.t_rtx = ack == t->snd_max ? 0 : (lc->now_ms + t->rto_ms) | 1;
+}
+
+/* Fifth: the ACK field. */
+static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, struct seg_in *s)
+{
+	uint32_t wnd = s->wnd << t->snd_wscale;
+
+	if (unlikely(!(s->flags & TCP_ACK))) {
+		lp->st->drop.tcp_state++;
+		return STEP_STOP;
+	}
+	if (unlikely(t->c.state == CS_SYN_RCVD)) {
+		if (s->ack != t->snd_una + 1) {
+			lp->st->drop.tcp_ack++;
+			return STEP_STOP;
+		}
+		ack_advance(lc, tc, t, s->ack);
+		t->snd_wnd = wnd;
+		t->snd_wl1 = s->seq;
+		tcp_established(lc, tc, t, id);
+		return STEP_ON;
+	}
+	if (unlikely(seq_lt(t->snd_max, s->ack))) {
+		lp->st->drop.tcp_ack++;
+		t->c.flags |= CF_ACK_NOW;
+		return STEP_STOP;
+	}
+	if (seq_lt(t->snd_una, s->ack)) {
+		ack_advance(lc, tc, t, s->ack);
+	} else if (unlikely(wnd == 0)) {
+		t->retries = 0; /* a shut window is answered, not lost */
+	} else if (s->ack == t->snd_una && s->len == 0 && wnd == t->snd_wnd && t->snd_max != t->snd_una
+		&& !(s->flags & TCP_FIN)) {
+		dup_ack(lc, lp, tc, t, id);
+	}
+	if (seq_le(t->snd_una, s->ack) && seq_le(t->snd_wl1, s->seq)) {
+		t->snd_wnd = wnd;
+		t->snd_wl1 = s->seq;
+	}
+	if ((t->c.flags & CF_FIN_SENT) && t->snd_una == t->snd_max)
+		return fin_acked(lc, lp, tc, t, id);
+	return STEP_ON;
+}
+
+void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
+	const uint8_t *data, uint32_t len)
+{
+	uint8_t kind = 0;
+	enum app_act act;
+
+	t->rcv_nxt += len;
+	tc->st->rx_bytes += len;
+	if (tc->ack_delay && !(t->c.flags & CF_ACK_NOW) && t->c.t_ack == 0)
+		t->c.t_ack = (lc->now_ms + TCP_DELACK_MS) | 1;
+	else
+		t->c.flags |= CF_ACK_NOW;
+	act = app_deliver(tc->app, &t->c.app, traffic_app_stats(lp, tc), data, len,
+		!(t->c.flags & (CF_SENDING | CF_WAIT_ACKED | CF_Q_SEND)), &kind);
+	traffic_act(lc, tc, &t->c, id, act, kind, false);
+}
+
+/* Seventh: the text, in order or kept for later. */
+static bool step_text(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
+	struct pkt *p, struct seg_in *s, bool *fin)
+{
+	bool kept = false;
+
+	if (s->len == 0 && !(s->flags & TCP_FIN))
+		return false;
+	if (unlikely(t->c.state != CS_ESTAB && t->c.state != CS_FIN_WAIT_1 && t->c.state != CS_FIN_WAIT_2)) {
+		if (s->len != 0)
+			lp->st->drop.app_closed++;
+		return false;
+	}
+	lp->st->tcp.rx_bytes += s->len;
+	if (unlikely(s->seq != t->rcv_nxt)) {
+		t->c.flags |= CF_ACK_NOW; /* a duplicate ACK tells of the hole */
+		return tcp_ooo_keep(lc, lp, t, p, s);
+	}
+	if (s->len != 0)
+		tcp_deliver(lc, lp, tc, t, id, s->data, s->len);
+	*fin = s->flags & TCP_FIN;
+	if (unlikely(t->side != CONN_NONE && t->c.state != CS_CLOSED))
+		*fin |= tcp_ooo_deliver(lc, lp, tc, t, id);
+	return kept;
+}
+
+/* Eighth: the peer's FIN, in order. */
+static void step_fin(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	enum app_act act;
+
+	lp->st->tcp.rx_fin++;
+	t->rcv_nxt++;
+	t->c.flags |= CF_ACK_NOW;
+	switch (t->c.state) {
+	case CS_ESTAB:
+		tcp_state_set(lp, t, CS_CLOSE_WAIT);
+		act = app_peer_closed(tc->app, &t->c.app, traffic_app_stats(lp, tc));
+		traffic_act(lc, tc, &t->c, id, act, 0, false);
+		break;
+	case CS_FIN_WAIT_1:
+		tcp_state_set(lp, t, CS_CLOSING);
+		break;
+	case CS_FIN_WAIT_2:
+		tcp_time_wait(lc, lp, tc, t, id);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Any state from SYN-RECEIVED on. True: the buffer is kept. */
+static bool tcp_segment(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
+	struct pkt *p, struct seg_in *s)
+{
+	bool fin = false, kept = false;
+	enum step step = step_window(lc, lp, tc, t, s);
+
+	if (step == STEP_ON && unlikely(s->flags & (TCP_RST | TCP_SYN)))
+		step = step_rst_syn(lc, lp, tc, t, id, s);
+	if (step == STEP_ON)
+		step = step_ack(lc, lp, tc, t, id, s);
+	if (step == STEP_ON) {
+		kept = step_text(lc, lp, tc, t, id, p, s, &fin);
+		if (fin && t->c.state != CS_CLOSED && t->c.state != CS_FREE)
+			step_fin(lc, lp, tc, t, id);
+	}
+	if (step != STEP_GONE && t->c.state > CS_CLOSED)
+		tcp_output(lc, lp, tc, t, id);
+	return kept;
+}
+
+/* ---- connections that begin ---- */
+
+static void syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, struct pkt *p, struct seg_in *s)
+{
+	bool acks = s->flags & TCP_ACK;
+
+	if (acks && s->ack != t->snd_una + 1) {
+		lp->st->drop.tcp_ack++;
+		if (!(s->flags & TCP_RST))
+			tcp_refuse(lc, lp, p, s);
+		return;
+	}
+	if (s->flags & TCP_RST) {
+		if (!acks)
+			return;
+		lp->st->tcp.rx_rst++;
+		tc->st->failed_rst++;
+		tcp_end(lc, lp, tc, t, id);
+		return;
+	}
+	if (!(s->flags & TCP_SYN)) {
+		lp->st->drop.tcp_state++;
+		return;
+	}
+	lp->st->tcp.rx_syn++;
+	tcp_parse_syn_options((struct tcp_hdr *)p->l4, s);
+	tcp_take_syn(tc, t, s);
+	if (!acks) { /* simultaneous open */
+		tcp_state_set(lp, t, CS_SYN_RCVD);
+		tcp_send_syn(lc, lp, tc, t, id, TCP_SYN | TCP_ACK);
+		return;
+	}
+	ack_advance(lc, tc, t, s->ack);
+	t->c.flags |= CF_ACK_NOW; /* rides on the first data, when there is some */
+	tcp_established(lc, tc, t, id);
+	if (t->c.state > CS_CLOSED)
+		tcp_output(lc, lp, tc, t, id);
+}
+
+/* A SYN for a listening test case. */
+static void listen_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct pkt *p, struct seg_in *s)
+{
+	uint32_t id = tcb_alloc(lc, lp, p->hash);
+	struct tcb *t;
+
+	if (unlikely(id == CONN_NONE)) {
+		tc->st->no_tcb++;
+		lp->st->drop.tcp_no_tcb++;
+		return;
+	}
+	t = (struct tcb *)pool_at(&lc->tcbs, id);
+	t->c.laddr = p->dst;
+	t->c.raddr = p->src;
+	t->c.lport = p->dport;
+	t->c.rport = p->sport;
+	t->c.port = lp->port->id;
+	t->c.tcid = tc->tcid;
+	t->c.flags &= CF_IN_WHEEL;
+	t->c.state = CS_FREE;
+	lp->st->tcp.rx_syn++;
+	tcp_init_snd(lc, tc, t);
+	tcp_parse_syn_options((struct tcp_hdr *)p->l4, s);
+	tcp_take_syn(tc, t, s);
+	tcp_state_set(lp, t, CS_SYN_RCVD);
+	tc->st->opened++;
+	tc->st->open_now++;
+	tcp_send_syn(lc, lp, tc, t, id, TCP_SYN | TCP_ACK);
+}
+
+/* No connection: a listener's, or refused. */
+static cold_path void no_conn(struct lcore *lc, struct lport *lp, struct pkt *p, struct seg_in *s)
+{
+	lp->st->tcp.tcb_miss++;
+	lp->st->drop.tcp_no_conn++;
+	if (s->flags & TCP_RST)
+		lp->st->tcp.rx_rst++;
+	else if (ipv4_is_mine(lc, lp, p->dst))
+		tcp_refuse(lc, lp, p, s);
+}
+
+/* RFC 9293 §3.10.7.4, RFC 1122 §4.2.2.13: a new SYN beyond the old connection's numbers ends TIME-WAIT. */
+static bool reopens(const struct tcb *t, const struct seg_in *s)
+{
+	return t->c.state == CS_TIME_WAIT && (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN
+		&& seq_lt(t->rcv_nxt - 1, s->seq);
+}
+
+static void in_listen(struct lcore *lc, struct lport *lp, struct pkt *p, struct seg_in *s)
+{
+	struct tc_run *tc;
+
+	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN) {
+		tc = traffic_listener(lc, lp, false, p->dst, p->dport);
+		if (tc != NULL) {
+			listen_in(lc, lp, tc, p, s);
+			return;
+		}
+	}
+	no_conn(lc, lp, p, s);
+}
+
+bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	struct seg_in s;
+	struct tc_run *tc;
+	struct tcb *t;
+
+	lp->st->tcp.rx_pkts++;
+	seg_read_hdr(p, &s);
+	if (p->id == CONN_NONE
+		|| unlikely(!conn_is(pool_at(&lc->tcbs, p->id), lp->port->id, p->dst, p->src,
+			p->dport, p->sport)))
+		p->id = flow_find(&lc->tcp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport,
+			p->sport);
+	if (p->id == CONN_NONE) {
+		in_listen(lc, lp, p, &s);
+		return false;
+	}
+	t = (struct tcb *)pool_at(&lc->tcbs, p->id);
+	tc = lcore_tc(lc, lp->port->id, t->c.tcid);
+	if (likely(t->c.state != CS_SYN_SENT)) {
+		if (unlikely(reopens(t, &s))) {
+			tcp_end(lc, lp, tc, t, p->id);
+			in_listen(lc, lp, p, &s);
+			return false;
+		}
+		if (unlikely(t->c.state == CS_SYN_RCVD && (s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN
+			    && s.seq == t->rcv_nxt - 1)) {
+			tcp_send_syn(lc, lp, tc, t, p->id, TCP_SYN | TCP_ACK);
+			return false;
+		}
+		return tcp_segment(lc, lp, tc, t, p->id, p, &s);
+	}
+	syn_sent_in(lc, lp, tc, t, p->id, p, &s);
+	return false;
+}

@@ -1,0 +1,268 @@
+/* Segments out: what may be sent now (RFC 9293 §3.8, 5681), and how a segment is built. */
+#include "engine/l4_tcp/tcp_priv.h"
+
+#include <rte_byteorder.h>
+
+#include <string.h>
+
+/* The bytes of the stream at seq, out of the application's messages. Bytes before tx_base belong to earlier messages of
+ * the same kind: kinds change only when all is acknowledged. */
+static void payload_copy(const struct tc_run *tc, const struct tcb *t, uint32_t seq, uint8_t *to, uint32_t len)
+{
+	uint8_t kind = TXK_NOW(t->c.tx_kind);
+	uint32_t size = tc->app->msg[kind].len, off = seq - t->c.tx_base;
+
+	if (unlikely(seq_lt(seq, t->c.tx_base))) {
+		off = (t->c.tx_base - seq) % size;
+		off = off == 0 ? 0 : size - off;
+	}
+	while (len != 0) {
+		uint32_t n;
+		const uint8_t *from = app_payload(tc->app, kind, off, &n);
+
+		n = MIN_OF(n, len);
+		memcpy(to, from, n);
+		to += n;
+		len -= n;
+		off += n;
+		if (off == size)
+			off = 0;
+	}
+}
+
+/* The window to advertise: data is consumed at once, so it is always the configured one. */
+static uint16_t window_field(const struct tc_run *tc, struct tcb *t, bool syn)
+{
+	uint32_t w = tc->win;
+
+	t->rcv_adv = t->rcv_nxt + w;
+	if (syn)
+		return MIN_OF(w, UINT16_MAX);
+	w >>= t->rcv_wscale;
+	return MIN_OF(w, UINT16_MAX);
+}
+
+static void header_write(struct tcp_hdr *th, const struct tcb *t, uint32_t seq, uint8_t flags,
+	uint16_t wnd, uint16_t opt_len)
+{
+	th->sport_be16 = rte_cpu_to_be_16(t->c.lport);
+	th->dport_be16 = rte_cpu_to_be_16(t->c.rport);
+	th->seq_be32 = rte_cpu_to_be_32(seq);
+	th->ack_be32 = flags & TCP_ACK ? rte_cpu_to_be_32(t->rcv_nxt) : 0;
+	th->off = (sizeof(*th) + opt_len) / 4 << 4;
+	th->flags = flags;
+	th->wnd_be16 = rte_cpu_to_be_16(wnd);
+	th->csum = 0;
+	th->urg_be16 = 0;
+}
+
+bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
+	uint8_t flags, uint32_t len)
+{
+	uint16_t opt = 0;
+	uint8_t opts[8], *l4;
+	struct rte_mbuf *m;
+
+	if (unlikely(flags & TCP_SYN))
+		opt = tcp_write_syn_options(opts, tc->mss,
+			(flags & TCP_ACK) && t->rcv_wscale == 0 && t->snd_wscale == 0
+				? 255
+				: t->rcv_wscale);
+	m = ipv4_out(lc, lp, t->c.laddr, t->c.raddr, IPPROTO_TCP4, tc->vlan_tci,
+		sizeof(struct tcp_hdr) + opt + len, &l4);
+	if (unlikely(m == NULL)) {
+		lp->st->tcp.tx_failed++;
+		return false;
+	}
+	m->l4_len = sizeof(struct tcp_hdr) + opt;
+	header_write((struct tcp_hdr *)l4, t, seq, flags, window_field(tc, t, flags & TCP_SYN), opt);
+	if (unlikely(opt != 0))
+		memcpy(l4 + sizeof(struct tcp_hdr), opts, opt);
+	if (len != 0) {
+		payload_copy(tc, t, seq, l4 + sizeof(struct tcp_hdr), len);
+		lp->st->tcp.tx_data_pkts++;
+		lp->st->tcp.tx_data_bytes += len;
+	} else {
+		lp->st->tcp.tx_ctrl_pkts++;
+	}
+	ipv4_send(lc, lp, m, l4);
+	if (flags & TCP_ACK) {
+		t->c.flags &= ~CF_ACK_NOW;
+		t->c.t_ack = 0;
+	}
+	return true;
+}
+
+void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+{
+	tcp_send(lc, lp, tc, t, t->snd_max, TCP_ACK, 0);
+}
+
+void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
+	uint8_t flags)
+{
+	if (tcp_send(lc, lp, tc, t, t->snd_una, flags, 0)) {
+		lp->st->tcp.tx_syn++;
+		if (t->retries == 0) {
+			t->c.flags |= CF_RTT_TIMING;
+			t->rtt_seq = t->snd_una;
+			t->rtt_start_us = lc->now_us;
+		} else {
+			t->c.flags &= ~CF_RTT_TIMING; /* Karn */
+			lp->st->tsm.retrans_pkts++;
+		}
+	}
+	t->snd_nxt = t->snd_max = t->snd_una + 1;
+	t->c.t_rtx = (lc->now_ms + t->rto_ms) | 1;
+	wheel_arm(lc, &t->c, id);
+}
+
+void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const struct seg_in *s)
+{
+	struct tcb t = {.c = {.lport = p->dport, .rport = p->sport}};
+	uint32_t seq = s->flags & TCP_ACK ? s->ack : 0;
+	uint8_t flags = s->flags & TCP_ACK ? TCP_RST : TCP_RST | TCP_ACK, *l4;
+	struct rte_mbuf *m;
+
+	t.rcv_nxt = s->seq + s->len + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN);
+	m = ipv4_out(lc, lp, p->dst, p->src, IPPROTO_TCP4, p->vlan, sizeof(struct tcp_hdr), &l4);
+	if (m == NULL)
+		return;
+	m->l4_len = sizeof(struct tcp_hdr);
+	header_write((struct tcp_hdr *)l4, &t, seq, flags, 0, 0);
+	ipv4_send(lc, lp, m, l4);
+	lp->st->tcp.tx_ctrl_pkts++;
+	lp->st->tcp.tx_rst++;
+}
+
+/* Counts a segment that is on its way and moves snd_nxt; starts timing and the retransmission timer. */
+static void sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t len,
+	bool fin)
+{
+	uint32_t end = t->snd_nxt + len + fin;
+
+	if (unlikely(seq_lt(t->snd_nxt, t->snd_max))) {
+		lp->st->tsm.retrans_pkts++;
+		lp->st->tsm.retrans_bytes += len;
+	} else {
+		tc->st->tx_bytes += len;
+		if (!(t->c.flags & CF_RTT_TIMING)) {
+			t->c.flags |= CF_RTT_TIMING;
+			t->rtt_seq = t->snd_nxt;
+			t->rtt_start_us = lc->now_us;
+		}
+	}
+	if (fin) {
+		lp->st->tcp.tx_fin++;
+		t->c.flags |= CF_FIN_SENT;
+	}
+	t->snd_nxt = end;
+	if (seq_lt(t->snd_max, end))
+		t->snd_max = end;
+	if (t->c.t_rtx == 0)
+		t->c.t_rtx = (lc->now_ms + t->rto_ms) | 1;
+}
+
+/* FIN is on its way for the first time. */
+static void fin_sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+{
+	if (t->c.state == CS_ESTAB || t->c.state == CS_SYN_RCVD) {
+		tcp_state_set(lp, t, CS_FIN_WAIT_1);
+		t->c.flags &= ~CF_LIFE_UP;
+		t->c.t_life = tc->orphan_to_ms ? (lc->now_ms + tc->orphan_to_ms) | 1 : 0;
+	} else if (t->c.state == CS_CLOSE_WAIT) {
+		tcp_state_set(lp, t, CS_LAST_ACK);
+		t->c.flags &= ~CF_LIFE_UP;
+		t->c.t_life = 0;
+	}
+}
+
+/* The whole of the message has been sent once: what next? */
+static void message_sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	uint8_t kind = TXK_NOW(t->c.tx_kind);
+	enum app_act act;
+
+	t->c.flags &= ~CF_SENDING;
+	tc->st->tx_msgs++;
+	act = app_sent(tc->app, &t->c.app, traffic_app_stats(lp, tc), &kind);
+	traffic_act(lc, tc, &t->c, id, act, kind, true);
+}
+
+/* Bytes that may be sent from snd_nxt on, by the peer's window and ours of congestion. */
+static uint32_t usable(const struct tcb *t)
+{
+	uint32_t wnd = MIN_OF(t->snd_wnd, t->cwnd), flight = t->snd_nxt - t->snd_una;
+
+	return wnd > flight ? wnd - flight : 0;
+}
+
+/* May FIN follow the byte before end? */
+static bool fin_follows(const struct tcb *t, uint32_t end)
+{
+	return end == t->c.tx_end
+		&& ((t->c.flags & (CF_CLOSE | CF_SENDING)) == CF_CLOSE || (t->c.flags & CF_FIN_SENT));
+}
+
+/* Nothing is in flight and the window is shut: the persist timer (RFC 9293 §3.8.6.1). */
+static void window_shut(struct lcore *lc, struct lport *lp, struct tcb *t)
+{
+	if (t->snd_nxt != t->snd_una || t->c.t_rtx != 0)
+		return;
+	lp->st->tsm.snd_win_full++;
+	t->c.t_rtx = (lc->now_ms + t->rto_ms) | 1;
+}
+
+/* One segment of data, FIN with the last. False: nothing more may be sent now. */
+static bool output_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	uint32_t left = seq_lt(t->snd_nxt, t->c.tx_end) ? t->c.tx_end - t->snd_nxt : 0;
+	uint32_t len = MIN_OF(left, MIN_OF(usable(t), t->c.mss));
+	uint8_t flags = TCP_ACK;
+	bool fin;
+
+	if (len == 0 && left != 0) {
+		window_shut(lc, lp, t);
+		return false;
+	}
+	/* sender's silly window avoidance, RFC 9293 §3.8.6.2.1 */
+	if (len < left && len < t->c.mss && t->snd_nxt != t->snd_una)
+		return false;
+	if (unlikely(len != 0 && !tx_room(lc, lp))) {
+		traffic_block(lc, &t->c, id);
+		return false;
+	}
+	if (len == left && len != 0)
+		flags |= TCP_PSH;
+	/* before it is built, so that the FIN of an application that is done rides on its last segment */
+	if (len == left && (t->c.flags & CF_SENDING))
+		message_sent(lc, lp, tc, t, id);
+	fin = fin_follows(t, t->snd_nxt + len);
+	if (len == 0 && !fin)
+		return false;
+	if (fin)
+		flags |= TCP_FIN;
+	if (unlikely(!tcp_send(lc, lp, tc, t, t->snd_nxt, flags, len))) {
+		if (t->c.t_rtx == 0)
+			t->c.t_rtx = (lc->now_ms + t->rto_ms) | 1;
+		return false;
+	}
+	sent(lc, lp, tc, t, len, fin);
+	if (fin)
+		fin_sent(lc, lp, tc, t);
+	return !fin;
+}
+
+void tcp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	if (likely(t->c.state >= CS_ESTAB && t->c.state < CS_TIME_WAIT
+		    && t->c.state != CS_FIN_WAIT_2)) {
+		if (unlikely((t->c.flags & CF_WAIT_ACKED) && t->snd_una == t->c.tx_end))
+			conn_begin_waiting(tc, &t->c);
+		while (output_one(lc, lp, tc, t, id))
+			;
+	}
+	if (t->c.flags & CF_ACK_NOW)
+		tcp_ack(lc, lp, tc, t);
+	wheel_arm(lc, &t->c, id);
+}

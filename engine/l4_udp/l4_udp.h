@@ -1,0 +1,14 @@
+/* UDP (RFC 768). An endpoint is one line; a message larger than a datagram goes out in several. */
+#pragma once
+
+#include "engine/l3_ip/l3_ip.h"
+#include "engine/lcore/lcore.h"
+
+void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
+/* Client: a session whose tuple is set begins; it is up at once. */
+void udp_open(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
+/* Sends what is left of the message. */
+void udp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id);
+void udp_end(struct lcore *lc, struct conn *c, uint32_t id);
+/* A block in the flow table, CONN_UDP set; CONN_NONE when there is none. */
+uint32_t ucb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash);

@@ -1,0 +1,183 @@
+/* UDP in and out. */
+#include "engine/l4_udp/l4_udp.h"
+
+#include "engine/l1_port/pkt.h"
+#include "engine/l4_conn/flow.h"
+#include "engine/traffic/traffic.h"
+
+#include <rte_byteorder.h>
+
+#include <string.h>
+
+uint32_t ucb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash)
+{
+	struct conn_pool *p = &lc->ucbs;
+	uint32_t id;
+
+	if (unlikely(p->n_free == 0)) {
+		lp->st->udp.ucb_alloc_err++;
+		return CONN_NONE;
+	}
+	id = p->free[--p->n_free];
+	if (unlikely(flow_insert(&lc->udp_flows, hash, id) != 0)) {
+		p->free[p->n_free++] = id;
+		lp->st->udp.ucb_alloc_err++;
+		return CONN_NONE;
+	}
+	lp->st->udp.ucb_alloc++;
+	return id | CONN_UDP;
+}
+
+static void begin(struct tc_run *tc, struct conn *c)
+{
+	c->state = CS_ESTAB;
+	c->mss = tc->mss;
+	c->tx_kind = 0;
+	c->tx_base = c->tx_end = 0;
+	c->t_life = c->t_rtx = c->t_ack = 0;
+	tc->st->opened++;
+	tc->st->open_now++;
+}
+
+void udp_open(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	begin(tc, c);
+	if (traffic_up(lc, tc, c, id))
+		udp_output(lc, lcore_lport(lc, c->port), tc, c, id);
+}
+
+void udp_end(struct lcore *lc, struct conn *c, uint32_t id)
+{
+	struct lport *lp = lcore_lport(lc, c->port);
+	struct tc_run *tc = lcore_tc(lc, c->port, c->tcid);
+
+	flow_remove(&lc->udp_flows, conn_hash(c), id & ~CONN_UDP);
+	c->t_rtx = c->t_ack = c->t_life = 0;
+	c->flags &= ~(CF_SENDING | CF_CLOSE | CF_WANT_CLOSE | CF_LIFE_UP);
+	c->tx_kind = 0;
+	app_conn_down(tc->app, &c->app, traffic_app_stats(lp, tc));
+	traffic_closed(tc, c);
+	c->state = CS_CLOSED;
+	traffic_gone(lc, tc, c, id);
+}
+
+static void payload_copy(const struct tc_run *tc, const struct conn *c, uint8_t *to, uint32_t len)
+{
+	uint32_t off = c->tx_base;
+
+	while (len != 0) {
+		uint32_t n;
+		const uint8_t *from = app_payload(tc->app, TXK_NOW(c->tx_kind), off, &n);
+
+		n = MIN_OF(n, len);
+		memcpy(to, from, n);
+		to += n;
+		off += n;
+		len -= n;
+	}
+}
+
+static bool send_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c)
+{
+	uint32_t len = MIN_OF(c->tx_end - c->tx_base, (uint32_t)c->mss);
+	struct udp_hdr *uh;
+	struct rte_mbuf *m;
+	uint8_t *l4;
+
+	m = ipv4_out(lc, lp, c->laddr, c->raddr, IPPROTO_UDP4, tc->vlan_tci,
+		sizeof(struct udp_hdr) + len, &l4);
+	if (unlikely(m == NULL)) {
+		lp->st->udp.tx_failed++;
+		return false;
+	}
+	m->l4_len = sizeof(*uh);
+	uh = (struct udp_hdr *)l4;
+	uh->sport_be16 = rte_cpu_to_be_16(c->lport);
+	uh->dport_be16 = rte_cpu_to_be_16(c->rport);
+	uh->len_be16 = rte_cpu_to_be_16(sizeof(*uh) + len);
+	uh->csum = 0;
+	payload_copy(tc, c, l4 + sizeof(*uh), len);
+	ipv4_send(lc, lp, m, l4);
+	lp->st->udp.tx_pkts++;
+	lp->st->udp.tx_bytes += len;
+	tc->st->tx_bytes += len;
+	c->tx_base += len;
+	return true;
+}
+
+void udp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	while (c->flags & CF_SENDING) {
+		uint8_t kind = TXK_NOW(c->tx_kind);
+		enum app_act act;
+
+		if (unlikely(!tx_room(lc, lp)) || unlikely(!send_one(lc, lp, tc, c))) {
+			traffic_block(lc, c, id);
+			return;
+		}
+		if (c->tx_base != c->tx_end)
+			continue;
+		c->flags &= ~CF_SENDING;
+		tc->st->tx_msgs++;
+		act = app_sent(tc->app, &c->app, traffic_app_stats(lp, tc), &kind);
+		traffic_act(lc, tc, c, id, act, kind, true);
+	}
+}
+
+/* The first datagram of a peer to a listening test case. */
+static uint32_t accept_in(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	struct tc_run *tc = traffic_listener(lc, lp, true, p->dst, p->dport);
+	struct conn *c;
+	uint32_t id;
+
+	if (tc == NULL) {
+		lp->st->udp.ucb_miss++;
+		lp->st->drop.udp_no_socket++;
+		return CONN_NONE;
+	}
+	id = ucb_alloc(lc, lp, p->hash);
+	if (id == CONN_NONE) {
+		tc->st->no_tcb++;
+		lp->st->drop.udp_no_ucb++;
+		return CONN_NONE;
+	}
+	c = pool_at(&lc->ucbs, id & ~CONN_UDP);
+	c->laddr = p->dst;
+	c->raddr = p->src;
+	c->lport = p->dport;
+	c->rport = p->sport;
+	c->port = lp->port->id;
+	c->tcid = tc->tcid;
+	c->flags &= CF_IN_WHEEL;
+	begin(tc, c);
+	traffic_up(lc, tc, c, id);
+	return id;
+}
+
+void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	uint32_t id = p->id, len = p->l4_len - sizeof(struct udp_hdr);
+	uint8_t kind = 0;
+	struct tc_run *tc;
+	struct conn *c;
+	enum app_act act;
+
+	lp->st->udp.rx_pkts++;
+	lp->st->udp.rx_bytes += len;
+	if (id == CONN_NONE
+		|| unlikely(!conn_is(pool_at(&lc->ucbs, id), lp->port->id, p->dst, p->src, p->dport, p->sport)))
+		id = flow_find(
+			&lc->udp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport, p->sport);
+	id = id == CONN_NONE ? accept_in(lc, lp, p) : id | CONN_UDP;
+	if (id == CONN_NONE)
+		return;
+	c = pool_at(&lc->ucbs, id & ~CONN_UDP);
+	tc = lcore_tc(lc, c->port, c->tcid);
+	tc->st->rx_bytes += len;
+	act = app_deliver(tc->app, &c->app, traffic_app_stats(lp, tc), p->l4 + sizeof(struct udp_hdr), len,
+		!(c->flags & (CF_SENDING | CF_Q_SEND)), &kind);
+	traffic_act(lc, tc, c, id, act, kind, false);
+	if (c->state == CS_ESTAB && (c->flags & CF_SENDING))
+		udp_output(lc, lp, tc, c, id);
+}

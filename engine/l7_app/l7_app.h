@@ -1,0 +1,81 @@
+/* Applications: what is said over a connection. TCP, UDP and the test cases know them only by this header.
+ *
+ * What an endpoint sends is a function of (test case, message kind, offset): there is no send buffer, and a
+ * retransmission asks for the same bytes again. What it receives is given to app_deliver() in order, once.
+ * Each application is a row of app.def and a file of its own; calls go through a switch so that they inline. */
+#pragma once
+
+#include "common/abi/testcase.h"
+#include "common/stats/stats.h"
+#include "common/util/compiler.h"
+
+#define APP_KINDS 4          /* kinds of message a test case may send */
+#define APP_HEAD_MAX 1024    /* bytes of a message before its body */
+
+/* One message: a head of its own, then a body that is the shared pattern page over and over. */
+struct app_msg {
+	uint32_t head_len;
+	uint32_t len; /* head and body */
+	uint8_t head[APP_HEAD_MAX];
+};
+
+/* An application's view of a test case: made at start, immutable while it runs, one copy an engine. */
+struct app_tc {
+	uint32_t app; /* enum app_kind */
+	uint32_t is_client;
+	uint32_t requests; /* close after so many; 0 no limit */
+	uint32_t rx_bytes; /* RAW: size of a message from the peer */
+	uint32_t is_head;  /* HTTP client: its requests are HEAD */
+	struct app_msg msg[APP_KINDS];
+};
+
+/* What an application keeps of a connection. */
+struct app_conn {
+	uint32_t rx_left; /* bytes of the message's body (or of the chunk) still to come */
+	uint32_t n_done;  /* requests answered, or sent */
+	uint32_t acc;     /* parser: number being read, bytes matched */
+	uint8_t phase;    /* parser state */
+	uint8_t sub;
+	uint8_t pending; /* server: requests waiting for their response */
+	uint8_t kinds;   /* server: bit i: the i-th waiting one is HEAD */
+};
+static_assert(sizeof(struct app_conn) == 16);
+
+/* What the caller has to do after an event. */
+enum app_act {
+	APP_NONE,
+	APP_SEND,  /* begin to send message *kind */
+	APP_CLOSE, /* send FIN once all that was begun is sent */
+	APP_ABORT  /* reset: the peer does not speak the protocol */
+};
+
+/* Counters an application may touch: of its test case and of its port, this worker's. */
+struct app_stats {
+	struct stats_tc *tc;
+	struct stats_http *http;
+};
+
+/* Management, at start: builds the messages. 0, or -errno with why in err (head too long). */
+int app_tc_init(struct app_tc *at, const struct tc_config *cfg, char *err, size_t errlen);
+
+/* Worker: the connection is established. Resets c. A client answers APP_SEND and *kind, a server APP_NONE. */
+enum app_act app_conn_up(const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind);
+
+/* Worker: the next len bytes of the stream (TCP), or one whole datagram (UDP; is one message or part of one). All of
+ * them are taken. APP_SEND is answered only when idle says that nothing is being sent; otherwise it is remembered in c
+ * and answered by app_sent(). */
+enum app_act app_deliver(const struct app_tc *at, struct app_conn *c, struct app_stats st, const uint8_t *data,
+	uint32_t len, int idle, uint8_t *kind);
+
+/* Worker: the whole of the message of that kind has been handed to TCP or UDP. */
+enum app_act app_sent(const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind);
+
+/* Worker: the peer has closed its side (FIN). APP_CLOSE or, for a response without a length, counts it and APP_CLOSE. */
+enum app_act app_peer_closed(const struct app_tc *at, struct app_conn *c, struct app_stats st);
+
+/* Worker: the connection is gone, however it ended; counts what was left unfinished. */
+void app_conn_down(const struct app_tc *at, struct app_conn *c, struct app_stats st);
+
+/* The bytes of a message from off on: where they are and, in *len, how many lie there in a row (at least 1). Valid as
+ * long as the test case runs; what is sent large is attached, not copied. off < msg[kind].len. */
+const uint8_t *app_payload(const struct app_tc *at, uint8_t kind, uint32_t off, uint32_t *len);

@@ -1,0 +1,165 @@
+/* The worker: one turn receives a burst of each port, then timers, then what the test cases want, then sends. */
+#include "engine/lcore/lcore_priv.h"
+
+#include "engine/l1_port/pkt.h"
+#include "engine/l2_eth/l2_eth.h"
+#include "engine/l4_conn/flow.h"
+#include "engine/l4_tcp/l4_tcp.h"
+#include "engine/l4_udp/l4_udp.h"
+#include "engine/lcore/wheel.h"
+#include "engine/traffic/traffic.h"
+
+#include <rte_cycles.h>
+#include <rte_prefetch.h>
+
+#define TIMER_BUDGET 512
+
+static void clock_set(struct lcore *lc, uint64_t tsc)
+{
+	lc->now_tsc = tsc;
+	lc->now_us = tsc / lc->cycles_per_us;
+	lc->now_ms = (tsc / lc->cycles_per_ms) | 0;
+	if (unlikely(lc->now_ms == 0))
+		lc->now_ms = 1;
+}
+
+/* Looks up the endpoints of a burst: tags first, then the lines of the candidates, so that the misses overlap. */
+static force_inline void burst_lookup(struct lcore *lc, struct pkt *p, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (likely(p[i].class == PKT_TCP)) {
+			p[i].id = flow_candidate(&lc->tcp_flows, p[i].hash);
+			if (p[i].id != CONN_NONE) {
+				rte_prefetch0(pool_at(&lc->tcbs, p[i].id));
+				rte_prefetch0((char *)pool_at(&lc->tcbs, p[i].id) + 64);
+			}
+		} else if (p[i].class == PKT_UDP) {
+			p[i].id = flow_candidate(&lc->udp_flows, p[i].hash);
+			if (p[i].id != CONN_NONE)
+				rte_prefetch0(pool_at(&lc->ucbs, p[i].id));
+		}
+	}
+}
+
+static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	bool kept = false;
+
+	switch ((enum pkt_class)p->class) {
+	case PKT_TCP:
+		if (likely(lp->running))
+			kept = tcp_in(lc, lp, p);
+		else
+			lp->st->drop.stopped++;
+		break;
+	case PKT_UDP:
+		if (likely(lp->running))
+			udp_in(lc, lp, p);
+		else
+			lp->st->drop.stopped++;
+		break;
+	case PKT_OTHER:
+		kept = eth_in_slow(lc, lp, p);
+		break;
+	case PKT_DONE:
+		break;
+	}
+	if (likely(!kept))
+		pkt_free(lc, p->m);
+}
+
+static uint32_t port_rx(struct lcore *lc, struct lport *lp)
+{
+	struct rte_mbuf *m[RX_BURST];
+	struct pkt p[RX_BURST];
+	uint64_t bytes = 0;
+	uint32_t n = rte_eth_rx_burst(lp->port->dev_id, lp->queue, m, RX_BURST);
+
+	if (n == 0)
+		return 0;
+	for (uint32_t i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	for (uint32_t i = 0; i < n; i++) {
+		p[i].m = m[i];
+		bytes += m[i]->pkt_len;
+		eth_in(lc, lp, &p[i]);
+	}
+	lp->st->port.rx_pkts += n;
+	lp->st->port.rx_bytes += bytes;
+	burst_lookup(lc, p, n);
+	for (uint32_t i = 0; i < n; i++)
+		pkt_handle(lc, lp, &p[i]);
+	return n;
+}
+
+/* Gauges that nobody needs more often than once a second. */
+static void gauges_update(struct lcore *lc)
+{
+	struct stats_memory *g = &lc->lst->memory;
+
+	g->tcb_total = lc->tcbs.n;
+	g->tcb_free = lc->tcbs.n_free;
+	g->ucb_total = lc->ucbs.n;
+	g->ucb_free = lc->ucbs.n_free;
+	g->side_total = lc->sides.n;
+	g->side_free = lc->sides.n_free;
+	g->mbuf_total = lc->stash.pool->size;
+	g->mbuf_free = rte_mempool_avail_count(lc->stash.pool) + lc->stash.n;
+}
+
+static uint32_t turn(struct lcore *lc)
+{
+	uint32_t done = 0;
+	bool rx_busy = false;
+
+	for (uint32_t i = 0; i < lc->n_lports; i++) {
+		uint32_t n = port_rx(lc, &lc->lports[i]);
+
+		rx_busy |= n == RX_BURST;
+		done += n;
+		tx_flush(lc, &lc->lports[i]);
+	}
+	if (lc->wheel.now != lc->now_ms || lc->wheel.firing != 0 || lc->wheel.starved)
+		done += wheel_run(lc, TIMER_BUDGET);
+	if (lc->n_tcs != 0 || lc->blocked.n != 0)
+		done += traffic_run(lc, rx_busy);
+	for (uint32_t i = 0; i < lc->n_lports; i++)
+		tx_flush(lc, &lc->lports[i]);
+	return done;
+}
+
+int lcore_loop(void *arg)
+{
+	struct lcore *lc = arg;
+	struct stats_lcore *st = &lc->lst->lcore;
+	uint64_t start = rte_rdtsc(), gauges_at = start;
+	bool quit = false;
+
+	clock_set(lc, start);
+	lc->wheel.now = lc->now_ms;
+	gauges_update(lc);
+	while (!quit) {
+		uint64_t end;
+		uint32_t done;
+
+		if (unlikely(__atomic_load_n(&lc->mbox.prod, __ATOMIC_RELAXED) != lc->mbox.cons))
+			mailbox_poll(lc, &quit);
+		done = turn(lc);
+		end = rte_rdtsc();
+		st->loops++;
+		st->all_cycles += end - start;
+		if (done != 0) {
+			st->busy_loops++;
+			st->busy_cycles += end - start;
+			if (end - start > st->longest)
+				st->longest = end - start;
+		}
+		start = end;
+		clock_set(lc, end);
+		if (unlikely(end - gauges_at > lc->tsc_hz / 4)) {
+			gauges_at = end;
+			gauges_update(lc);
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,247 @@
+/* What happens to sessions: established, sending, closed, gone. Called by TCP and UDP as it happens. */
+#include "engine/l1_port/pkt.h"
+#include "engine/l4_conn/flow.h"
+#include "engine/l4_tcp/l4_tcp.h"
+#include "engine/l4_udp/l4_udp.h"
+#include "engine/lcore/wheel.h"
+#include "engine/traffic/traffic_priv.h"
+
+/* The message becomes the one being sent. TCP counts on in sequence numbers, UDP from 0. */
+static void begin_now(const struct tc_run *tc, struct conn *c, uint8_t kind)
+{
+	uint32_t len = tc->app->msg[kind].len;
+
+	c->tx_kind = kind;
+	c->flags = (c->flags & ~CF_WAIT_ACKED) | CF_SENDING;
+	if (tc->is_udp) {
+		c->tx_base = 0;
+		c->tx_end = len;
+	} else {
+		c->tx_base = c->tx_end;
+		c->tx_end += len;
+	}
+}
+
+/* Another kind than the last has to wait until that is acknowledged: retransmission rebuilds bytes by their kind. */
+static bool begin_message(const struct tc_run *tc, struct conn *c, uint8_t kind)
+{
+	if (unlikely(!tc->is_udp && kind != TXK_NOW(c->tx_kind)
+		    && ((struct tcb *)c)->snd_una != c->tx_end)) {
+		c->tx_kind = TXK_NOW(c->tx_kind) | (kind + 1) << 4;
+		c->flags |= CF_WAIT_ACKED;
+		return false;
+	}
+	begin_now(tc, c, kind);
+	return true;
+}
+
+void conn_begin_waiting(struct tc_run *tc, struct conn *c)
+{
+	if (TXK_NEXT(c->tx_kind) != 0)
+		begin_now(tc, c, TXK_NEXT(c->tx_kind) - 1);
+}
+
+static bool act_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id, uint8_t kind, bool streaming)
+{
+	if (unlikely(c->flags & (CF_CLOSE | CF_WANT_CLOSE)))
+		return false;
+	if (!tc->is_client || (!streaming && !tc->send_limited))
+		return begin_message(tc, c, kind);
+	c->tx_kind = TXK_NOW(c->tx_kind) | (kind + 1) << 4;
+	if (!(c->flags & CF_Q_SEND)) {
+		c->flags |= CF_Q_SEND;
+		idq_put(&tc->q_send, id);
+	}
+	(void)lc;
+	return false;
+}
+
+static void act_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	if (tc->is_client && tc->close.per_cycle != 0 && c->state == CS_ESTAB && tc->run == TCR_RUNNING) {
+		c->flags |= CF_WANT_CLOSE;
+		if (!(c->flags & CF_Q_CLOSE)) {
+			c->flags |= CF_Q_CLOSE;
+			idq_put(&tc->q_close, id);
+		}
+		return;
+	}
+	session_close(lc, tc, c, id);
+}
+
+void session_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	if (tc->is_udp)
+		udp_end(lc, c, id);
+	else
+		c->flags |= CF_CLOSE;
+}
+
+void session_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	uint8_t next = TXK_NEXT(c->tx_kind);
+	struct lport *lp = lcore_lport(lc, c->port);
+
+	if (next == 0 || (c->flags & (CF_CLOSE | CF_SENDING | CF_WAIT_ACKED))
+		|| (c->state != CS_ESTAB && c->state != CS_CLOSE_WAIT))
+		return;
+	c->tx_kind = TXK_NOW(c->tx_kind);
+	if (!begin_message(tc, c, next - 1))
+		return;
+	session_output(lc, lp, tc, c, id);
+}
+
+void session_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	if (tc->is_udp)
+		udp_output(lc, lp, tc, c, id);
+	else
+		tcp_output(lc, lp, tc, (struct tcb *)c, id);
+}
+
+bool traffic_act(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id, enum app_act act,
+	uint8_t kind, bool streaming)
+{
+	switch (act) {
+	case APP_NONE:
+		return false;
+	case APP_SEND:
+		return act_send(lc, tc, c, id, kind, streaming);
+	case APP_CLOSE:
+		act_close(lc, tc, c, id);
+		return false;
+	case APP_ABORT:
+		if (tc->is_udp) {
+			tc->st->failed_app++;
+			udp_end(lc, c, id);
+		} else {
+			tcp_abort(lc, (struct tcb *)c, id, &tc->st->failed_app);
+		}
+		return false;
+	}
+	return false;
+}
+
+bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	struct lport *lp = lcore_lport(lc, c->port);
+	uint8_t kind = 0;
+	enum app_act act;
+	uint64_t us = (lc->now_tsc - tc->start_tsc) / lc->cycles_per_us;
+
+	tc->st->estab++;
+	tc->st->estab_now++;
+	tc->st->last_estab_us = us;
+	c->flags |= CF_ESTABLISHED;
+	act = app_conn_up(tc->app, &c->app, traffic_app_stats(lp, tc), &kind);
+	if (tc->is_client && tc->uptime_ms != TC_FOREVER) {
+		if (tc->uptime_ms == 0) {
+			act_close(lc, tc, c, id);
+			return false;
+		}
+		c->t_life = (lc->now_ms + tc->uptime_ms) | 1;
+		c->flags |= CF_LIFE_UP;
+		wheel_arm(lc, c, id);
+	}
+	if (tc->paused && act == APP_SEND)
+		return false;
+	return traffic_act(lc, tc, c, id, act, kind, false);
+}
+
+void traffic_closed(struct tc_run *tc, struct conn *c)
+{
+	if (!(c->flags & CF_ESTABLISHED))
+		return;
+	c->flags &= ~CF_ESTABLISHED;
+	tc->st->closed++;
+	tc->st->estab_now--;
+}
+
+/* Back to its pool, once no queue names it any more. */
+static void conn_release(struct lcore *lc, struct conn *c, uint32_t id)
+{
+	struct lport *lp = lcore_lport(lc, c->port);
+
+	if (id & CONN_UDP) {
+		c->state = CS_FREE;
+		lp->st->udp.ucb_free++;
+	} else {
+		if (c->state == CS_CLOSED)
+			lp->st->tsm.s_closed--;
+		c->state = CS_FREE;
+		lp->st->tcp.tcb_free++;
+	}
+	c->t_life = c->t_rtx = c->t_ack = 0;
+	c->flags &= CF_IN_WHEEL | CF_QUEUED;
+	if (!(c->flags & CF_QUEUED))
+		conn_pool_put(lc, id);
+}
+
+bool conn_unqueue(struct lcore *lc, struct conn *c, uint32_t id, uint16_t flag)
+{
+	c->flags &= ~flag;
+	if (c->state != CS_FREE)
+		return true;
+	if (!(c->flags & CF_QUEUED))
+		conn_pool_put(lc, id);
+	return false;
+}
+
+void traffic_gone(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	tc->st->open_now--;
+	if (c->flags & CF_ESTABLISHED) {
+		c->flags &= ~CF_ESTABLISHED;
+		tc->st->estab_now--;
+	}
+	if (!tc->is_client || tc->run != TCR_RUNNING || tc->paused || tc->downtime_ms == TC_FOREVER) {
+		conn_release(lc, c, id);
+		return;
+	}
+	if (tc->downtime_ms == 0) {
+		c->t_life = 0;
+		session_requeue(tc, c, id);
+		return;
+	}
+	c->t_life = (lc->now_ms + tc->downtime_ms) | 1;
+	wheel_arm(lc, c, id);
+}
+
+void session_requeue(struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	if (c->flags & CF_Q_OPEN)
+		return;
+	c->flags |= CF_Q_OPEN;
+	idq_put(&tc->q_open, id);
+}
+
+void session_drop(struct lcore *lc, struct conn *c, uint32_t id)
+{
+	conn_release(lc, c, id);
+}
+
+void conn_timer(struct lcore *lc, struct conn *c, uint32_t id)
+{
+	struct tc_run *tc = lcore_tc(lc, c->port, c->tcid);
+	bool life = c->t_life != 0 && (int32_t)(c->t_life - lc->now_ms) <= 0;
+
+	if (c->state == CS_CLOSED) {
+		if (!life)
+			return;
+		c->t_life = 0;
+		if (tc->run == TCR_RUNNING && !tc->paused)
+			session_requeue(tc, c, id);
+		else
+			conn_release(lc, c, id);
+		return;
+	}
+	if (life && (c->flags & CF_LIFE_UP)) {
+		c->t_life = 0;
+		c->flags &= ~CF_LIFE_UP;
+		act_close(lc, tc, c, id);
+		if (c->state > CS_CLOSED)
+			session_output(lc, lcore_lport(lc, c->port), tc, c, id);
+	}
+	if (!(id & CONN_UDP) && c->state > CS_CLOSED)
+		tcp_timer(lc, (struct tcb *)c, id);
+}

@@ -1,0 +1,119 @@
+/* A test case ends: every session is closed with FIN; what is left after the grace time is reset and counted. The pool is
+ * walked some blocks a turn, so that other test cases go on. */
+#include "engine/traffic/traffic_priv.h"
+
+#include "engine/l1_port/pkt.h"
+#include "engine/l4_tcp/l4_tcp.h"
+#include "engine/l4_udp/l4_udp.h"
+#include "engine/lcore/wheel.h"
+
+#include <rte_prefetch.h>
+
+#define SCAN_BURST 2048
+#define CLOSE_BURST 64
+
+enum stop_phase {
+	STOP_CLOSE, /* FIN to all */
+	STOP_WAIT,  /* until they are gone, or the grace time is over */
+	STOP_RESET, /* RST to the rest */
+	STOP_DRAIN  /* queues */
+};
+
+static void close_one(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	switch (c->state) {
+	case CS_CLOSED:
+		session_drop(lc, c, id);
+		break;
+	case CS_SYN_SENT:
+	case CS_SYN_RCVD:
+		tcp_abort(lc, (struct tcb *)c, id, &tc->st->failed_stop);
+		break;
+	case CS_TIME_WAIT:
+		c->t_life = lc->now_ms | 1;
+		wheel_arm(lc, c, id);
+		break;
+	case CS_ESTAB:
+	case CS_CLOSE_WAIT:
+		session_close(lc, tc, c, id);
+		if (c->state > CS_CLOSED)
+			session_output(lc, lcore_lport(lc, c->port), tc, c, id);
+		break;
+	default:
+		break; /* closing already */
+	}
+}
+
+static void reset_one(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	if (c->state == CS_CLOSED)
+		session_drop(lc, c, id);
+	else if (id & CONN_UDP)
+		udp_end(lc, c, id);
+	else
+		tcp_abort(lc, (struct tcb *)c, id, c->state == CS_TIME_WAIT ? NULL : &tc->st->failed_stop);
+}
+
+typedef void stop_fn(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
+
+/* Some blocks further; true when all were seen. */
+static bool scan(struct lcore *lc, struct tc_run *tc, stop_fn *fn)
+{
+	struct conn_pool *p = tc->is_udp ? &lc->ucbs : &lc->tcbs;
+	uint32_t end = MIN_OF(p->n, tc->stop_scan + SCAN_BURST), hits = 0;
+	struct lport *lp = lcore_lport(lc, tc->port);
+
+	for (; tc->stop_scan < end && hits < CLOSE_BURST; tc->stop_scan++) {
+		struct conn *c = pool_at(p, tc->stop_scan);
+
+		rte_prefetch0((char *)c + 8 * (size_t)p->stride);
+		if (c->state == CS_FREE || c->port != tc->port || c->tcid != tc->tcid)
+			continue;
+		if (!tx_room(lc, lp))
+			return false;
+		hits++;
+		fn(lc, tc, c, tc->stop_scan | (tc->is_udp ? CONN_UDP : 0));
+	}
+	if (tc->stop_scan < p->n)
+		return false;
+	tc->stop_scan = 0;
+	return true;
+}
+
+static void drain(struct lcore *lc, struct idq *q, uint16_t flag)
+{
+	while (q->n != 0) {
+		uint32_t id = idq_get(q);
+
+		conn_unqueue(lc, conn_at(lc, id), id, flag);
+	}
+}
+
+uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
+{
+	bool over = (int64_t)(lc->now_tsc - tc->stop_deadline) >= 0;
+
+	switch ((enum stop_phase)tc->stop_phase) {
+	case STOP_CLOSE:
+		if (scan(lc, tc, close_one) || over)
+			tc->stop_phase = STOP_WAIT;
+		return 1;
+	case STOP_WAIT:
+		if (tc->st->open_now == 0 || over) {
+			tc->stop_scan = 0;
+			tc->stop_phase = STOP_RESET;
+		}
+		return 0;
+	case STOP_RESET:
+		if (scan(lc, tc, reset_one))
+			tc->stop_phase = STOP_DRAIN;
+		return 1;
+	case STOP_DRAIN:
+		drain(lc, &tc->q_open, CF_Q_OPEN);
+		drain(lc, &tc->q_close, CF_Q_CLOSE);
+		drain(lc, &tc->q_send, CF_Q_SEND);
+		__atomic_store_n(&tc->run, TCR_IDLE, __ATOMIC_RELEASE);
+		return 1;
+	}
+	return 0;
+}

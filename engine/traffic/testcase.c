@@ -1,0 +1,118 @@
+/* Test cases on this worker: start, one turn, stop. */
+#include "engine/traffic/traffic_priv.h"
+
+#include "engine/l1_port/pkt.h"
+#include "engine/l4_tcp/tcp_priv.h"
+#include "engine/lcore/wheel.h"
+
+#include <string.h>
+
+#define BLOCKED_BURST 64
+#define HEADERS_TCP 40 /* IPv4 and TCP without options */
+#define HEADERS_UDP 28
+
+static uint32_t ms_of(uint32_t seconds)
+{
+	if (seconds == TC_FOREVER)
+		return TC_FOREVER;
+	return seconds > 2000000 ? 2000000000 : seconds * 1000; /* deadlines wrap at 2^31 ms */
+}
+
+static void settings_take(struct lcore *lc, struct tc_run *tc)
+{
+	const struct tc_config *cfg = tc->cfg;
+	const struct tcp_options *o = &cfg->tcp;
+	uint16_t mtu = lcore_lport(lc, tc->port)->port->mtu;
+
+	tc->is_client = cfg->kind == tc_kind_CLIENT;
+	tc->is_udp = cfg->proto == l4proto_UDP;
+	tc->rto_ms = MAX_OF(o->rto_ms, 1u);
+	tc->fin_to_ms = o->fin_to_ms;
+	tc->twait_to_ms = o->twait_to_ms;
+	tc->orphan_to_ms = o->orphan_to_ms;
+	tc->uptime_ms = tc->is_client ? ms_of(cfg->uptime_s) : TC_FOREVER;
+	tc->downtime_ms = tc->is_client ? ms_of(cfg->downtime_s) : TC_FOREVER;
+	tc->syn_retry = o->syn_retry;
+	tc->syn_ack_retry = o->syn_ack_retry;
+	tc->data_retry = o->data_retry;
+	tc->retry = o->retry;
+	tc->twait_skip = o->twait_skip != 0 || o->twait_to_ms == 0;
+	tc->ack_delay = o->ack_delay != 0;
+	tc->win = o->win_size;
+	tc->wscale = tcp_wscale_for(o->win_size);
+	tc->vlan_tci = cfg->vlan_id != 0 ? cfg->vlan_id | cfg->vlan_pri << 13 : 0;
+	tc->mss = mtu - (tc->is_udp ? HEADERS_UDP : HEADERS_TCP);
+	tc->send_limited = tc->is_client && cfg->rate_send != RATE_INFINITE;
+}
+
+void tc_run_start(struct lcore *lc, const struct lmsg *m)
+{
+	struct tc_run *tc = lcore_tc(lc, m->port, m->tcid);
+
+	if (tc->run != TCR_IDLE) {
+		lc->lst->msg.errors++;
+		return;
+	}
+	memset(tc, 0, sizeof(*tc));
+	tc->port = m->port;
+	tc->tcid = m->tcid;
+	tc->cfg = &tc_cfgs[m->port][m->tcid];
+	tc->app = &app_tcs[m->port * TCS_MAX + m->tcid];
+	tc->st = &seg_stats_tc(lc->seg, lc->index, m->port, m->tcid)->tc;
+	memset(tc->st, 0, sizeof(*tc->st)); /* a new run counts from 0; this worker alone writes it */
+	tc->start_tsc = lc->now_tsc;
+	settings_take(lc, tc);
+	lc->tc_list[lc->n_tcs++] = tc;
+	__atomic_store_n(&tc->run, TCR_RUNNING, __ATOMIC_RELAXED);
+	if (tc->is_client)
+		clients_start(lc, tc, m);
+	else
+		servers_start(lc, tc);
+}
+
+void tc_run_stop(struct lcore *lc, struct tc_run *tc, uint32_t grace_ms)
+{
+	if (tc->run != TCR_RUNNING)
+		return;
+	__atomic_store_n(&tc->run, TCR_STOPPING, __ATOMIC_RELAXED);
+	tc->stop_phase = 0;
+	tc->stop_scan = 0;
+	tc->stop_deadline = lc->now_tsc + grace_ms * lc->cycles_per_ms;
+	servers_unlisten(lc, tc);
+}
+
+/* Those that had something to send when a port had no room. */
+static uint32_t blocked_run(struct lcore *lc)
+{
+	uint32_t n = MIN_OF(lc->blocked.n, (uint32_t)BLOCKED_BURST);
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t id = idq_get(&lc->blocked);
+		struct conn *c = conn_at(lc, id);
+
+		if (conn_unqueue(lc, c, id, CF_BLOCKED) && c->state > CS_CLOSED)
+			session_output(lc, lcore_lport(lc, c->port), lcore_tc(lc, c->port, c->tcid), c, id);
+	}
+	return n;
+}
+
+uint32_t traffic_run(struct lcore *lc, bool rx_busy)
+{
+	uint32_t done = blocked_run(lc);
+
+	for (uint32_t i = 0; i < lc->n_tcs; i++) {
+		struct tc_run *tc = lc->tc_list[i];
+
+		if (unlikely(tc->run == TCR_STOPPING)) {
+			done += stop_run(lc, tc);
+			if (tc->run == TCR_IDLE) {
+				lc->tc_list[i--] = lc->tc_list[--lc->n_tcs];
+				if (lc->n_tcs == 0)
+					lc->queue_mem_used = 0;
+			}
+		} else if (tc->is_client) {
+			done += clients_run(lc, tc, rx_busy);
+		}
+	}
+	return done;
+}
