@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct rte_mempool;
+struct seg;
 
 /* The engine's options after parsing: engine/boot/options.c (from options.def: parser, --help and docs). */
 struct options {
@@ -26,4 +27,41 @@ struct options {
 	bool print_memory;
 };
 
-/* Memory and pools of one worker, made before READY (pools.c); layout in engine/lcore/lcore.h. */
+/* What the command line was, after it was read. EAL arguments are given to rte_eal_init() with ours added. */
+struct cmdline {
+	struct options o;
+	int eal_argc;
+	char *eal_argv[64];
+	uint32_t n_lcores_wanted; /* of -l, -c, --lcores; 0: not given */
+	bool eal_has_mem, eal_has_prefix, eal_has_lcores, eal_has_dev;
+	uint32_t n_devs; /* -a and --vdev given */
+};
+
+/* 0 to go on, 1 when all is done (--help, --version), -EINVAL after one line on stderr. Starts no EAL. */
+int options_parse(struct cmdline *cl, int argc, char **argv);
+
+/* Sizes the pools to the machine where no option gave them, and says what all of it takes. */
+struct memory_plan {
+	uint32_t n_workers, n_ports;
+	uint32_t tcbs, ucbs, mbufs; /* of one worker */
+	uint64_t mb;                /* hugepages, MB */
+	uint64_t free_mb;
+};
+/* 0, or -ENOMEM after one sentence with what to add. */
+int memory_plan(const struct cmdline *cl, struct memory_plan *plan);
+/* Adds the EAL arguments that the user left to us: prefix, lcores, memory, no PCI. */
+void eal_args_complete(struct cmdline *cl, const struct memory_plan *plan);
+
+/* After rte_eal_init(): workers, their pools and the segment. 0 or -errno, logged. */
+int workers_create(const struct options *o, const struct memory_plan *plan);
+/* After the ports: which worker serves which queue (qmap), the segment. */
+int lcores_map(const struct options *o);
+int segment_create(const struct options *o);
+void workers_launch(void);
+void workers_quit(void);
+
+extern struct seg *segment;
+extern uint32_t n_workers;
+struct rte_mempool *boot_mbuf_pool(uint32_t worker);
+/* Queues that a port is to have: qmap's, or the default's. */
+uint32_t qmap_queues(const struct options *o, uint32_t port);

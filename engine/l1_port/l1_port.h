@@ -29,7 +29,7 @@ extern uint16_t n_ports;
 /* Makes the ports that the options ask for, after rte_eal_init() and the mbuf pools. 0, or -errno, logged as one
  * sentence. ring_pair.c, tap.c, port.c. */
 int ports_create(const struct options *o);
-int ports_start(void);
+int ports_start(const struct options *o);
 /* Stops and closes all; removes TAPs. */
 void ports_fini(void);
 /* Management, once a second: link state and speed into the segment. */

@@ -32,12 +32,14 @@ struct app_tc {
 /* What an application keeps of a connection. */
 struct app_conn {
 	uint32_t rx_left; /* bytes of the message's body (or of the chunk) still to come */
-	uint32_t n_done;  /* requests answered, or sent */
-	uint32_t acc;     /* parser: number being read, bytes matched */
+	uint32_t n_done;  /* client: requests answered; server: requests received */
+	uint16_t acc;     /* parser: number being read, characters matched */
 	uint8_t phase;    /* parser state */
-	uint8_t sub;
-	uint8_t pending; /* server: requests waiting for their response */
-	uint8_t kinds;   /* server: bit i: the i-th waiting one is HEAD */
+	uint8_t sub;      /* parser: place within it */
+	uint8_t flags;    /* of the message being read */
+	uint8_t pending;  /* messages to send as soon as the one being sent is out */
+	uint8_t kinds;    /* HTTP server: bit i: the i-th pending one answers HEAD */
+	uint8_t spare;
 };
 static_assert(sizeof(struct app_conn) == 16);
 

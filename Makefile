@@ -1,0 +1,109 @@
+# make                 build the three programs into build/
+# make demo            the main job: 100 000 HTTP sessions on a ring pair, PASS or FAIL
+# make test            everything: units, then the programs together
+# make unit            units only (no hugepages, no root)
+# make functional      pytest on the programs (hugepages, root)
+# make bench           measures speed; prints one JSON object
+# make check           sizes, tokens, layers
+# make format          rewrite the sources in the one format
+# make clean | help
+#
+# V=1 shows commands. CC=clang, MODE=release|debug|asan. EXTRA_CFLAGS is appended last.
+
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MODE ?= release
+V ?= 0
+EXTRA_CFLAGS ?=
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+B := build/$(MODE)
+BIN := $(if $(filter release,$(MODE)),build,$(B))
+Q := $(if $(filter 1,$V),,@)
+say = $(if $(filter 1,$V),,@printf '  %-7s %s\n' $(1) $(2);)
+
+PKGS := libdpdk libedit jansson numa libmicrohttpd
+ifeq ($(filter clean help,$(MAKECMDGOALS)),)
+ifneq ($(shell pkg-config --exists $(PKGS) && echo ok),ok)
+$(error missing one of: $(PKGS); run scripts/install-deps)
+endif
+endif
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \
+	-Wvla -Wformat=2 -Wno-format-nonliteral
+MODE_release := -O3 -g -DNDEBUG
+MODE_debug   := -O0 -g3
+MODE_asan    := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
+ARCH ?= native
+sys = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(1)))
+VERSION_TEXT := $(shell cat VERSION)+$(shell git describe --always --dirty 2>/dev/null || echo tarball)
+# -march comes after libdpdk's own (Debian says corei7), so ours is the one that holds
+CFLAGS := -std=gnu2x -D_GNU_SOURCE $(WARN) $(MODE_$(MODE)) -I. $(call sys,$(PKGS)) -march=$(ARCH) -MMD -MP $(EXTRA_CFLAGS)
+LDFLAGS := $(filter -fsanitize=%,$(MODE_$(MODE)))
+LIBS_ENGINE := $(shell pkg-config --libs libdpdk) -lrte_net_ring -lrte_net_tap -lrte_bus_vdev
+LIBS_CLI := $(shell pkg-config --libs libdpdk libedit jansson)
+LIBS_EXPORTER := $(shell pkg-config --libs libdpdk jansson libmicrohttpd)
+LIBS_TEST := $(shell pkg-config --libs libdpdk jansson cmocka 2>/dev/null)
+
+# A source that exists is built; no list to forget it in.
+src = $(sort $(wildcard $(1)/*.c $(1)/*/*.c))
+obj = $(patsubst %.c,$(B)/%.o,$(1))
+COMMON   := $(call obj,$(call src,common))
+ENGINE   := $(call obj,$(call src,engine))
+CLI      := $(call obj,$(call src,cli))
+EXPORTER := $(call obj,$(call src,stats-exporter))
+PROGS    := $(BIN)/warp17 $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
+UNITS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/unit/*_test.c)))
+BENCHES  := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/bench/*_bench.c)))
+# what a unit test may link: all but main() and what needs an engine around it
+TESTABLE := $(COMMON) $(filter $(B)/engine/l7_app/% $(B)/engine/l4_conn/%,$(ENGINE))
+ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
+
+.PHONY: all demo test unit functional bench check format clean help FORCE
+all: $(PROGS)
+$(BIN)/warp17: $(COMMON) $(ENGINE)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE)
+$(BIN)/warp17-cli: $(COMMON) $(CLI)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
+$(BIN)/warp17-stats-exporter: $(COMMON) $(EXPORTER)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_EXPORTER)
+$(UNITS): $(B)/%: $(B)/%.o $(TESTABLE)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_TEST)
+$(BENCHES): $(B)/%: $(B)/%.o $(TESTABLE)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE)
+
+# every object also depends on the flags it was built with
+$(B)/flags: FORCE
+	@mkdir -p $(@D); echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
+$(B)/version: FORCE
+	@mkdir -p $(@D); echo '$(VERSION_TEXT)' | cmp -s - $@ || echo '$(VERSION_TEXT)' > $@
+FORCE:
+$(B)/common/util/version.o: EXTRA_DEF := -DWARP17_VERSION='"$(VERSION_TEXT)"'
+$(B)/common/util/version.o: $(B)/version
+EXTRA_DEF :=
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CFLAGS) $(EXTRA_DEF) -c -o $@ $<
+
+demo:
+	$(Q)scripts/demo
+test:
+	$(Q)scripts/test
+unit: $(UNITS)
+	$(Q)rc=0; for t in $(UNITS); do echo "  TEST    $$t"; $$t || rc=1; done; exit $$rc
+functional: all
+	$(Q)/usr/bin/python3 -m pytest -q test/functional
+bench: all $(BENCHES)
+	$(Q)/usr/bin/python3 test/bench/bench.py
+check:
+	$(Q)scripts/check-size.sh $(ALL_SRC)
+	$(Q)scripts/check-tokens.sh $(ALL_SRC)
+	$(Q)scripts/check-layers.sh $(ALL_SRC)
+format:
+	$(Q)clang-format -i $(ALL_SRC)
+clean:
+	rm -rf build compile_commands.json
+help:
+	@sed -n '/^[^#]*$$/q;s/^# \{0,1\}//p' Makefile
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,256 @@
+/* See attach.h. */
+#include "common/abi/attach.h"
+
+#include "common/abi/ring.h"
+
+#include <rte_eal.h>
+#include <rte_memory.h>
+#include <rte_memzone.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PREFIX_DEFAULT "warp17"
+#define HANDSHAKE_MS 2000
+
+void rundir_path(const char *prefix, char *buf, size_t len)
+{
+	const char *dir = getenv("RUNTIME_DIRECTORY");
+
+	if (dir == NULL && getuid() == 0)
+		dir = "/var/run";
+	if (dir == NULL)
+		dir = getenv("XDG_RUNTIME_DIR");
+	snprintf(buf, len, "%s/dpdk/%s", dir ? dir : "/tmp", prefix ? prefix : PREFIX_DEFAULT);
+}
+
+static int dial(const char *prefix)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), rc;
+	char dir[96];
+
+	rundir_path(prefix, dir, sizeof(dir));
+	snprintf(a.sun_path, sizeof(a.sun_path), "%.90s/%s", dir, SEG_SOCKET);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+static void own_name(char *buf, size_t len)
+{
+	const char *user = getenv("USER"), *tty = ttyname(STDIN_FILENO);
+
+	if (user == NULL)
+		user = getuid() == 0 ? "root" : "user";
+	if (tty && strncmp(tty, "/dev/", 5) == 0)
+		tty += 5;
+	snprintf(buf, len, "%s@%s", user, tty ? tty : "script");
+}
+
+static int handshake(struct client *c, const struct attach_opts *o, char *err, size_t errlen)
+{
+	struct hello h = {.magic = HELLO_MAGIC,
+		.kind = o->kind,
+		.fingerprint = schema_fingerprint(),
+		.read_only = o->read_only};
+	struct welcome w = {0};
+	struct pollfd p = {.fd = c->sock, .events = POLLIN};
+
+	if (o->name)
+		snprintf(h.name, sizeof(h.name), "%s", o->name);
+	else
+		own_name(h.name, sizeof(h.name));
+	if (send(c->sock, &h, sizeof(h), MSG_NOSIGNAL) != sizeof(h) || poll(&p, 1, HANDSHAKE_MS) != 1
+		|| recv(c->sock, &w, sizeof(w), MSG_DONTWAIT) != sizeof(w) || w.magic != HELLO_MAGIC) {
+		snprintf(err, errlen, "the engine did not answer; is it stopping, or of another build?");
+		return -EPROTO;
+	}
+	if (w.code != 0) {
+		w.text[sizeof(w.text) - 1] = '\0';
+		snprintf(err, errlen, "%s", w.text);
+		return w.code;
+	}
+	if (w.slot >= OPERATORS_MAX)
+		return -EPROTO;
+	c->slot_no = w.slot;
+	c->generation = w.generation;
+	return 0;
+}
+
+/* The EAL pins the thread and talks; neither is wanted of a client. */
+static int eal_up(const struct attach_opts *o)
+{
+	char prefix[96], lcores[32], prog[] = "warp17-client";
+	char a1[] = "--proc-type=secondary", a2[] = "--no-pci", a3[] = "--no-telemetry", a4[] = "--log-level=*:error";
+	char l[] = "--lcores";
+	char *argv[] = {prog, a1, a2, a3, a4, prefix, l, lcores, NULL};
+	int cpu = 0, rc, err_fd, null_fd;
+	cpu_set_t was;
+
+	sched_getaffinity(0, sizeof(was), &was);
+	while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &was))
+		cpu++;
+	snprintf(prefix, sizeof(prefix), "--file-prefix=%s", o->prefix ? o->prefix : PREFIX_DEFAULT);
+	snprintf(lcores, sizeof(lcores), "%u@%d", RTE_MAX_LCORE - 1, cpu);
+	fflush(NULL);
+	err_fd = dup(STDERR_FILENO);
+	null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (getenv("WARP17_DEBUG") == NULL)
+		dup2(null_fd, STDERR_FILENO);
+	rc = rte_eal_init(8, argv);
+	fflush(NULL);
+	dup2(err_fd, STDERR_FILENO);
+	close(err_fd);
+	close(null_fd);
+	sched_setaffinity(0, sizeof(was), &was);
+	return rc < 0 ? -EFAULT : 0;
+}
+
+/* The address range was taken: once more with a fixed layout, as a new image of this process. */
+static void again_without_aslr(void)
+{
+	char buf[4096], *argv[64];
+	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC), n = 0;
+	ssize_t len = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+
+	if (len <= 0 || getenv("WARP17_NO_ASLR") != NULL)
+		return;
+	buf[len] = '\0';
+	for (char *a = buf; a < buf + len && n < 63; a += strlen(a) + 1)
+		argv[n++] = a;
+	argv[n] = NULL;
+	setenv("WARP17_NO_ASLR", "1", 1);
+	personality(ADDR_NO_RANDOMIZE);
+	execv("/proc/self/exe", argv);
+}
+
+static int map_segment(struct client *c, char *err, size_t errlen)
+{
+	const struct rte_memzone *mz = rte_memzone_lookup(SEG_MEMZONE);
+
+	c->seg = mz ? mz->addr : NULL;
+	if (c->seg == NULL || c->seg->hdr.magic != SEG_MAGIC || c->seg->hdr.fingerprint != schema_fingerprint()) {
+		snprintf(err, errlen, "the engine's segment is not there or of another build");
+		return -EPROTO;
+	}
+	c->slot = &c->seg->slots[c->slot_no];
+	return 0;
+}
+
+int client_attach(struct client *c, const struct attach_opts *o, char *err, size_t errlen)
+{
+	int rc;
+
+	memset(c, 0, sizeof(*c));
+	c->sock = dial(o->prefix);
+	if (c->sock < 0) {
+		snprintf(err, errlen, "engine not running (prefix %s): start it with scripts/warp17 start",
+			o->prefix ? o->prefix : PREFIX_DEFAULT);
+		return c->sock;
+	}
+	rc = handshake(c, o, err, errlen);
+	if (rc == 0 && eal_up(o) != 0) {
+		again_without_aslr();
+		snprintf(err, errlen, "the engine's memory could not be mapped (WARP17_DEBUG=1 shows why)");
+		rc = -EFAULT;
+	}
+	if (rc == 0)
+		rc = map_segment(c, err, errlen);
+	if (rc != 0)
+		client_detach(c);
+	return rc;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
+}
+
+static int reply_get(struct client *c, struct rep_cell *rep)
+{
+	int rc = ring_ready(c->rep_cons, &c->slot->rep_prod);
+
+	if (rc != 0)
+		return rc;
+	*rep = c->slot->rep[c->rep_cons % RING_CELLS];
+	ring_take(&c->slot->rep_cons, &c->rep_cons);
+	rep->text[sizeof(rep->text) - 1] = '\0';
+	return rep->generation == c->generation && rep->seq == c->seq ? 0 : -EAGAIN; /* of a call given up */
+}
+
+int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, struct rep_cell *rep,
+	int timeout_ms)
+{
+	int64_t until = now_ms() + timeout_ms, left;
+	struct req_cell *cell = &c->slot->req[c->req_prod % RING_CELLS];
+	char bell;
+
+	if (ring_room(c->req_prod, &c->slot->req_cons) != 0)
+		return -ETIMEDOUT;
+	*cell = (struct req_cell){.magic = CELL_MAGIC, .generation = c->generation, .seq = ++c->seq, .cmd_id = id};
+	cell->req = *req;
+	ring_give(&c->slot->req_prod, &c->req_prod);
+	if (send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN)
+		return -EPIPE;
+	while ((left = until - now_ms()) > 0) {
+		struct pollfd p = {.fd = c->sock, .events = POLLIN};
+
+		if (reply_get(c, rep) == 0)
+			return 0;
+		if (poll(&p, 1, (int)left) == 1 && recv(c->sock, &bell, 1, MSG_DONTWAIT) == 0)
+			return -EPIPE;
+	}
+	return reply_get(c, rep) == 0 ? 0 : -ETIMEDOUT;
+}
+
+bool client_alive(const struct client *c)
+{
+	char bell;
+	ssize_t n = recv(c->sock, &bell, 1, MSG_DONTWAIT | MSG_PEEK);
+
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static int protect_one(const struct rte_memseg_list *msl, const struct rte_memseg *ms, size_t len, void *arg)
+{
+	(void)msl;
+	(void)arg;
+	return mprotect(ms->addr, len, PROT_READ);
+}
+
+int client_protect(struct client *c, bool keep_slot)
+{
+	uintptr_t lo = (uintptr_t)c->slot & ~UINT64_C(0x1fffff);
+	uintptr_t hi = ((uintptr_t)(c->slot + 1) + 0x1fffff) & ~UINT64_C(0x1fffff);
+	int rc = rte_memseg_contig_walk(protect_one, NULL);
+
+	/* hugepages are protected whole: the pages that hold the slot stay writable */
+	if (rc == 0 && keep_slot)
+		rc = mprotect((void *)lo, hi - lo, PROT_READ | PROT_WRITE);
+	return rc;
+}
+
+void client_detach(struct client *c)
+{
+	if (c->sock >= 0)
+		close(c->sock);
+	c->sock = -1;
+}

@@ -1,0 +1,103 @@
+/* The segment's layout, and reading it. */
+#include "common/abi/segment.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SEG_READ_TRIES 1000 /* a change takes microseconds; a writer that died inside one never ends */
+
+static uint64_t page(uint64_t n)
+{
+	return (n + 4095) & ~UINT64_C(4095);
+}
+
+/* Fills in the offsets for the header's counts; returns the size. */
+static uint64_t layout(struct seg_header *h)
+{
+	uint64_t at = page(sizeof(struct seg)), lcs = h->n_lcores, ports = h->n_ports;
+
+	h->ports_off = at;
+	at = page(at + ports * sizeof(struct seg_port));
+	h->tcs_off = at;
+	at = page(at + ports * TCS_MAX * sizeof(struct seg_tc));
+	h->workers_off = at;
+	at = page(at + h->n_workers * sizeof(struct seg_worker));
+	h->stats_port_off = at;
+	at = page(at + lcs * ports * sizeof(struct stats_port_block));
+	h->stats_lcore_off = at;
+	at = page(at + lcs * sizeof(struct stats_lcore_block));
+	h->stats_tc_off = at;
+	return page(at + lcs * ports * TCS_MAX * sizeof(struct stats_tc_block));
+}
+
+uint64_t seg_size(uint32_t n_ports, uint32_t n_workers)
+{
+	struct seg_header h = {
+		.n_ports = n_ports, .n_workers = n_workers, .n_lcores = n_workers + 1};
+
+	return layout(&h);
+}
+
+void seg_init(struct seg *s, uint32_t n_ports, uint32_t n_workers)
+{
+	memset(s, 0, seg_size(n_ports, n_workers));
+	s->hdr.n_ports = n_ports;
+	s->hdr.n_workers = n_workers;
+	s->hdr.n_lcores = n_workers + 1;
+	s->hdr.size = layout(&s->hdr);
+	s->hdr.fingerprint = schema_fingerprint();
+	s->hdr.state = engine_state_STARTING;
+	s->hdr.magic = SEG_MAGIC;
+}
+
+int seg_read(const void *record, void *copy, size_t size)
+{
+	const struct seg_seq *q = record;
+
+	for (int i = 0; i < SEG_READ_TRIES; i++) {
+		uint32_t before = __atomic_load_n(&q->seq, __ATOMIC_ACQUIRE); /* seg_write_end() */
+
+		if (before & 1)
+			continue;
+		memcpy(copy, record, size);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with seg_write_begin() */
+		if (__atomic_load_n(&q->seq, __ATOMIC_RELAXED) == before)
+			return 0;
+	}
+	return -EAGAIN;
+}
+
+static void sum(enum stat_scope scope, void *total, const void *block)
+{
+	for (size_t i = 0; i < stats_n_groups; i++) {
+		const struct stats_group *g = &stats_groups[i];
+
+		if (g->scope == scope)
+			stats_merge(g, (char *)total + g->off, (const char *)block + g->off);
+	}
+}
+
+void seg_sum_port(const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, uint32_t port_lo,
+	uint32_t port_hi, struct stats_port_block *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (uint32_t lc = lc_lo; lc < lc_hi; lc++) {
+		for (uint32_t p = port_lo; p < port_hi; p++)
+			sum(STAT_SCOPE_PORT, out, seg_stats_port(s, lc, p));
+	}
+}
+
+void seg_sum_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_tc_block *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++)
+		sum(STAT_SCOPE_TC, out, seg_stats_tc(s, lc, port, tcid));
+}
+
+void seg_sum_lcore(
+	const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, struct stats_lcore_block *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (uint32_t lc = lc_lo; lc < lc_hi; lc++)
+		sum(STAT_SCOPE_LCORE, out, seg_stats_lcore(s, lc));
+}

@@ -1,0 +1,52 @@
+/* A test case's defaults. */
+#include "common/abi/testcase.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RUN_TIME_DEFAULT_S (10u * 365 * 86400) /* until it is stopped */
+
+void tc_config_init(struct tc_config *cfg, enum tc_kind kind, enum l4proto proto)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->kind = kind;
+	cfg->proto = proto;
+	cfg->uptime_s = cfg->downtime_s = TC_FOREVER;
+	cfg->rate_open = cfg->rate_close = cfg->rate_send = RATE_INFINITE;
+	cfg->criterion = criterion_RUN_TIME;
+	cfg->criterion_count = RUN_TIME_DEFAULT_S;
+	/* The original's, but for a window of 1024 bytes, and FIN time-outs too short for a kernel under load. */
+	cfg->tcp = (struct tcp_options){.win_size = 65535,
+		.syn_retry = 24,
+		.syn_ack_retry = 24,
+		.data_retry = 128,
+		.retry = 12,
+		.rto_ms = 50,
+		.fin_to_ms = 1000,
+		.twait_to_ms = 500,
+		.orphan_to_ms = 2000};
+	cfg->app = app_kind_RAW;
+	cfg->http.method = http_method_GET;
+	cfg->http.status = http_status_NOT_FOUND_404;
+	snprintf(cfg->http.host, sizeof(cfg->http.host), "www.foo42.net");
+	snprintf(cfg->http.object, sizeof(cfg->http.object), "/index.html");
+}
+
+static uint64_t span_ip(const struct ip_range *r)
+{
+	return (uint64_t)ip4_of(&r->hi) - ip4_of(&r->lo) + 1;
+}
+
+static uint64_t span_port(const struct u16_range *r)
+{
+	return (uint64_t)r->hi - r->lo + 1;
+}
+
+uint64_t tc_sessions(const struct tc_config *cfg)
+{
+	uint64_t n = span_ip(&cfg->src) * span_port(&cfg->sport);
+
+	if (cfg->kind == tc_kind_CLIENT)
+		n *= span_ip(&cfg->dst) * span_port(&cfg->dport);
+	return n;
+}

@@ -1,0 +1,300 @@
+/* Argument types: text to value and back, one pair of functions a row of arg_types.def. */
+#include "common/cmd/cmd.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PARSE(tag)                                                                                   \
+	static int parse_##tag(const struct arg_desc *a unused_arg, const char *const *word unused_arg, \
+		int n unused_arg, arg_##tag *out, char *err unused_arg, size_t errlen unused_arg)
+#define FORMAT(tag) \
+	static int format_##tag(char *buf, size_t len, const arg_##tag *value unused_arg)
+
+/* An unsigned number within the argument's bounds, or the type's. */
+static int number(const struct arg_desc *a, const char *s, uint64_t type_max, uint64_t *v, char *err, size_t errlen)
+{
+	uint64_t max = a->max != 0 ? a->max : type_max;
+	char *end;
+
+	errno = 0;
+	*v = strtoull(s, &end, 10);
+	if (*s < '0' || *s > '9' || *end != '\0') {
+		snprintf(err, errlen, "%s: '%s' is not a number", a->name, s);
+		return -1;
+	}
+	if (errno == ERANGE || *v > max || *v < a->min) {
+		snprintf(err, errlen, "%s: %s is out of range, expected %" PRIu64 "..%" PRIu64, a->name, s,
+			a->min, max);
+		return -1;
+	}
+	return 0;
+}
+
+static int short_of(const struct arg_desc *a, char *err, size_t errlen)
+{
+	snprintf(err, errlen, "%s: expected %s", a->name, arg_type(a->tag)->usage);
+	return -1;
+}
+
+PARSE(u32)
+{
+	uint64_t v;
+
+	if (n < 1)
+		return short_of(a, err, errlen);
+	if (number(a, word[0], UINT32_MAX, &v, err, errlen))
+		return -1;
+	*out = v;
+	return 1;
+}
+
+FORMAT(u32)
+{
+	return snprintf(buf, len, "%" PRIu32, *value);
+}
+
+PARSE(ip)
+{
+	if (n < 1)
+		return short_of(a, err, errlen);
+	if (ip_parse(word[0], out))
+		return 1;
+	snprintf(err, errlen, "%s: '%s' is not an IP address", a->name, word[0]);
+	return -1;
+}
+
+FORMAT(ip)
+{
+	char s[IP_STRLEN];
+
+	return snprintf(buf, len, "%s", ip_str(value, s));
+}
+
+PARSE(iprange)
+{
+	if (n < 2)
+		return short_of(a, err, errlen);
+	if (parse_ip(a, word, 1, &out->lo, err, errlen) < 0 || parse_ip(a, word + 1, 1, &out->hi, err, errlen) < 0)
+		return -1;
+	if (out->lo.family != out->hi.family) {
+		snprintf(err, errlen, "%s: %s and %s are of different families", a->name, word[0], word[1]);
+		return -1;
+	}
+	if (memcmp(out->lo.b, out->hi.b, sizeof(out->lo.b)) > 0) {
+		snprintf(err, errlen, "%s: range reversed: %s > %s", a->name, word[0], word[1]);
+		return -1;
+	}
+	return 2;
+}
+
+FORMAT(iprange)
+{
+	char lo[IP_STRLEN], hi[IP_STRLEN];
+
+	return snprintf(buf, len, "%s %s", ip_str(&value->lo, lo), ip_str(&value->hi, hi));
+}
+
+PARSE(l4range)
+{
+	uint64_t lo, hi;
+
+	if (n < 2)
+		return short_of(a, err, errlen);
+	if (number(a, word[0], UINT16_MAX, &lo, err, errlen) || number(a, word[1], UINT16_MAX, &hi, err, errlen))
+		return -1;
+	if (lo > hi) {
+		snprintf(err, errlen, "%s: range reversed: %s > %s", a->name, word[0], word[1]);
+		return -1;
+	}
+	out->lo = lo;
+	out->hi = hi;
+	return 2;
+}
+
+FORMAT(l4range)
+{
+	return snprintf(buf, len, "%u %u", value->lo, value->hi);
+}
+
+PARSE(inf32)
+{
+	uint64_t v;
+
+	if (n < 1)
+		return short_of(a, err, errlen);
+	if (strcmp(word[0], "infinite") == 0) {
+		*out = RATE_INFINITE;
+		return 1;
+	}
+	if (number(a, word[0], UINT32_MAX - 1, &v, err, errlen))
+		return -1;
+	*out = v;
+	return 1;
+}
+
+FORMAT(inf32)
+{
+	if (*value == RATE_INFINITE)
+		return snprintf(buf, len, "infinite");
+	return snprintf(buf, len, "%" PRIu32, *value);
+}
+
+static int text(const struct arg_desc *a, const char *const *word, int n, char *out, size_t size, char *err,
+	size_t errlen)
+{
+	if (n < 1 || word[0][0] == '\0')
+		return short_of(a, err, errlen);
+	if (strlen(word[0]) >= size) {
+		snprintf(err, errlen, "%s: longer than %zu characters", a->name, size - 1);
+		return -1;
+	}
+	for (const char *c = word[0]; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 127) {
+			snprintf(err, errlen, "%s: control characters are not allowed", a->name);
+			return -1;
+		}
+	}
+	memset(out, 0, size);
+	memcpy(out, word[0], strlen(word[0]));
+	return 1;
+}
+
+/* Quoted, so that cmd_split() gives it back whatever is in it. */
+static int quoted(char *buf, size_t len, const char *s)
+{
+	size_t at = 0;
+
+#define PUT(c)                         \
+	do {                           \
+		if (at + 1 < len)      \
+			buf[at] = (c); \
+		at++;                  \
+	} while (0)
+	PUT('"');
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			PUT('\\');
+		PUT(*s);
+	}
+	PUT('"');
+#undef PUT
+	if (len != 0)
+		buf[at < len ? at : len - 1] = '\0';
+	return (int)at;
+}
+
+PARSE(name)
+{
+	return text(a, word, n, out->s, sizeof(out->s), err, errlen);
+}
+
+FORMAT(name)
+{
+	if (strpbrk(value->s, " \"\\#!/") || value->s[0] == '\0')
+		return quoted(buf, len, value->s);
+	return snprintf(buf, len, "%s", value->s);
+}
+
+PARSE(line)
+{
+	return text(a, word, n, out->s, sizeof(out->s), err, errlen);
+}
+
+FORMAT(line)
+{
+	return quoted(buf, len, value->s);
+}
+
+PARSE(flag)
+{
+	*out = 1;
+	return 0;
+}
+
+FORMAT(flag)
+{
+	return snprintf(buf, len, "%s", "");
+}
+
+/* clang-format off */
+#define ENUM_BEGIN(type) static const char *const words_##type[] = {
+#define ENUM(type, value, word) word,
+#define ENUM_END(type) };
+#include "common/cmd/enums.def"
+/* clang-format on */
+
+#define ENUM_BEGIN(type)                                              \
+	const char *type##_word(uint32_t value)                       \
+	{                                                             \
+		return value < type##_COUNT ? words_##type[value] : "?"; \
+	}
+#include "common/cmd/enums.def"
+
+static int word_index(const struct arg_desc *a, const char *const *words, int count, const char *const *word, int n,
+	char *err, size_t errlen)
+{
+	for (int i = 0; n > 0 && i < count; i++) {
+		if (strcmp(word[0], words[i]) == 0)
+			return i;
+	}
+	snprintf(err, errlen, "%s: '%s' is not one of %s", a->name, n > 0 ? word[0] : "", arg_type(a->tag)->usage);
+	return -1;
+}
+
+#define WORD_TYPE(type)                                                                      \
+	PARSE(type)                                                                          \
+	{                                                                                    \
+		int i = word_index(a, words_##type, type##_COUNT, word, n, err, errlen);     \
+                                                                                             \
+		*out = i < 0 ? 0 : i;                                                        \
+		return i < 0 ? -1 : 1;                                                       \
+	}                                                                                    \
+	FORMAT(type)                                                                         \
+	{                                                                                    \
+		return snprintf(buf, len, "%s", type##_word(*value));                        \
+	}
+WORD_TYPE(l4proto)
+WORD_TYPE(criterion)
+WORD_TYPE(http_method)
+WORD_TYPE(http_status)
+WORD_TYPE(loglevel)
+
+int arg_parse(const struct arg_desc *a, const char *const *word, int n, void *out, char *err, size_t errlen)
+{
+	switch (a->tag) {
+#define ARG_TYPE(tag, ...) \
+	case ARG_##tag:    \
+		return parse_##tag(a, word, n, out, err, errlen);
+#include "common/cmd/arg_types.def"
+	case ARG_COUNT:
+		break;
+	}
+	return -1;
+}
+
+int arg_format(const struct arg_desc *a, char *buf, size_t len, const void *value)
+{
+	switch (a->tag) {
+#define ARG_TYPE(tag, ...) \
+	case ARG_##tag:    \
+		return format_##tag(buf, len, value);
+#include "common/cmd/arg_types.def"
+	case ARG_COUNT:
+		break;
+	}
+	return -1;
+}
+
+const struct arg_type *arg_type(enum arg_tag tag)
+{
+	static const struct arg_type types[] = {
+#define ARG_TYPE(tag, ctype, json, usage) [ARG_##tag] = {usage, json},
+#include "common/cmd/arg_types.def"
+	};
+	static_assert(ARRAY_SIZE(types) == ARG_COUNT);
+
+	return &types[tag];
+}

@@ -1,0 +1,171 @@
+/* Ports come up: devices the EAL found, ring pairs, TAPs, in this order. What a device cannot do is negotiated down. */
+#include "engine/l1_port/l1_port.h"
+#include "engine/l1_port/port_priv.h"
+
+#include "common/util/log.h"
+
+#include <rte_bus_vdev.h>
+#include <rte_errno.h>
+
+#include <errno.h>
+#include <string.h>
+
+struct port ports[PORTS_MAX];
+uint16_t n_ports;
+
+#define DESCS 1024
+#define RX_CSUMS                                                                             \
+	(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
+#define TX_CSUMS                                                                             \
+	(RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
+
+/* Offloads of these are computed by the driver in software, or not at all over veth. */
+static bool software_device(const char *driver)
+{
+	return strcmp(driver, "net_tap") == 0 || strcmp(driver, "net_af_packet") == 0
+		|| strcmp(driver, "net_af_xdp") == 0;
+}
+
+static int port_queues(struct port *p, const struct options *o, uint16_t wanted)
+{
+	uint16_t rxd = DESCS, txd = DESCS;
+
+	rte_eth_dev_adjust_nb_rx_tx_desc(p->dev_id, &rxd, &txd);
+	p->n_queues = wanted;
+	for (uint16_t q = 0; q < wanted; q++) {
+		int rc = rte_eth_rx_queue_setup(
+			p->dev_id, q, rxd, p->socket, NULL, boot_mbuf_pool(q % n_workers));
+
+		if (rc == 0)
+			rc = rte_eth_tx_queue_setup(p->dev_id, q, txd, p->socket, NULL);
+		if (rc != 0) {
+			log_line(3, "error: port %u: queue %u: %s", p->id, q, rte_strerror(-rc));
+			return rc;
+		}
+	}
+	(void)o;
+	return 0;
+}
+
+static int port_configure(struct port *p, const struct options *o)
+{
+	struct rte_eth_conf conf = {0};
+	struct rte_eth_dev_info info;
+	uint16_t wanted = qmap_queues(o, p->id);
+	struct rte_ether_addr mac;
+	int rc = rte_eth_dev_info_get(p->dev_id, &info);
+
+	if (rc != 0)
+		return rc;
+	p->socket = rte_eth_dev_socket_id(p->dev_id) < 0 ? 0 : rte_eth_dev_socket_id(p->dev_id);
+	if (p->kind == port_kind_RING) {
+		p->sw_csum = o->sw_csum;
+	} else {
+		bool soft = software_device(info.driver_name);
+
+		p->tx_offload = !soft && (info.tx_offload_capa & TX_CSUMS) == TX_CSUMS;
+		p->rx_offload = !soft && (info.rx_offload_capa & RX_CSUMS) == RX_CSUMS;
+		p->sw_csum = !p->tx_offload || !p->rx_offload;
+		if (wanted > 1)
+			log_line(4, "port %u: one queue of %u: only ring pairs are served by several workers",
+				p->id, wanted);
+		wanted = 1;
+	}
+	if (p->tx_offload && !p->sw_csum)
+		conf.txmode.offloads |= TX_CSUMS;
+	if (p->rx_offload && !p->sw_csum)
+		conf.rxmode.offloads |= RX_CSUMS;
+	rc = rte_eth_dev_configure(p->dev_id, wanted, wanted, &conf);
+	if (rc != 0) {
+		log_line(3, "error: port %u (%s): %s", p->id, info.driver_name, rte_strerror(-rc));
+		return rc;
+	}
+	p->mtu = 1500;
+	if (rte_eth_macaddr_get(p->dev_id, &mac) == 0)
+		memcpy(p->mac, mac.addr_bytes, 6);
+	if (p->kind == port_kind_RING) { /* the driver gives all of them the same */
+		const uint8_t own[6] = {0x02, 0x57, 0x41, 0x52, 0x50, p->id};
+
+		memcpy(p->mac, own, 6);
+	}
+	return port_queues(p, o, wanted);
+}
+
+struct port *port_add(uint16_t dev_id, enum port_kind kind)
+{
+	struct port *p = &ports[n_ports];
+
+	if (n_ports == PORTS_MAX)
+		return NULL;
+	p->id = n_ports++;
+	p->dev_id = dev_id;
+	p->kind = kind;
+	p->peer = UINT16_MAX;
+	return p;
+}
+
+int ports_create(const struct options *o)
+{
+	uint16_t dev;
+	int rc = 0;
+
+	RTE_ETH_FOREACH_DEV(dev)
+		port_add(dev, port_kind_DEVICE);
+	for (uint32_t i = 0; i < o->ring_pairs && rc == 0; i++)
+		rc = ring_pair_create(o, i);
+	for (uint32_t i = 0; i < o->taps && rc == 0; i++)
+		rc = tap_create(o);
+	for (uint16_t i = 0; i < n_ports && rc == 0; i++)
+		rc = port_configure(&ports[i], o);
+	if (rc == 0 && n_ports == 0) {
+		log_line(3, "error: no port came up: is the device bound to a driver that DPDK knows "
+			    "(dpdk-devbind.py -s)?");
+		rc = -ENODEV;
+	}
+	return rc;
+}
+
+int ports_start(const struct options *o)
+{
+	for (uint16_t i = 0; i < n_ports; i++) {
+		int rc = rte_eth_dev_start(ports[i].dev_id);
+
+		if (rc != 0) {
+			log_line(3, "error: port %u does not start: %s", i, rte_strerror(-rc));
+			return rc;
+		}
+		if (ports[i].kind == port_kind_DEVICE)
+			rte_eth_allmulticast_enable(ports[i].dev_id);
+		if (ports[i].kind == port_kind_TAP && o->tap_netns[0] != '\0') {
+			rc = tap_move(&ports[i], o->tap_netns);
+			if (rc != 0)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+void ports_fini(void)
+{
+	for (uint16_t i = 0; i < n_ports; i++) {
+		rte_eth_dev_stop(ports[i].dev_id);
+		rte_eth_dev_close(ports[i].dev_id);
+	}
+}
+
+void ports_poll_link(struct seg *seg)
+{
+	for (uint16_t i = 0; i < n_ports; i++) {
+		struct seg_port *sp = seg_port(seg, i);
+		struct rte_eth_link link = {0};
+
+		if (rte_eth_link_get_nowait(ports[i].dev_id, &link) != 0)
+			continue;
+		if (sp->link_up == link.link_status && sp->speed_mbps == link.link_speed)
+			continue;
+		seg_write_begin(&sp->seq);
+		sp->link_up = link.link_status;
+		sp->speed_mbps = link.link_speed;
+		seg_write_end(&sp->seq);
+	}
+}

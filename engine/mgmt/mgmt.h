@@ -1,0 +1,11 @@
+/* Management: the main lcore. Sleeps in epoll; operators, commands, test cases' course, criteria, segment. */
+#pragma once
+
+#include "engine/boot/boot.h"
+
+#include "common/abi/segment.h"
+
+/* Serves until SIGTERM or SIGINT, then stops all traffic within a bounded time. 0 or -errno. */
+int mgmt_run(const struct options *o);
+/* Is there an engine with this prefix? Its pid, 0 none. Before the EAL. */
+uint32_t mgmt_other_engine(const char *prefix);

@@ -1,0 +1,52 @@
+/* Inside management. */
+#pragma once
+
+#include "engine/lcore/lcore.h"
+#include "engine/mgmt/mgmt.h"
+
+#include "common/util/log.h"
+
+/* What a handler says: a code (0, -errno) is returned, the sentence goes here. */
+struct reply {
+	char text[REPLY_TEXT_MAX];
+	bool deferred;       /* answered later, when port wait_port has stopped */
+	uint32_t wait_port;
+};
+int reply_fail(struct reply *r, int code, const char *fmt, ...) format_printf(3, 4);
+
+/* One handler an ENGINE row of cmd.def: a missing one does not link. */
+#define HANDLER_ENGINE(id) int cmd_##id(const struct req_##id *req, struct reply *r);
+#define HANDLER_CLIENT(id)
+#define CMD_BEGIN(id, path, kind, ...) HANDLER_##kind(id)
+#include "common/cmd/cmd.def"
+
+/* Checked request to its handler. */
+int mgmt_dispatch(enum cmd_id id, const union cmd_req *req, struct reply *r);
+/* Runs a command file; each error is logged with file and line. Returns how many there were. */
+int mgmt_file(const char *path);
+
+/* run.c: the course of a port's test cases */
+enum port_run {
+	PORT_IDLE,
+	PORT_RUNNING,
+	PORT_STOPPING
+};
+struct tc_course {
+	uint32_t state; /* enum tc_state */
+	uint64_t start_ns, end_ns, achieved, estab_us, estab_max;
+	uint32_t fell_behind;
+	uint64_t last[4]; /* counters a second ago */
+	uint64_t rate[4]; /* estab, closed, messages sent, requests or responses */
+	char reason[128];
+	bool posted; /* workers were told to start it */
+};
+extern struct tc_course tc_states[PORTS_MAX][TCS_MAX];
+extern enum port_run port_runs[PORTS_MAX];
+
+int run_start(uint32_t port, struct reply *r);
+int run_stop(uint32_t port);
+/* Every 100 ms. */
+void run_tick(uint64_t now_ns);
+void publish_tc(uint32_t port, uint32_t tcid);
+void publish_port(uint32_t port);
+uint64_t mono_ns(void);
