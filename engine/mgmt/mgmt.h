@@ -5,6 +5,8 @@
 
 #include "common/abi/segment.h"
 
+/* Before any thread is made. */
+void mgmt_block_signals(void);
 /* Serves until SIGTERM or SIGINT, then stops all traffic within a bounded time. 0 or -errno. */
 int mgmt_run(const struct options *o);
 /* Is there an engine with this prefix? Its pid, 0 none. Before the EAL. */

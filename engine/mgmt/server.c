@@ -306,16 +306,30 @@ static void stop_all(int tfd)
 	}
 }
 
-static int sources(int *tfd)
+/* SIGTERM and SIGINT are read from a descriptor: no thread may be interrupted by them. */
+static sigset_t signals(void)
 {
-	struct itimerspec every = {{0, TICK_MS * 1000000}, {0, TICK_MS * 1000000}};
 	sigset_t set;
-	int sfd;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	return set;
+}
+
+void mgmt_block_signals(void)
+{
+	sigset_t set = signals();
+
 	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static int sources(int *tfd)
+{
+	struct itimerspec every = {{0, TICK_MS * 1000000}, {0, TICK_MS * 1000000}};
+	sigset_t set = signals();
+	int sfd;
+
 	ep = epoll_create1(EPOLL_CLOEXEC);
 	sfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	*tfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

@@ -1,0 +1,258 @@
+/* What can be shown of tests, ports and operators: views of the segment as JSON trees. */
+#include "cli/show.h"
+
+#include "common/util/version.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static uint64_t mono_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+static json_t *ip(const struct ip_addr *a)
+{
+	char s[IP_STRLEN];
+
+	return json_string(ip_str(a, s));
+}
+
+static json_t *ip_range(const struct ip_range *r)
+{
+	char lo[IP_STRLEN], hi[IP_STRLEN];
+
+	return json_sprintf("%s-%s", ip_str(&r->lo, lo), ip_str(&r->hi, hi));
+}
+
+static json_t *inf(uint32_t v)
+{
+	return v == UINT32_MAX ? json_string("infinite") : json_integer(v);
+}
+
+static json_t *mac(const uint8_t *m)
+{
+	return json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+}
+
+static const char *tc_type(const struct tc_config *c)
+{
+	if (c->kind == tc_kind_SERVER)
+		return c->proto == l4proto_UDP ? "UDP server" : "TCP server";
+	return c->proto == l4proto_UDP ? "UDP client" : "TCP client";
+}
+
+static void app_config(json_t *o, const struct tc_config *c)
+{
+	json_object_set_new(o, "app", json_string(app_kind_word(c->app)));
+	json_object_set_new(o, "requests", c->requests ? json_integer(c->requests) : json_string("unlimited"));
+	if (c->app == app_kind_RAW) {
+		json_object_set_new(o, "data_req_plen", json_integer(c->raw.req_bytes));
+		json_object_set_new(o, "data_resp_plen", json_integer(c->raw.resp_bytes));
+		return;
+	}
+	if (c->kind == tc_kind_CLIENT) {
+		json_object_set_new(o, "method", json_string(http_method_word(c->http.method)));
+		json_object_set_new(o, "host", json_string(c->http.host));
+		json_object_set_new(o, "object", json_string(c->http.object));
+		json_object_set_new(o, "req_size", json_integer(c->http.body_bytes));
+	} else {
+		json_object_set_new(o, "status", json_string(http_status_word(c->http.status)));
+		json_object_set_new(o, "resp_size", json_integer(c->http.body_bytes));
+	}
+	json_object_set_new(o, "http_fields", json_string(c->http.fields));
+}
+
+static json_t *tc_config(uint32_t tcid, const struct tc_config *c)
+{
+	json_t *o = json_pack("{si ss sb}", "test_case_id", tcid, "type", tc_type(c), "async", c->async != 0);
+
+	json_object_set_new(o, "src", ip_range(&c->src));
+	json_object_set_new(o, "sport", json_sprintf("%u-%u", c->sport.lo, c->sport.hi));
+	if (c->kind == tc_kind_CLIENT) {
+		json_object_set_new(o, "dest", ip_range(&c->dst));
+		json_object_set_new(o, "dport", json_sprintf("%u-%u", c->dport.lo, c->dport.hi));
+		json_object_set_new(o, "rate_open", inf(c->rate_open));
+		json_object_set_new(o, "rate_close", inf(c->rate_close));
+		json_object_set_new(o, "rate_send", inf(c->rate_send));
+		json_object_set_new(o, "init_s", inf(c->init_s));
+		json_object_set_new(o, "uptime_s", inf(c->uptime_s));
+		json_object_set_new(o, "downtime_s", inf(c->downtime_s));
+	}
+	json_object_set_new(o, "criterion", json_string(criterion_word(c->criterion)));
+	json_object_set_new(o, "criterion_count", json_integer(c->criterion_count));
+	json_object_set_new(o, "vlan_id", json_integer(c->vlan_id));
+	json_object_set_new(o, "vlan_pri", json_integer(c->vlan_pri));
+	app_config(o, c);
+	return o;
+}
+
+json_t *show_tests_config(const struct seg *s, uint32_t port)
+{
+	static struct seg_port p;
+	static struct seg_tc t;
+	json_t *o, *intfs = json_array(), *tests = json_object();
+
+	if (seg_read(seg_port(s, port), &p, sizeof(p)) != 0)
+		return NULL;
+	for (uint32_t i = 0; i < MIN_OF(p.n_intfs, L3_INTFS_MAX); i++)
+		json_array_append_new(intfs, json_pack("{so so si so}", "ip", ip(&p.intfs[i].ip), "mask",
+			ip(&p.intfs[i].mask), "vlan_id", p.intfs[i].vlan_id, "gw", ip(&p.intfs[i].gw)));
+	for (uint32_t i = 0; i < TCS_MAX; i++) {
+		char name[32];
+
+		if (seg_read(seg_tc(s, port, i), &t, sizeof(t)) != 0 || t.cfg.kind == tc_kind_NONE)
+			continue;
+		snprintf(name, sizeof(name), "test_case_%u", i);
+		json_object_set_new(tests, name, tc_config(i, &t.cfg));
+	}
+	o = json_pack("{si so}", "port", port, "gw", ip(&p.gw));
+	json_object_set_new(o, "l3_interfaces", intfs);
+	json_object_set_new(o, "tests", tests);
+	return o;
+}
+
+json_t *show_tests_state(const struct seg *s, uint32_t port)
+{
+	static struct seg_tc t;
+	json_t *tests = json_array();
+
+	for (uint32_t i = 0; i < TCS_MAX; i++) {
+		uint64_t end;
+
+		if (seg_read(seg_tc(s, port, i), &t, sizeof(t)) != 0 || t.cfg.kind == tc_kind_NONE)
+			continue;
+		end = t.end_ns ? t.end_ns : mono_ns();
+		json_array_append_new(tests,
+			json_pack("{si ss ss ss sI sI ss sf sI sb ss}", "test_case_id", i, "type", tc_type(&t.cfg),
+				"app", app_kind_word(t.cfg.app), "criteria", criterion_word(t.cfg.criterion),
+				"target", (json_int_t)t.cfg.criterion_count, "achieved", (json_int_t)t.achieved,
+				"state", tc_state_word(t.state), "runtime_s",
+				t.start_ns ? (double)(end - t.start_ns) / 1e9 : 0.0, "estab_us",
+				(json_int_t)t.estab_us, "behind", t.fell_behind != 0, "reason", t.reason));
+	}
+	return json_pack("{si sb so}", "port", port, "running", seg_port(s, port)->running != 0, "tests", tests);
+}
+
+json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid)
+{
+	static struct seg_tc t;
+	struct stats_tc_block b;
+
+	if (seg_read(seg_tc(s, port, tcid), &t, sizeof(t)) != 0 || t.cfg.kind == tc_kind_NONE)
+		return NULL;
+	seg_sum_tc(s, port, tcid, &b);
+	return json_pack("{si si ss s{sI sI sI sI} so}", "port", port, "test_case_id", tcid, "state",
+		tc_state_word(t.state), "rates", "estab_per_s", (json_int_t)t.rate_estab, "closed_per_s",
+		(json_int_t)t.rate_closed, "send_per_s", (json_int_t)t.rate_send, "requests_per_s",
+		(json_int_t)t.rate_req, "stats", show_group(stats_group_find("tc"), &b));
+}
+
+json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)
+{
+	static struct seg_tc t;
+	const struct tcp_options *o = &t.cfg.tcp;
+
+	if (seg_read(seg_tc(s, port, tcid), &t, sizeof(t)) != 0 || t.cfg.kind == tc_kind_NONE)
+		return NULL;
+	return json_pack("{si si si si si si si si si si si si si}", "port", port, "test_case_id", tcid, "win-size",
+		o->win_size, "syn-retry", o->syn_retry, "syn-ack-retry", o->syn_ack_retry, "data-retry",
+		o->data_retry, "retry", o->retry, "rto", o->rto_ms, "fin-to", o->fin_to_ms, "twait-to",
+		o->twait_to_ms, "orphan-to", o->orphan_to_ms, "twait-skip", o->twait_skip, "ack-delay",
+		o->ack_delay);
+}
+
+json_t *show_port_info(const struct seg *s)
+{
+	json_t *a = json_array();
+
+	for (uint32_t i = 0; i < s->hdr.n_ports; i++) {
+		const struct seg_port *p = seg_port(s, i);
+
+		json_array_append_new(a, json_pack("{si ss ss ss so si si si ss}", "port", i, "name", p->name, "driver",
+			p->driver, "kind", port_kind_word(p->kind), "mac", mac(p->mac), "mtu", p->mtu, "socket",
+			p->socket, "queues", p->n_queues, "checksums", p->needs_csum ? "software"
+				: p->offload_tx_csum ? "device" : "not needed"));
+	}
+	return json_pack("{so}", "ports", a);
+}
+
+json_t *show_port_map(const struct seg *s)
+{
+	json_t *a = json_array();
+
+	for (uint32_t i = 0; i < s->hdr.n_ports; i++) {
+		const struct seg_port *p = seg_port(s, i);
+
+		for (uint32_t q = 0; q < MIN_OF(p->n_queues, WORKERS_MAX); q++) {
+			const struct seg_worker *w = seg_worker(s, MIN_OF(p->queue_lcore[q], s->hdr.n_workers - 1));
+
+			json_array_append_new(a, json_pack("{si si si si si si}", "port", i, "queue", q, "lcore",
+				w->lcore_id, "cpu", w->cpu, "port_socket", p->socket, "lcore_socket", w->socket));
+		}
+	}
+	return json_pack("{so}", "queues", a);
+}
+
+json_t *show_port_link(const struct seg *s)
+{
+	json_t *a = json_array();
+
+	for (uint32_t i = 0; i < s->hdr.n_ports; i++) {
+		const struct seg_port *p = seg_port(s, i);
+
+		json_array_append_new(a, json_pack("{si ss sI}", "port", i, "link", p->link_up ? "UP" : "DOWN",
+			"speed_mbps", (json_int_t)p->speed_mbps));
+	}
+	return json_pack("{so}", "ports", a);
+}
+
+json_t *show_arp(const struct seg *s)
+{
+	static struct seg_port p;
+	json_t *a = json_array();
+
+	for (uint32_t i = 0; i < s->hdr.n_ports; i++) {
+		if (seg_read(seg_port(s, i), &p, sizeof(p)) != 0)
+			continue;
+		for (uint32_t k = 0; k < MIN_OF(p.n_arps, ARP_MAX); k++)
+			json_array_append_new(a, json_pack("{si so so si ss}", "port", i, "ip", ip(&p.arps[k].ip), "mac",
+				mac(p.arps[k].mac), "vlan_id", p.arps[k].vlan_id, "state",
+				p.arps[k].flags & SEG_ARP_LOCAL ? "local"
+					: p.arps[k].flags & SEG_ARP_PENDING ? "pending" : "known"));
+	}
+	return json_pack("{so}", "entries", a);
+}
+
+json_t *show_operators(const struct seg *s)
+{
+	json_t *a = json_array();
+
+	for (uint32_t i = 0; i < OPERATORS_MAX; i++) {
+		const struct seg_slot *o = &s->slots[i];
+		time_t t = o->attach_realtime_ns / 1000000000;
+		char since[32];
+		struct tm tm;
+
+		if (o->state == 0)
+			continue;
+		localtime_r(&t, &tm);
+		strftime(since, sizeof(since), "%F %T", &tm);
+		json_array_append_new(a, json_pack("{si ss# ss si si ss sb sI ss#}", "slot", i, "name", o->name,
+			(int)strnlen(o->name, sizeof(o->name)), "kind", client_kind_word(o->kind), "pid", o->pid, "uid",
+			o->uid, "since", since, "read_only", o->read_only != 0, "commands",
+			(json_int_t)o->n_commands, "last_command", o->last_command,
+			(int)strnlen(o->last_command, sizeof(o->last_command))));
+	}
+	return json_pack("{so}", "operators", a);
+}
+
+json_t *show_version(const struct seg *s)
+{
+	return json_pack("{ss ss ss si si si}", "engine", s->hdr.version, "cli", warp17_version(), "prefix",
+		s->hdr.prefix, "pid", s->hdr.engine_pid, "ports", s->hdr.n_ports, "workers", s->hdr.n_workers);
+}

@@ -1,0 +1,19 @@
+/* Views of the segment; each is a new tree that the caller owns, NULL when there is nothing to see. */
+#pragma once
+
+#include "cli/cli.h"
+
+json_t *show_tests_config(const struct seg *s, uint32_t port);
+json_t *show_tests_state(const struct seg *s, uint32_t port);
+json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid);
+json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid);
+json_t *show_port_info(const struct seg *s);
+json_t *show_port_map(const struct seg *s);
+json_t *show_port_link(const struct seg *s);
+json_t *show_arp(const struct seg *s);
+json_t *show_operators(const struct seg *s);
+json_t *show_version(const struct seg *s);
+/* A group's counters; block is that of its scope. */
+json_t *show_group(const struct stats_group *g, const void *block);
+/* show <group> statistics */
+json_t *show_statistics(const struct seg *s, const struct stats_group *g, bool details, bool one_port, uint32_t port);

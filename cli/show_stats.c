@@ -1,0 +1,143 @@
+/* show <group> statistics, and the switch from commands to views. */
+#include "cli/show.h"
+
+#include <stdio.h>
+#include <string.h>
+
+json_t *show_group(const struct stats_group *g, const void *block)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < g->n; i++) {
+		uint64_t v;
+
+		memcpy(&v, (const char *)block + g->off + g->stats[i].off, sizeof(v));
+		json_object_set_new(o, g->stats[i].name, json_integer((json_int_t)v));
+	}
+	return o;
+}
+
+static json_t *port_lcores(const struct seg *s, const struct stats_group *g, uint32_t port)
+{
+	struct stats_port_block b;
+	json_t *a = json_object();
+
+	for (uint32_t lc = 0; lc < s->hdr.n_workers; lc++) {
+		char name[32];
+
+		seg_sum_port(s, lc, lc + 1, port, port + 1, &b);
+		snprintf(name, sizeof(name), "lcore_%u", seg_worker(s, lc)->lcore_id);
+		json_object_set_new(a, name, show_group(g, &b));
+	}
+	return a;
+}
+
+static json_t *of_ports(const struct seg *s, const struct stats_group *g, bool details, uint32_t lo, uint32_t hi)
+{
+	json_t *o = json_pack("{ss}", "group", g->name), *ports = json_object();
+	struct stats_port_block b;
+
+	for (uint32_t p = lo; p < hi; p++) {
+		char name[32];
+		json_t *one = json_object();
+
+		seg_sum_port(s, 0, s->hdr.n_lcores, p, p + 1, &b);
+		json_object_set_new(one, "stats", show_group(g, &b));
+		if (details)
+			json_object_set_new(one, "lcores", port_lcores(s, g, p));
+		snprintf(name, sizeof(name), "%u", p);
+		json_object_set_new(ports, name, one);
+	}
+	json_object_set_new(o, "ports", ports);
+	seg_sum_port(s, 0, s->hdr.n_lcores, lo, hi, &b);
+	json_object_set_new(o, "total", show_group(g, &b));
+	return o;
+}
+
+static json_t *of_lcores(const struct seg *s, const struct stats_group *g, bool details)
+{
+	json_t *o = json_pack("{ss}", "group", g->name), *a = json_object();
+	struct stats_lcore_block b;
+
+	for (uint32_t lc = 0; details && lc < s->hdr.n_lcores; lc++) {
+		char name[32] = "management";
+
+		seg_sum_lcore(s, lc, lc + 1, &b);
+		if (lc < s->hdr.n_workers)
+			snprintf(name, sizeof(name), "lcore_%u", seg_worker(s, lc)->lcore_id);
+		json_object_set_new(a, name, show_group(g, &b));
+	}
+	json_object_set_new(o, "lcores", a);
+	seg_sum_lcore(s, 0, s->hdr.n_lcores, &b);
+	json_object_set_new(o, "total", show_group(g, &b));
+	return o;
+}
+
+json_t *show_statistics(const struct seg *s, const struct stats_group *g, bool details, bool one_port, uint32_t port)
+{
+	if (g->scope == STAT_SCOPE_LCORE)
+		return of_lcores(s, g, details);
+	return of_ports(s, g, details, one_port ? port : 0, one_port ? port + 1 : s->hdr.n_ports);
+}
+
+static bool port_ok(const struct seg *s, uint32_t port, char *err, size_t errlen)
+{
+	if (port < s->hdr.n_ports)
+		return true;
+	snprintf(err, errlen, "port %u does not exist: the engine has ports 0..%u", port, s->hdr.n_ports - 1);
+	return false;
+}
+
+/* All show_<group> requests have one shape. */
+static json_t *statistics(const struct seg *s, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
+{
+	const struct stats_group *g = stats_group_find(cmd_desc(id)->name + strlen("show_"));
+	const struct req_show_tcp *q = &req->show_tcp;
+	bool one = REQ_HAS(q, show_tcp, port);
+
+	if (g == NULL || (one && !port_ok(s, q->port, err, errlen)))
+		return NULL;
+	return show_statistics(s, g, q->details, one, q->port);
+}
+
+json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
+{
+	const struct seg *s = cli->client.seg;
+	json_t *view = NULL;
+	uint32_t port = req->show_tests_stats.port, tcid = req->show_tests_stats.tcid;
+
+	switch ((int)id) {
+	case CMD_show_port_info:
+		return show_port_info(s);
+	case CMD_show_port_map:
+		return show_port_map(s);
+	case CMD_show_port_link:
+		return show_port_link(s);
+	case CMD_show_arp_entries:
+		return show_arp(s);
+	case CMD_show_operators:
+		return show_operators(s);
+	case CMD_show_version:
+		return show_version(s);
+	case CMD_show_tests_config:
+	case CMD_show_tests_state:
+	case CMD_show_tests_stats:
+	case CMD_show_tests_tcp_options:
+		break;
+	default:
+		return statistics(s, id, req, err, errlen);
+	}
+	if (!port_ok(s, port, err, errlen))
+		return NULL;
+	if (id == CMD_show_tests_config)
+		view = show_tests_config(s, port);
+	else if (id == CMD_show_tests_state)
+		view = show_tests_state(s, port);
+	else if (id == CMD_show_tests_stats)
+		view = show_tests_stats(s, port, tcid);
+	else
+		view = show_tests_tcp(s, port, tcid);
+	if (view == NULL)
+		snprintf(err, errlen, "port %u has no test case %u", port, tcid);
+	return view;
+}
