@@ -4,8 +4,6 @@
 
 #include "engine/lcore/lcore.h"
 
-#define TXQ_RESERVE 64 /* places kept for packets without payload */
-
 void pkt_refill(struct stash *s);
 void pkt_free_slow(struct stash *s, struct rte_mbuf *m);
 void tx_flush(struct lcore *lc, struct lport *lp);
@@ -52,11 +50,22 @@ static force_inline void tx_push(struct lcore *lc, struct lport *lp, struct rte_
 	lp->txq.pkt[lp->txq.n++] = m;
 }
 
-/* Is there room for packets with payload? When not, the sender waits in lc->blocked. */
-static force_inline bool tx_room(struct lcore *lc, struct lport *lp)
+/* Room in a port, by what is to be sent: payload gives way to what opens and closes sessions, and both to the answers that
+ * received packets need, so that neither starves and answers are not lost. A sender without room waits. */
+static force_inline bool tx_room_below(struct lcore *lc, struct lport *lp, uint32_t limit)
 {
-	if (likely(lp->txq.n < TXQ_LEN - TXQ_RESERVE))
+	if (likely(lp->txq.n < limit))
 		return true;
 	tx_flush(lc, lp);
-	return lp->txq.n < TXQ_LEN - TXQ_RESERVE;
+	return lp->txq.n < limit;
+}
+
+static force_inline bool tx_room(struct lcore *lc, struct lport *lp)
+{
+	return tx_room_below(lc, lp, TXQ_LEN / 4);
+}
+
+static force_inline bool tx_room_session(struct lcore *lc, struct lport *lp)
+{
+	return tx_room_below(lc, lp, TXQ_LEN / 2);
 }

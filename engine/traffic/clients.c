@@ -10,7 +10,8 @@
 
 #include <rte_prefetch.h>
 
-#define OPEN_BURST 32 /* sessions opened in a turn: few, so that opening never starves receiving */
+#define OPEN_BURST 32     /* sessions opened in a turn */
+#define OPEN_BURST_BUSY 8 /* ... that received whole bursts: neither opening nor receiving starves the other */
 #define SEND_BURST 128
 #define CLOSE_BURST 64
 #define AHEAD 6 /* endpoints prefetched ahead */
@@ -73,13 +74,6 @@ void clients_start(struct lcore *lc, struct tc_run *tc, const struct lmsg *m)
 		pacer_start(&tc->close, lc->now_tsc, cfg->rate_close * share, lc->tsc_hz);
 	if (cfg->rate_send != RATE_INFINITE)
 		pacer_start(&tc->send, tc->open_tsc, cfg->rate_send * share, lc->tsc_hz);
-	tc->open.t0 = tc->open_tsc;
-}
-
-static bool limited(const struct tc_config *cfg, uint32_t rate)
-{
-	(void)cfg;
-	return rate != RATE_INFINITE;
 }
 
 /* May a packet be sent to the next destination? Until its neighbour has answered, for a second, nothing is opened. */
@@ -165,17 +159,16 @@ static bool open_one(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 	return true;
 }
 
-static uint32_t open_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
+static uint32_t open_run(struct lcore *lc, struct lport *lp, struct tc_run *tc, bool rx_busy)
 {
-	uint32_t ready = tc->n - tc->next + tc->q_open.n, n = MIN_OF(ready, (uint32_t)OPEN_BURST), i;
+	uint32_t ready = tc->n - tc->next + tc->q_open.n, i;
+	uint32_t n = MIN_OF(ready, (uint32_t)(rx_busy ? OPEN_BURST_BUSY : OPEN_BURST));
 
-	if (n == 0) {
-		tc->open.t0 += 0;
+	if (n == 0)
 		return 0;
-	}
-	if (limited(tc->cfg, tc->cfg->rate_open))
+	if (tc->cfg->rate_open != RATE_INFINITE)
 		n = pacer_allow(&tc->open, lc->now_tsc, n, &tc->st->behind);
-	for (i = 0; i < n && tx_room(lc, lp); i++) {
+	for (i = 0; i < n && tx_room_session(lc, lp); i++) {
 		if (!open_one(lc, lp, tc))
 			break;
 	}
@@ -238,7 +231,5 @@ uint32_t clients_run(struct lcore *lc, struct tc_run *tc, bool rx_busy)
 	if (unlikely(tc->paused || (int64_t)(lc->now_tsc - tc->open_tsc) < 0))
 		return done;
 	done += send_run(lc, lp, tc);
-	if (!rx_busy)
-		done += open_run(lc, lp, tc);
-	return done;
+	return done + open_run(lc, lp, tc, rx_busy);
 }

@@ -69,7 +69,7 @@ static bool scan(struct lcore *lc, struct tc_run *tc, stop_fn *fn)
 		rte_prefetch0((char *)c + 8 * (size_t)p->stride);
 		if (c->state == CS_FREE || c->port != tc->port || c->tcid != tc->tcid)
 			continue;
-		if (!tx_room(lc, lp))
+		if (!tx_room_session(lc, lp))
 			return false;
 		hits++;
 		fn(lc, tc, c, tc->stop_scan | (tc->is_udp ? CONN_UDP : 0));

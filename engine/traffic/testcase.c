@@ -5,9 +5,12 @@
 #include "engine/l4_tcp/tcp_priv.h"
 #include "engine/lcore/wheel.h"
 
+#include <rte_prefetch.h>
+
 #include <string.h>
 
 #define BLOCKED_BURST 64
+#define AHEAD 6 /* endpoints prefetched ahead */
 #define HEADERS_TCP 40 /* IPv4 and TCP without options */
 #define HEADERS_UDP 28
 
@@ -89,6 +92,13 @@ static uint32_t blocked_run(struct lcore *lc)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t id = idq_get(&lc->blocked);
 		struct conn *c = conn_at(lc, id);
+
+		if (lc->blocked.n > AHEAD) {
+			char *ahead = (char *)conn_at(lc, idq_peek(&lc->blocked, AHEAD - 1));
+
+			rte_prefetch0(ahead);
+			rte_prefetch0(ahead + 64); /* of a UCB: its neighbour, no harm */
+		}
 
 		if (conn_unqueue(lc, c, id, CF_BLOCKED) && c->state > CS_CLOSED)
 			session_output(lc, lcore_lport(lc, c->port), lcore_tc(lc, c->port, c->tcid), c, id);
