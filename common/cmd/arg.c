@@ -7,14 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARSE(tag)                                                                                   \
-	static int parse_##tag(const struct arg_desc *a unused_arg, const char *const *word unused_arg, \
-		int n unused_arg, arg_##tag *out, char *err unused_arg, size_t errlen unused_arg)
+#define PARSE(tag)                                                                    \
+	static int parse_##tag(const struct arg_desc *a unused_arg,                   \
+		const char *const *word unused_arg, int n unused_arg, arg_##tag *out, \
+		char *err unused_arg, size_t errlen unused_arg)
 #define FORMAT(tag) \
 	static int format_##tag(char *buf, size_t len, const arg_##tag *value unused_arg)
 
 /* An unsigned number within the argument's bounds, or the type's. */
-static int number(const struct arg_desc *a, const char *s, uint64_t type_max, uint64_t *v, char *err, size_t errlen)
+static int number(const struct arg_desc *a, const char *s, uint64_t type_max, uint64_t *v,
+	char *err, size_t errlen)
 {
 	uint64_t max = a->max != 0 ? a->max : type_max;
 	char *end;
@@ -22,12 +24,12 @@ static int number(const struct arg_desc *a, const char *s, uint64_t type_max, ui
 	errno = 0;
 	*v = strtoull(s, &end, 10);
 	if (*s < '0' || *s > '9' || *end != '\0') {
-		snprintf(err, errlen, "%s: '%s' is not a number", a->name, s);
+		snprintf(err, errlen, "%s: '%.80s' is not a number", a->name, s);
 		return -1;
 	}
 	if (errno == ERANGE || *v > max || *v < a->min) {
-		snprintf(err, errlen, "%s: %s is out of range, expected %" PRIu64 "..%" PRIu64, a->name, s,
-			a->min, max);
+		snprintf(err, errlen, "%s: %.40s is out of range, expected %" PRIu64 "..%" PRIu64,
+			a->name, s, a->min, max);
 		return -1;
 	}
 	return 0;
@@ -62,7 +64,7 @@ PARSE(ip)
 		return short_of(a, err, errlen);
 	if (ip_parse(word[0], out))
 		return 1;
-	snprintf(err, errlen, "%s: '%s' is not an IP address", a->name, word[0]);
+	snprintf(err, errlen, "%s: '%.80s' is not an IP address", a->name, word[0]);
 	return -1;
 }
 
@@ -77,10 +79,12 @@ PARSE(iprange)
 {
 	if (n < 2)
 		return short_of(a, err, errlen);
-	if (parse_ip(a, word, 1, &out->lo, err, errlen) < 0 || parse_ip(a, word + 1, 1, &out->hi, err, errlen) < 0)
+	if (parse_ip(a, word, 1, &out->lo, err, errlen) < 0
+		|| parse_ip(a, word + 1, 1, &out->hi, err, errlen) < 0)
 		return -1;
 	if (out->lo.family != out->hi.family) {
-		snprintf(err, errlen, "%s: %s and %s are of different families", a->name, word[0], word[1]);
+		snprintf(err, errlen, "%s: %s and %s are of different families", a->name, word[0],
+			word[1]);
 		return -1;
 	}
 	if (memcmp(out->lo.b, out->hi.b, sizeof(out->lo.b)) > 0) {
@@ -103,7 +107,8 @@ PARSE(l4range)
 
 	if (n < 2)
 		return short_of(a, err, errlen);
-	if (number(a, word[0], UINT16_MAX, &lo, err, errlen) || number(a, word[1], UINT16_MAX, &hi, err, errlen))
+	if (number(a, word[0], UINT16_MAX, &lo, err, errlen)
+		|| number(a, word[1], UINT16_MAX, &hi, err, errlen))
 		return -1;
 	if (lo > hi) {
 		snprintf(err, errlen, "%s: range reversed: %s > %s", a->name, word[0], word[1]);
@@ -142,8 +147,8 @@ FORMAT(inf32)
 	return snprintf(buf, len, "%" PRIu32, *value);
 }
 
-static int text(const struct arg_desc *a, const char *const *word, int n, char *out, size_t size, char *err,
-	size_t errlen)
+static int text(const struct arg_desc *a, const char *const *word, int n, char *out, size_t size,
+	char *err, size_t errlen)
 {
 	if (n < 1 || word[0][0] == '\0')
 		return short_of(a, err, errlen);
@@ -226,35 +231,38 @@ FORMAT(flag)
 #include "common/cmd/enums.def"
 /* clang-format on */
 
-#define ENUM_BEGIN(type)                                              \
-	const char *type##_word(uint32_t value)                       \
-	{                                                             \
+#define ENUM_BEGIN(type)                                                 \
+	const char *type##_word(uint32_t value)                          \
+	{                                                                \
 		return value < type##_COUNT ? words_##type[value] : "?"; \
 	}
 #include "common/cmd/enums.def"
 
-static int word_index(const struct arg_desc *a, const char *const *words, int count, const char *const *word, int n,
-	char *err, size_t errlen)
+static int word_index(const struct arg_desc *a, const char *const *words, int count,
+	const char *const *word, int n, char *err, size_t errlen)
 {
-	for (int i = 0; n > 0 && i < count; i++) {
+	if (n < 1)
+		return short_of(a, err, errlen);
+	for (int i = 0; i < count; i++) {
 		if (strcmp(word[0], words[i]) == 0)
 			return i;
 	}
-	snprintf(err, errlen, "%s: '%s' is not one of %s", a->name, n > 0 ? word[0] : "", arg_type(a->tag)->usage);
+	snprintf(err, errlen, "%s: '%.80s' is not one of %s", a->name, word[0],
+		arg_type(a->tag)->usage);
 	return -1;
 }
 
-#define WORD_TYPE(type)                                                                      \
-	PARSE(type)                                                                          \
-	{                                                                                    \
-		int i = word_index(a, words_##type, type##_COUNT, word, n, err, errlen);     \
-                                                                                             \
-		*out = i < 0 ? 0 : i;                                                        \
-		return i < 0 ? -1 : 1;                                                       \
-	}                                                                                    \
-	FORMAT(type)                                                                         \
-	{                                                                                    \
-		return snprintf(buf, len, "%s", type##_word(*value));                        \
+#define WORD_TYPE(type)                                                                  \
+	PARSE(type)                                                                      \
+	{                                                                                \
+		int i = word_index(a, words_##type, type##_COUNT, word, n, err, errlen); \
+                                                                                         \
+		*out = i < 0 ? 0 : i;                                                    \
+		return i < 0 ? -1 : 1;                                                   \
+	}                                                                                \
+	FORMAT(type)                                                                     \
+	{                                                                                \
+		return snprintf(buf, len, "%s", type##_word(*value));                    \
 	}
 WORD_TYPE(l4proto)
 WORD_TYPE(criterion)
@@ -262,7 +270,8 @@ WORD_TYPE(http_method)
 WORD_TYPE(http_status)
 WORD_TYPE(loglevel)
 
-int arg_parse(const struct arg_desc *a, const char *const *word, int n, void *out, char *err, size_t errlen)
+int arg_parse(const struct arg_desc *a, const char *const *word, int n, void *out, char *err,
+	size_t errlen)
 {
 	switch (a->tag) {
 #define ARG_TYPE(tag, ...) \

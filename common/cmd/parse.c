@@ -1,69 +1,77 @@
-/* A line of words to a request, back, and what could come next. */
+/* Words to a request, and a request to a line. */
 #include "common/cmd/cmd.h"
+#include "common/cmd/cmd_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#define WORDS_MAX 64
+#define WHY_MAX 400
 
-int cmd_split(char *line, const char **word, int max, char *err, size_t errlen)
-{
-	char *in = line, *out = line;
-	int n = 0;
-
-	for (;;) {
-		bool quote = false;
-
-		in += strspn(in, " \t\r\n");
-		if (*in == '\0' || *in == '#' || *in == '!' || strncmp(in, "//", 2) == 0)
-			return n;
-		if (n == max) {
-			snprintf(err, errlen, "more than %d words", max);
-			return -1;
-		}
-		word[n++] = out;
-		for (; *in != '\0' && (quote || !strchr(" \t\r\n", *in)); in++) {
-			if (*in == '"') {
-				quote = !quote;
-				continue;
-			}
-			if (quote && *in == '\\' && (in[1] == '"' || in[1] == '\\'))
-				in++;
-			*out++ = *in;
-		}
-		if (quote) {
-			snprintf(err, errlen, "a quote is not closed");
-			return -1;
-		}
-		if (*in != '\0')
-			in++;
-		*out++ = '\0';
-	}
-}
-
-/* Does the path of c continue as word[0..n) does? 1: all of it is there and *used words long;
- * 0: so far, and *next is the word that follows; -1: no, after *used words that did. */
-static int path_match(
-	const struct cmd_desc *c, const char *const *word, int n, int *used, const char **next)
+const char *path_word(const struct cmd_desc *c, int k, size_t *len)
 {
 	const char *p = c->path;
 
-	for (*used = 0; *p != '\0'; (*used)++) {
-		size_t len = strcspn(p, " ");
-
-		*next = p;
-		if (*used == n)
-			return 0;
-		if (strlen(word[*used]) != len || strncmp(word[*used], p, len) != 0)
-			return -1;
-		p += len + (p[len] == ' ');
+	for (; k > 0 && *p != '\0'; k--) {
+		p += strcspn(p, " ");
+		p += *p == ' ';
 	}
-	return 1;
+	*len = strcspn(p, " ");
+	return *len != 0 ? p : NULL;
 }
 
-/* The argument that a word opens: the one it names, else the next that stands alone. */
-static int arg_at(const struct cmd_desc *c, uint64_t seen, const char *word, bool *named)
+bool path_done(const struct path_walk *w, enum cmd_id id)
+{
+	size_t len;
+
+	return w->alive[id] && path_word(cmd_desc(id), w->used, &len) == NULL;
+}
+
+/* Which path word the typed one means among the rows in play: NULL none, or *several. */
+static const char *meant(const struct path_walk *w, const char *typed, size_t *len, bool *several)
+{
+	const char *found = NULL;
+	size_t n = strlen(typed), l;
+
+	*several = false;
+	*len = 0;
+	for (enum cmd_id id = 0; id < CMD_COUNT && n != 0; id++) {
+		const char *p = w->alive[id] ? path_word(cmd_desc(id), w->used, &l) : NULL;
+
+		if (p == NULL || l < n || strncmp(p, typed, n) != 0)
+			continue;
+		if (l == n) {
+			*several = false;
+			*len = l;
+			return p;
+		}
+		*several |= found != NULL && (l != *len || strncmp(p, found, l) != 0);
+		found = p;
+		*len = l;
+	}
+	return *several ? NULL : found;
+}
+
+void path_walk(struct path_walk *w, const char *const *word, int n)
+{
+	memset(w, 0, sizeof(*w));
+	for (enum cmd_id id = 0; id < CMD_COUNT; id++)
+		w->alive[id] = true;
+	for (; w->used < n; w->used++) {
+		size_t len, l;
+		const char *m = meant(w, word[w->used], &len, &w->ambiguous);
+
+		if (m == NULL)
+			return;
+		for (enum cmd_id id = 0; id < CMD_COUNT; id++) {
+			const char *p = path_word(cmd_desc(id), w->used, &l);
+
+			w->alive[id] = w->alive[id] && p && l == len && strncmp(p, m, l) == 0;
+		}
+	}
+}
+
+int arg_at(const struct cmd_desc *c, uint64_t seen, const char *word, bool *named)
 {
 	for (size_t k = 0; k < c->n_args; k++) {
 		*named = true;
@@ -78,6 +86,35 @@ static int arg_at(const struct cmd_desc *c, uint64_t seen, const char *word, boo
 	return -1;
 }
 
+/* What may still be given, "a|b|c". */
+static void args_left(const struct cmd_desc *c, uint64_t seen, char *buf, size_t len)
+{
+	size_t at = 0;
+
+	snprintf(buf, len, "nothing more");
+	for (size_t k = 0; k < c->n_args && at < len; k++) {
+		const struct arg_desc *a = &c->args[k];
+
+		if (!(seen >> k & 1))
+			at += snprintf(buf + at, len - at, "%s%s", at ? "|" : "",
+				a->keyword ? a->keyword : arg_type(a->tag)->usage);
+	}
+}
+
+static int args_missing(const struct cmd_desc *c, uint64_t seen, char *err, size_t errlen)
+{
+	for (size_t k = 0; k < c->n_args; k++) {
+		const struct arg_desc *a = &c->args[k];
+
+		if (!a->required || seen >> k & 1)
+			continue;
+		snprintf(err, errlen, "missing '%s%s%s'", a->keyword ? a->keyword : "",
+			a->keyword ? " " : "", arg_type(a->tag)->usage);
+		return -1;
+	}
+	return 0;
+}
+
 /* Words taken, or minus one more than those taken before the one that is wrong. */
 static int args_parse(const struct cmd_desc *c, const char *const *word, int n, union cmd_req *req,
 	char *err, size_t errlen)
@@ -86,33 +123,28 @@ static int args_parse(const struct cmd_desc *c, const char *const *word, int n, 
 
 	memset(req, 0, sizeof(*req));
 	for (i = 0; i < n; i += used) {
+		char left[200];
 		bool named;
 		int k = arg_at(c, req->present, word[i], &named);
 
 		if (k < 0) {
-			snprintf(err, errlen, "unexpected '%s'", word[i]);
+			args_left(c, req->present, left, sizeof(left));
+			snprintf(err, errlen, "unexpected word '%.80s' after '%.80s', expected %s",
+				word[i], i > 0 ? word[i - 1] : c->path, left);
 			return -1 - i;
 		}
 		if (req->present >> k & 1) {
-			snprintf(err, errlen, "'%s' is given twice", word[i]);
+			snprintf(err, errlen, "'%.80s' is given twice", word[i]);
 			return -1 - i;
 		}
 		i += named;
-		used = arg_parse(&c->args[k], word + i, n - i, req->raw + c->args[k].off, err, errlen);
+		used = arg_parse(
+			&c->args[k], word + i, n - i, req->raw + c->args[k].off, err, errlen);
 		if (used < 0)
 			return -1 - i;
 		req->present |= UINT64_C(1) << k;
 	}
-	for (size_t k = 0; k < c->n_args; k++) {
-		const struct arg_desc *a = &c->args[k];
-
-		if (a->required && !(req->present >> k & 1)) {
-			snprintf(err, errlen, "missing '%s%s%s'", a->keyword ? a->keyword : "",
-				a->keyword ? " " : "", arg_type(a->tag)->usage);
-			return -1 - i;
-		}
-	}
-	return i;
+	return args_missing(c, req->present, err, errlen) == 0 ? i : -1 - i;
 }
 
 static void add_expected(const char *word, const char *help, void *arg)
@@ -121,51 +153,48 @@ static void add_expected(const char *word, const char *help, void *arg)
 	size_t n = strlen(s);
 
 	(void)help;
-	if (n < 150)
-		snprintf(s + n, 200 - n, "%s%s", n ? "|" : "", word);
+	if (n < WHY_MAX - 60)
+		snprintf(s + n, WHY_MAX - n, "%s%s", n ? "|" : "", word);
 }
 
-static int unknown(const char *const *word, int n, char *err, size_t errlen)
+/* No row's path fits: says where the words left the table. */
+static int path_error(
+	const struct path_walk *w, const char *const *word, int n, char *err, size_t errlen)
 {
-	char expected[200] = "", before[100] = "";
-	int best = 0;
+	char expected[WHY_MAX] = "", before[100] = "";
+	bool more = w->used < n;
 
-	for (enum cmd_id i = 0; i < CMD_COUNT; i++) {
-		const char *next;
-		int used;
-
-		path_match(cmd_desc(i), word, n, &used, &next);
-		best = MAX_OF(best, used);
-	}
-	for (int i = 0; i < best; i++) {
+	for (int i = 0; i < w->used; i++) {
 		size_t at = strlen(before);
 
 		snprintf(before + at, sizeof(before) - at, "%s%s", at ? " " : "", word[i]);
 	}
-	cmd_complete(word, best, "", add_expected, expected);
-	if (best == n)
+	cmd_complete(word, w->used, w->ambiguous ? word[w->used] : "", add_expected, expected);
+	if (!more)
 		snprintf(err, errlen, "'%s' is not complete, expected %s", before, expected);
 	else
-		snprintf(err, errlen, "unknown word '%s'%s%s%s, expected %s", word[best],
-			best ? " after '" : "", before, best ? "'" : "", expected);
+		snprintf(err, errlen, "%s word '%.80s'%s%s%s, expected %s",
+			w->ambiguous ? "ambiguous" : "unknown", word[w->used],
+			w->used ? " after '" : "", before, w->used ? "'" : "", expected);
 	return -EINVAL;
 }
 
 int cmd_parse(const char *const *word, int n, enum cmd_id *id, union cmd_req *req, char *err,
 	size_t errlen)
 {
+	struct path_walk w;
 	int furthest = -1;
 
 	memset(req, 0, sizeof(*req));
+	path_walk(&w, word, n);
 	for (enum cmd_id i = 0; i < CMD_COUNT; i++) {
-		const char *next;
-		char why[200];
+		char why[WHY_MAX];
 		union cmd_req r;
-		int used, got;
+		int got;
 
-		if (path_match(cmd_desc(i), word, n, &used, &next) != 1)
+		if (!path_done(&w, i))
 			continue;
-		got = args_parse(cmd_desc(i), word + used, n - used, &r, why, sizeof(why));
+		got = args_parse(cmd_desc(i), word + w.used, n - w.used, &r, why, sizeof(why));
 		if (got >= 0) {
 			*id = i;
 			*req = r;
@@ -176,7 +205,7 @@ int cmd_parse(const char *const *word, int n, enum cmd_id *id, union cmd_req *re
 			snprintf(err, errlen, "%s", why);
 		}
 	}
-	return furthest >= 0 ? -EINVAL : unknown(word, n, err, errlen);
+	return furthest >= 0 ? -EINVAL : path_error(&w, word, n, err, errlen);
 }
 
 int cmd_format(enum cmd_id id, const union cmd_req *req, char *buf, size_t len)
@@ -186,7 +215,7 @@ int cmd_format(enum cmd_id id, const union cmd_req *req, char *buf, size_t len)
 
 	for (size_t k = 0; k < c->n_args && n < len; k++) {
 		const struct arg_desc *a = &c->args[k];
-		char value[600];
+		char value[2 * sizeof(struct arg_text256) + 3];
 
 		if (!(req->present >> k & 1))
 			continue;
@@ -195,95 +224,4 @@ int cmd_format(enum cmd_id id, const union cmd_req *req, char *buf, size_t len)
 			a->keyword ? a->keyword : "", *value ? " " : "", value);
 	}
 	return n < len ? (int)n : -1;
-}
-
-int cmd_check(uint32_t id, const union cmd_req *req, char *err, size_t errlen)
-{
-	char text[1024], why[200];
-	const char *word[WORDS_MAX];
-	union cmd_req copy = *req, back;
-	enum cmd_id back_id;
-	int n;
-
-	snprintf(err, errlen, "malformed request");
-	if (id >= CMD_COUNT || req->present >> cmd_desc(id)->n_args != 0)
-		return -EINVAL;
-	for (size_t k = 0; k < cmd_desc(id)->n_args; k++) {
-		const struct arg_desc *a = &cmd_desc(id)->args[k];
-
-		/* text must end inside its field before anything reads it as a string */
-		if ((a->tag == ARG_name || a->tag == ARG_line) && copy.raw[a->off + a->size - 1] != 0)
-			return -EINVAL;
-	}
-	if (cmd_format(id, &copy, text, sizeof(text)) < 0)
-		return -EINVAL;
-	n = cmd_split(text, word, WORDS_MAX, why, sizeof(why));
-	if (n < 0)
-		return -EINVAL;
-	if (cmd_parse(word, n, &back_id, &back, why, sizeof(why)) != 0) {
-		snprintf(err, errlen, "%s", why);
-		return -EINVAL;
-	}
-	if (back_id != id || memcmp(&copy, &back, sizeof(back)) != 0)
-		return -EINVAL;
-	return 0;
-}
-
-static void complete_args(const struct cmd_desc *c, const char *const *word, int n,
-	const char *prefix, cmd_complete_fn *add, void *arg)
-{
-	uint64_t seen = 0;
-	int i, used;
-
-	for (i = 0; i < n; i += used) {
-		union cmd_req req;
-		char err[200];
-		bool named;
-		int k = arg_at(c, seen, word[i], &named);
-
-		if (k < 0 || seen >> k & 1)
-			return;
-		i += named;
-		used = arg_parse(&c->args[k], word + i, n - i, req.raw, err, sizeof(err));
-		if (used < 0) {
-			if (*prefix == '\0')
-				add(arg_type(c->args[k].tag)->usage, c->args[k].help, arg);
-			return;
-		}
-		seen |= UINT64_C(1) << k;
-	}
-	for (size_t k = 0; k < c->n_args; k++) {
-		const struct arg_desc *a = &c->args[k];
-
-		if (seen >> k & 1)
-			continue;
-		if (a->keyword && strncmp(a->keyword, prefix, strlen(prefix)) == 0)
-			add(a->keyword, a->help, arg);
-		else if (!a->keyword)
-			add(arg_type(a->tag)->usage, a->help, arg);
-		if (!a->keyword)
-			break; /* values that stand alone come in order */
-	}
-}
-
-void cmd_complete(
-	const char *const *word, int n, const char *prefix, cmd_complete_fn *add, void *arg)
-{
-	char last[32] = "";
-
-	for (enum cmd_id id = 0; id < CMD_COUNT; id++) {
-		const struct cmd_desc *c = cmd_desc(id);
-		const char *next;
-		char step[32];
-		int used, m = path_match(c, word, n, &used, &next);
-
-		if (m == 1)
-			complete_args(c, word + used, n - used, prefix, add, arg);
-		if (m != 0)
-			continue;
-		snprintf(step, sizeof(step), "%.*s", (int)strcspn(next, " "), next);
-		if (strncmp(step, prefix, strlen(prefix)) == 0 && strcmp(step, last) != 0)
-			add(step, strchr(next, ' ') ? "" : c->help, arg);
-		snprintf(last, sizeof(last), "%s", step);
-	}
 }

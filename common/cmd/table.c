@@ -76,6 +76,20 @@ static uint64_t fnv_row(uint64_t h, const char *name, uint64_t a, uint64_t b, ui
 	return fnv(fnv(h, name, strlen(name) + 1), n, sizeof(n));
 }
 
+static uint64_t fnv_arg(uint64_t h, const struct arg_desc *a)
+{
+	h = fnv_row(h, a->name, a->tag, a->off, a->size);
+	return fnv_row(h, a->keyword ? a->keyword : "", a->min, a->max, a->required);
+}
+
+/* A word's value is its place. */
+static uint64_t fnv_words(uint64_t h)
+{
+#define ENUM(type, value, word) h = fnv_row(h, #type " " word, type##_##value, 0, 0);
+#include "common/cmd/enums.def"
+	return h;
+}
+
 static uint64_t fnv_cmds(uint64_t h)
 {
 	for (enum cmd_id id = 0; id < CMD_COUNT; id++) {
@@ -83,7 +97,7 @@ static uint64_t fnv_cmds(uint64_t h)
 
 		h = fnv_row(h, c->name, c->req_size, c->n_args, c->kind);
 		for (size_t k = 0; k < c->n_args; k++)
-			h = fnv_row(h, c->args[k].name, c->args[k].tag, c->args[k].off, c->args[k].size);
+			h = fnv_arg(h, &c->args[k]);
 	}
 	return h;
 }
@@ -104,11 +118,17 @@ static uint64_t fnv_stats(uint64_t h)
 
 uint64_t schema_fingerprint(void)
 {
-	uint64_t h = fnv_stats(fnv_cmds(UINT64_C(0xcbf29ce484222325)));
+	uint64_t h = fnv_stats(fnv_words(fnv_cmds(UINT64_C(0xcbf29ce484222325))));
 
-	h = fnv_row(h, "segment", sizeof(struct seg_header), sizeof(struct seg_slot), sizeof(struct seg));
-	h = fnv_row(h, "records", sizeof(struct seg_port), sizeof(struct seg_tc), sizeof(struct seg_worker));
-	h = fnv_row(h, "offsets", offsetof(struct seg_slot, req_prod), offsetof(struct seg_tc, state),
-		offsetof(struct seg_port, intfs));
+	h = fnv_row(h, "segment", sizeof(struct seg_header), sizeof(struct seg_slot),
+		sizeof(struct seg));
+	h = fnv_row(h, "records", sizeof(struct seg_port), sizeof(struct seg_tc),
+		sizeof(struct seg_worker));
+	h = fnv_row(h, "offsets", offsetof(struct seg_slot, req_prod),
+		offsetof(struct seg_tc, state), offsetof(struct seg_port, intfs));
+	h = fnv_row(h, "blocks", sizeof(struct stats_port_block), sizeof(struct stats_lcore_block),
+		sizeof(struct stats_tc_block));
+	h = fnv_row(h, "config", sizeof(struct tc_config), sizeof(struct l3_intf),
+		sizeof(struct seg_arp));
 	return h;
 }

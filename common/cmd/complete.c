@@ -1,0 +1,103 @@
+/* What could come next. */
+#include "common/cmd/cmd.h"
+#include "common/cmd/cmd_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Rows that share words offer them once. */
+struct offer {
+	cmd_complete_fn *add;
+	void *arg;
+	const char *prefix;
+	char seen[64][40];
+	int n;
+};
+
+/* A word, or a "<hint>" of what a value looks like; hints are offered while nothing of the value is typed. */
+static void offer(struct offer *o, const char *word, size_t len, const char *help)
+{
+	bool hint = *word == '<' || *word == '"';
+	char text[40];
+
+	snprintf(text, sizeof(text), "%.*s", (int)len, word);
+	if (hint ? *o->prefix != '\0' : strncmp(text, o->prefix, strlen(o->prefix)) != 0)
+		return;
+	for (int i = 0; i < o->n; i++) {
+		if (strcmp(o->seen[i], text) == 0)
+			return;
+	}
+	if (o->n < (int)ARRAY_SIZE(o->seen))
+		memcpy(o->seen[o->n++], text, sizeof(text));
+	o->add(text, help, o->arg);
+}
+
+/* Each alternative of a value. */
+static void offer_value(struct offer *o, const struct arg_desc *a)
+{
+	for (const char *u = arg_type(a->tag)->usage; *u != '\0';) {
+		size_t len = strcspn(u, "|");
+
+		offer(o, u, len, a->help);
+		u += len + (u[len] == '|');
+	}
+}
+
+static bool is_range(const struct arg_desc *a)
+{
+	return a->tag == ARG_iprange || a->tag == ARG_l4range;
+}
+
+static void complete_args(struct offer *o, const struct cmd_desc *c, const char *const *word, int n)
+{
+	uint64_t seen = 0;
+	bool bare = false;
+
+	for (int i = 0, used; i < n; i += used) {
+		union cmd_req req;
+		bool named;
+		int k = arg_at(c, seen, word[i], &named);
+
+		if (k < 0 || seen >> k & 1)
+			return;
+		i += named;
+		used = arg_parse(&c->args[k], word + i, n - i, req.raw, NULL, 0);
+		if (used < 0 && n - i < 1 + is_range(&c->args[k]))
+			offer_value(o, &c->args[k]);
+		if (used < 0)
+			return;
+		seen |= UINT64_C(1) << k;
+	}
+	for (size_t k = 0; k < c->n_args; k++) {
+		const struct arg_desc *a = &c->args[k];
+
+		if (seen >> k & 1)
+			continue;
+		if (a->keyword)
+			offer(o, a->keyword, strlen(a->keyword), a->help);
+		else if (!bare)
+			offer_value(o, a);
+		bare |= !a->keyword; /* values that stand alone come in order */
+	}
+}
+
+void cmd_complete(
+	const char *const *word, int n, const char *prefix, cmd_complete_fn *add, void *arg)
+{
+	struct offer o = {.add = add, .arg = arg, .prefix = prefix};
+	struct path_walk w;
+
+	path_walk(&w, word, n);
+	for (enum cmd_id id = 0; id < CMD_COUNT; id++) {
+		const struct cmd_desc *c = cmd_desc(id);
+		size_t len;
+		const char *next = path_word(c, w.used, &len);
+
+		if (!w.alive[id])
+			continue;
+		if (next == NULL)
+			complete_args(&o, c, word + w.used, n - w.used);
+		else if (w.used == n)
+			offer(&o, next, len, next[len] == '\0' ? c->help : "...");
+	}
+}
