@@ -158,6 +158,11 @@ int main(int argc, char **argv)
 			return c == 'h' ? 0 : 2;
 		}
 	}
+	if (optind < argc) {
+		fprintf(stderr, "warp17-stats-exporter: unexpected '%s'\n", argv[optind]);
+		usage(stderr);
+		return 2;
+	}
 	if (just_once)
 		_exit(once(&x, &o));
 	signal(SIGTERM, on_signal);

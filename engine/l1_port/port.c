@@ -115,8 +115,12 @@ int ports_create(const struct options *o)
 		rc = ring_pair_create(o, i);
 	for (uint32_t i = 0; i < o->taps && rc == 0; i++)
 		rc = tap_create(o);
-	for (uint16_t i = 0; i < n_ports && rc == 0; i++)
+	for (uint16_t i = 0; i < n_ports && rc == 0; i++) {
+		int home = ports[i].kind == port_kind_TAP ? tap_enter(o) : -1;
+
 		rc = port_configure(&ports[i], o);
+		tap_leave(home);
+	}
 	if (rc == 0 && n_ports == 0) {
 		log_line(3, "error: no port came up: is the device bound to a driver that DPDK knows "
 			    "(dpdk-devbind.py -s)?");
@@ -128,19 +132,16 @@ int ports_create(const struct options *o)
 int ports_start(const struct options *o)
 {
 	for (uint16_t i = 0; i < n_ports; i++) {
+		int home = ports[i].kind == port_kind_TAP ? tap_enter(o) : -1;
 		int rc = rte_eth_dev_start(ports[i].dev_id);
 
+		tap_leave(home);
 		if (rc != 0) {
 			log_line(3, "error: port %u does not start: %s", i, rte_strerror(-rc));
 			return rc;
 		}
 		if (ports[i].kind == port_kind_DEVICE)
 			rte_eth_allmulticast_enable(ports[i].dev_id);
-		if (ports[i].kind == port_kind_TAP && o->tap_netns[0] != '\0') {
-			rc = tap_move(&ports[i], o->tap_netns);
-			if (rc != 0)
-				return rc;
-		}
 	}
 	return 0;
 }

@@ -7,5 +7,7 @@
 struct port *port_add(uint16_t dev_id, enum port_kind kind);
 int ring_pair_create(const struct options *o, uint32_t pair);
 int tap_create(const struct options *o);
-/* The kernel's end into a network namespace. */
-int tap_move(const struct port *p, const char *netns);
+/* The thread enters the TAPs' network namespace: what tap_leave() wants to bring it back; -1 there is none, -2 an error that
+ * was logged. */
+int tap_enter(const struct options *o);
+void tap_leave(int home);

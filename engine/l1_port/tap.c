@@ -1,4 +1,5 @@
-/* Ports that are kernel interfaces, named warp<port>: what the original's KNI was for. */
+/* Ports that are kernel interfaces, named warp<port>: what the original's KNI was for. With --tap-netns the interface is
+ * made in that network namespace: all the driver's descriptors belong to it, so that link state and addresses work. */
 #include "engine/l1_port/port_priv.h"
 
 #include "common/util/log.h"
@@ -7,44 +8,56 @@
 #include <rte_errno.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
-#include <sys/wait.h>
+#include <string.h>
 #include <unistd.h>
+
+int tap_enter(const struct options *o)
+{
+	char path[128];
+	int home, there;
+
+	if (o->tap_netns[0] == '\0')
+		return -1;
+	snprintf(path, sizeof(path), "/var/run/netns/%s", o->tap_netns);
+	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	there = open(path, O_RDONLY | O_CLOEXEC);
+	if (there < 0 || home < 0 || setns(there, CLONE_NEWNET) != 0) {
+		log_line(3, "error: --tap-netns %s: %s: does 'ip netns list' name it?", o->tap_netns, strerror(errno));
+		close(home);
+		home = -2;
+	}
+	close(there);
+	return home;
+}
+
+void tap_leave(int home)
+{
+	if (home < 0)
+		return;
+	if (setns(home, CLONE_NEWNET) != 0)
+		log_line(3, "error: back from the network namespace: %s", strerror(errno));
+	close(home);
+}
 
 int tap_create(const struct options *o)
 {
 	char name[32], args[64];
+	int home = tap_enter(o), rc;
 	uint16_t dev;
-	int rc;
 
-	(void)o;
+	if (home == -2)
+		return -ENOENT;
 	snprintf(name, sizeof(name), "net_tap%u", n_ports);
 	snprintf(args, sizeof(args), "iface=warp%u", n_ports);
 	rc = rte_vdev_init(name, args);
+	tap_leave(home);
 	if (rc != 0 || rte_eth_dev_get_port_by_name(name, &dev) != 0 || port_add(dev, port_kind_TAP) == NULL) {
 		log_line(3, "error: TAP warp%u: %s; is /dev/net/tun there, and are you root?", n_ports,
 			rte_strerror(rc < 0 ? -rc : ENODEV));
 		return rc < 0 ? rc : -ENODEV;
-	}
-	return 0;
-}
-
-int tap_move(const struct port *p, const char *netns)
-{
-	char iface[16];
-	int status;
-	pid_t pid;
-
-	snprintf(iface, sizeof(iface), "warp%u", p->id);
-	pid = fork();
-	if (pid == 0) {
-		execlp("ip", "ip", "link", "set", iface, "netns", netns, (char *)NULL);
-		_exit(127);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		log_line(3, "error: %s could not be moved into network namespace %s: does 'ip netns list' name it?",
-			iface, netns);
-		return -ENOENT;
 	}
 	return 0;
 }

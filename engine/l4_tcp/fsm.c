@@ -10,10 +10,10 @@ static uint64_t *state_gauge(struct lport *lp, uint8_t state)
 {
 	static const uint16_t off[CS_COUNT] = {
 #define S(name, field) [CS_##name] = offsetof(struct stats_tsm, field)
-		S(CLOSED, s_closed), S(SYN_SENT, s_syn_sent), S(SYN_RCVD, s_syn_rcvd),
-		S(ESTAB, s_estab), S(FIN_WAIT_1, s_fin_wait_1), S(FIN_WAIT_2, s_fin_wait_2),
-		S(CLOSE_WAIT, s_close_wait), S(CLOSING, s_closing), S(LAST_ACK, s_last_ack),
-		S(TIME_WAIT, s_time_wait)
+		S(CLOSED, in_closed), S(SYN_SENT, in_syn_sent), S(SYN_RCVD, in_syn_rcvd),
+		S(ESTAB, in_estab), S(FIN_WAIT_1, in_fin_wait_1), S(FIN_WAIT_2, in_fin_wait_2),
+		S(CLOSE_WAIT, in_close_wait), S(CLOSING, in_closing), S(LAST_ACK, in_last_ack),
+		S(TIME_WAIT, in_time_wait)
 #undef S
 	};
 

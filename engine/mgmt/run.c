@@ -299,7 +299,8 @@ static void tc_over(uint32_t port, uint32_t tcid, enum tc_state state, uint64_t 
 		tc_stop(port, tcid);
 }
 
-static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, bool second)
+/* second: ns since the last look at the rates, 0 not now. */
+static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, uint64_t second)
 {
 	const struct tc_config *c = &tc_cfgs[port][tcid];
 	struct tc_course *t = &tc_states[port][tcid];
@@ -307,12 +308,12 @@ static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, bool second)
 	const struct stats_tc *st = &b.tc;
 
 	seg_sum_tc(segment, port, tcid, &b);
-	if (second) {
+	if (second != 0) {
 		uint64_t at[4] = {st->estab, st->closed, st->tx_msgs,
 			c->kind == tc_kind_CLIENT ? st->responses : st->requests};
 
 		for (int i = 0; i < 4; i++) {
-			t->rate[i] = at[i] - t->last[i];
+			t->rate[i] = (uint64_t)((double)(at[i] - t->last[i]) * (double)NS / (double)second);
 			t->last[i] = at[i];
 		}
 	}
@@ -338,10 +339,10 @@ static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, bool second)
 void run_tick(uint64_t now)
 {
 	static uint64_t last_second;
-	bool second = now - last_second >= NS;
+	uint64_t second = now - last_second >= NS ? now - last_second : 0;
 
-	if (second) {
-		last_second = last_second == 0 || now - last_second > 2 * NS ? now : last_second + NS;
+	if (second != 0) {
+		last_second = now;
 		ports_poll_link(segment);
 		arp_snapshot(segment);
 	}

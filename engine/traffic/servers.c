@@ -14,7 +14,7 @@ void servers_start(struct lcore *lc, struct tc_run *tc)
 		.tcid = tc->tcid};
 	tc->st->up = tc_sessions(tc->cfg);
 	if (!tc->is_udp)
-		lp->st->tsm.s_listen++;
+		lp->st->tsm.in_listen++;
 }
 
 static void unlisten(struct listener *l, uint8_t *n, uint8_t tcid)
@@ -37,7 +37,7 @@ void servers_unlisten(struct lcore *lc, struct tc_run *tc)
 		unlisten(lp->listen_udp, &lp->n_listen_udp, tc->tcid);
 	} else {
 		unlisten(lp->listen_tcp, &lp->n_listen_tcp, tc->tcid);
-		lp->st->tsm.s_listen--;
+		lp->st->tsm.in_listen--;
 	}
 	tc->st->up = 0;
 }

@@ -167,7 +167,7 @@ static void conn_release(struct lcore *lc, struct conn *c, uint32_t id)
 		lp->st->udp.ucb_free++;
 	} else {
 		if (c->state == CS_CLOSED)
-			lp->st->tsm.s_closed--;
+			lp->st->tsm.in_closed--;
 		c->state = CS_FREE;
 		lp->st->tcp.tcb_free++;
 	}

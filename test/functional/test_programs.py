@@ -1,0 +1,216 @@
+"""The programs: options, exit codes, what they say when something is wrong; operators; the exporter."""
+import json
+import shutil
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from warp17 import CLI, ENGINE, EXPORTER, TOP, wait_for
+
+RING = ("--ring-if-pairs", "1", "--tcb-pool-sz", "16", "--ucb-pool-sz", "16", "--mbuf-pool-sz", "8")
+
+
+def run(*args, **kw):
+    return subprocess.run(args, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, **kw)
+
+
+@pytest.mark.parametrize("program", [ENGINE, CLI, EXPORTER])
+def test_help_and_version_start_nothing(program):
+    for option in ("--help", "--version"):
+        done = run(program, option)
+        assert done.returncode == 0 and done.stdout
+        assert "EAL" not in done.stderr
+    assert run(program, "--", "--nonsense" if program == ENGINE else "x", "--prefix", "none").returncode in (2, 3)
+
+
+@pytest.mark.parametrize("args, why", [
+    (("--tcb-pool-sz", "x", "--ring-if-pairs", "1"), "expected 0..4194303"),
+    (("--mbuf-sz", "100", "--ring-if-pairs", "1"), "2176..9198"),
+    (("--qmap", "0.0", "--ring-if-pairs", "1"), "at least one bit"),
+    (("--qmap", "0.2", "--qmap-default", "max-q"), "cannot be combined"),
+    (("--nope",), "unknown option '--nope'"),
+    (("--cmd-file",), "expected FILE"),
+    ((), "no port"),
+])
+def test_wrong_options(args, why):
+    done = run(ENGINE, "--", *args)
+    assert done.returncode == 2 and why in done.stderr, done.stderr
+
+
+def test_too_little_memory_is_one_sentence():
+    done = run(ENGINE, "--file-prefix", "w17t-mem", "--", "--ring-if-pairs", "1", "--tcb-pool-sz", "4000000")
+    assert done.returncode == 1
+    assert "MB of hugepages" in done.stderr and "add " in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_no_engine_is_exit_3():
+    for program in (CLI, EXPORTER):
+        done = run(program, "--prefix", "w17t-none", *(["-c", "show version"] if program == CLI else ["--once"]))
+        assert done.returncode == 3 and "engine not running (prefix w17t-none)" in done.stderr
+
+
+def test_second_engine_with_the_prefix_is_refused(engine):
+    e = engine(*RING)
+    done = run(ENGINE, "--file-prefix", e.prefix, "--", *RING)
+    assert done.returncode == 1 and f"(pid {e.proc.pid})" in done.stderr
+    assert e.show("version")["pid"] == e.proc.pid
+
+
+def test_one_shot_is_quick_and_exit_codes_tell(engine):
+    e = engine(*RING)
+    t = time.monotonic()
+    assert run(CLI, "--prefix", e.prefix, "show", "version").returncode == 0
+    assert time.monotonic() - t < 0.5
+    assert run(CLI, "--prefix", e.prefix, "-c", "start tests port 0").returncode == 1
+    assert run(CLI, "--prefix", e.prefix, "-c", "shoe version").returncode == 2
+    assert run(CLI, "--prefix", e.prefix, "--read-only", "-c", "start tests port 0").returncode == 4
+    assert run(CLI, "--prefix", e.prefix, "--nonsense").returncode == 2
+
+
+@pytest.mark.parametrize("command, why", [
+    ("start tests port 5", "port 5 does not exist: the engine has ports 0..1"),
+    ("start tests port 0", "port 0 has no test case"),
+    ("stop tests port 0", "port 0 is not running"),
+    ("del tests port 0 test-case-id 3", "port 0 has no test case 3"),
+    ("add tests l3_intf port 0 ip 10.0.0.1 mask 255.0.255.0", "not a netmask"),
+    ("add tests l3_intf port 0 ip 2001:db8::1 mask 255.255.255.0", "IPv6 is not supported yet"),
+    ("set tests rate port 0 test-case-id 0 open 5", "has no test case 0"),
+    ("show tests stats port 0 test-case-id 0", "has no test case 0"),
+])
+def test_bad_commands_change_nothing(engine, command, why):
+    e = engine(*RING)
+    before = e.show("tests config port 0")
+    answer = e.cli(command, check=False)[0]
+    assert not answer["ok"] and why in answer["error"], answer
+    assert e.show("tests config port 0") == before
+
+
+def test_configuration_rules(engine):
+    e = engine(*RING)
+    e.cli("add tests l3_intf port 1 ip 10.0.0.253 mask 255.255.255.0",
+          "add tests server tcp port 1 test-case-id 0 src 10.0.0.253 10.0.0.253 sport 80 80")
+    for command, why in (
+            ("add tests l3_intf port 1 ip 10.0.0.253 mask 255.255.255.0", "already"),
+            ("add tests server tcp port 1 test-case-id 0 src 10.0.0.253 10.0.0.253 sport 81 81", "already"),
+            ("set tests timeouts port 1 test-case-id 0 uptime 5", "for clients"),
+            ("set tests client raw port 1 test-case-id 0 data-req-plen 1 data-resp-plen 1", "is a server"),
+            ("set tests server http port 1 test-case-id 0 http-field \"A: b\"", "is not HTTP"),
+            ("set tests criteria port 1 test-case-id 0 clients-estab 1", "is for clients")):
+        answer = e.cli(command, check=False)[0]
+        assert not answer["ok"] and why in answer["error"], answer
+    e.cli("set tests server http port 1 test-case-id 0 200-OK resp-size 5")
+    answer = e.cli("set tests server http port 1 test-case-id 0 http-field \"Content-Length: 7\"", check=False)[0]
+    assert not answer["ok"] and "Content-Length" in answer["error"]
+    e.cli("start tests port 1")
+    answer = e.cli("set tests server http port 1 test-case-id 0 200-OK resp-size 6", check=False)[0]
+    assert not answer["ok"] and "stop tests port 1 first" in answer["error"]
+
+
+def test_command_file_errors_name_the_line(engine, tmp_path):
+    cfg = tmp_path / "bad.cfg"
+    cfg.write_text("# fine\nadd tests l3_intf port 0 ip 10.0.0.1 mask 255.255.255.0\nstart tests port 77\n")
+    e = engine(*RING, "--cmd-file", str(cfg))
+    assert f"{cfg}:3: port: 77 is out of range" in e.log.read_text()
+    done = run(CLI, "--prefix", e.prefix, "-f", str(cfg))
+    assert done.returncode == 1 and f"{cfg}:3: error: port: 77" in done.stderr
+
+
+def test_sixteen_operators_at_once(engine):
+    e = engine(*RING)
+    procs = [subprocess.Popen([CLI, "--prefix", e.prefix, "--name", f"op{i}"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) for i in range(16)]
+    wait_for(lambda: len(e.show("operators")["operators"]) == 17, 20)
+    for p in procs:
+        p.stdin.write("show version\nset syslog INFO\n")
+        p.stdin.close()
+    for p in procs:
+        assert "prefix" in p.stdout.read()
+        assert p.wait(10) == 0
+    wait_for(lambda: len(e.show("operators")["operators"]) == 1)
+
+
+def test_killed_and_stopped_operators_hurt_nobody(engine):
+    e = engine(*RING)
+    victims = [subprocess.Popen([CLI, "--prefix", e.prefix], stdin=subprocess.PIPE) for _ in range(4)]
+    wait_for(lambda: len(e.show("operators")["operators"]) == 5)
+    for p in victims[:2]:
+        p.kill()
+        p.wait()
+    victims[2].send_signal(signal.SIGSTOP)
+    wait_for(lambda: len(e.show("operators")["operators"]) == 3, 1)
+    e.cli("set syslog DEBUG")
+    for p in victims[2:]:
+        p.kill()
+        p.wait()
+
+
+def test_client_leaves_when_the_engine_dies(engine):
+    e = engine(*RING)
+    p = subprocess.Popen([CLI, "--prefix", e.prefix], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: len(e.show("operators")["operators"]) == 2)
+    e.proc.kill()
+    e.proc.wait()
+    p.stdin.write("show version\n")
+    p.stdin.close()
+    assert p.wait(2) == 3
+
+
+def test_engine_restarts_after_kill(engine):
+    e = engine(*RING, prefix="w17t-restart")
+    e.proc.kill()
+    e.proc.wait()
+    again = engine(*RING, prefix="w17t-restart")
+    assert again.show("version")["pid"] == again.proc.pid
+
+
+def get(port, path, method="GET"):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=5) as r:
+            return r.status, r.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_exporter_serves_waits_and_follows_a_restart(engine):
+    port, prefix = 19517, "w17t-exporter"
+    exporter = subprocess.Popen([EXPORTER, "--prefix", prefix, "--port", str(port)])
+    try:
+        def up(path):
+            try:
+                return get(port, path)
+            except OSError:
+                return None
+        wait_for(lambda: up("/healthz"))
+        assert get(port, "/readyz")[0] == 503 and get(port, "/api/v1/stats")[0] == 503
+        status, text = get(port, "/metrics")
+        assert status == 200 and "warp17_up 0" in text and "warp17_port_rx" not in text
+        assert get(port, "/nothing")[0] == 404 and get(port, "/metrics", "POST")[0] == 405
+        for _ in range(2):
+            e = engine(*RING, prefix=prefix)
+            wait_for(lambda: get(port, "/readyz")[0] == 200)
+            status, text = get(port, "/metrics")
+            assert status == 200 and "warp17_up 1" in text
+            if shutil.which("promtool"):
+                done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+                assert done.returncode == 0, done.stdout + done.stderr
+            doc = json.loads(get(port, "/api/v1/stats")[1])
+            assert doc["engine"]["pid"] == e.proc.pid and len(doc["ports"]) == 2
+            assert doc["ports"][0]["stats"]["port"]["rx_pkts"] == e.group("port", 0)["rx_pkts"]
+            once = run(EXPORTER, "--prefix", prefix, "--once")
+            assert once.returncode == 0 and json.loads(once.stdout)["schema"] == "warp17-stats/1.0"
+            e.proc.kill()
+            e.proc.wait()
+            wait_for(lambda: up("/readyz") and up("/readyz")[0] == 503, 3)
+            assert "warp17_up 0" in get(port, "/metrics")[1]
+    finally:
+        exporter.terminate()
+        assert exporter.wait(5) == 0
+
+
+def test_shell_scripts_have_no_syntax_errors():
+    for name in ("warp17", "demo", "test", "hugepages", "install-deps"):
+        assert run("sh", "-n", str(TOP / "scripts" / name)).returncode == 0
