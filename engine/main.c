@@ -36,6 +36,8 @@ int main(int argc, char **argv)
 				"another --file-prefix\n", cl.o.prefix, other);
 		return EXIT_FAILURE;
 	}
+	if (holders_wait(cl.o.prefix) != 0)
+		return EXIT_FAILURE;
 	mgmt_block_signals();
 	eal_args_complete(&cl, &plan);
 	if (rte_eal_init(cl.eal_argc, cl.eal_argv) < 0)

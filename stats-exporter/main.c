@@ -78,6 +78,17 @@ static int listen_on(const char *where)
 	return fd;
 }
 
+/* How: SIG_BLOCK around the re-execution, so that a signal then is seen by the next image; SIG_UNBLOCK once it has handlers. */
+static void signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(how, &set, NULL);
+}
+
 static int once(struct exporter *x, const struct attach_opts *o)
 {
 	char err[256];
@@ -100,6 +111,9 @@ static void again(int fd, char **argv)
 	snprintf(n, sizeof(n), "%d", fd);
 	setenv(FD_ENV, n, 1);
 	fcntl(fd, F_SETFD, 0);
+	/* the EAL's files are not closed by exec, and their locks would keep the next engine from starting */
+	close_range(3, (unsigned int)fd - 1, 0);
+	close_range((unsigned int)fd + 1, ~0U, 0);
 	execv("/proc/self/exe", argv);
 	_exit(1);
 }
@@ -107,7 +121,7 @@ static void again(int fd, char **argv)
 static int serve(struct exporter *x, const struct attach_opts *o, int fd, char **argv)
 {
 	struct MHD_Daemon *d = http_start(x, fd);
-	const struct timespec nap = {0, LOOK_MS * 1000000};
+	const struct timespec nap = {0, 20 * 1000000};
 	char err[256];
 
 	if (d == NULL) {
@@ -123,10 +137,13 @@ static int serve(struct exporter *x, const struct attach_opts *o, int fd, char *
 		} else if (!client_alive(&x->client)) {
 			atomic_store(&x->attached, 0);
 			MHD_quiesce_daemon(d);
-			MHD_stop_daemon(d); /* requests under way are finished; the socket stays open */
-			again(fd, argv);
+			nanosleep(&nap, NULL); /* what is under way is answered */
+			signals(SIG_BLOCK);
+			if (!leave)
+				again(fd, argv);
 		}
-		nanosleep(&nap, NULL);
+		/* woken at once when the engine goes: a new one waits for us to let go of the old one's memory */
+		poll(&(struct pollfd){.fd = atomic_load(&x->attached) ? x->client.sock : -1, .events = POLLIN}, 1, LOOK_MS);
 	}
 	return 0;
 }
@@ -167,6 +184,7 @@ int main(int argc, char **argv)
 		_exit(once(&x, &o));
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
+	signals(SIG_UNBLOCK);
 	fd = listen_on(where);
 	if (fd < 0)
 		return 1;

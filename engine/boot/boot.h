@@ -52,6 +52,9 @@ int memory_plan(const struct cmdline *cl, struct memory_plan *plan);
 /* Adds the EAL arguments that the user left to us: prefix, lcores, memory, no PCI. */
 void eal_args_complete(struct cmdline *cl, const struct memory_plan *plan);
 
+/* Waits some seconds until clients of a dead engine with that prefix have left. 0, or -EBUSY with their pids on stderr. */
+int holders_wait(const char *prefix);
+
 /* After rte_eal_init(): workers, their pools and the segment. 0 or -errno, logged. */
 int workers_create(const struct options *o, const struct memory_plan *plan);
 /* After the ports: which worker serves which queue (qmap), the segment. */
