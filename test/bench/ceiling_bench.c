@@ -45,12 +45,16 @@ static int port_up(int dev, struct rte_mempool *pool)
 
 int main(void)
 {
-	char *argv[] = {"ceiling", "-l", "1", "--no-pci", "--in-memory", "-m", "128", "--no-telemetry", "--log-level=*:error"};
+	static const char *const args[] = {
+		"ceiling", "-l", "1", "--no-pci", "--in-memory", "-m", "128", "--no-telemetry", "--log-level=*:error"};
+	char *argv[9];
 	struct rte_ring *ab, *ba;
 	struct rte_mempool *pool;
 	uint64_t packets = 0, sum = 0, end;
 	int a, b;
 
+	for (int i = 0; i < 9; i++)
+		argv[i] = strdup(args[i]);
 	if (rte_eal_init(9, argv) < 0)
 		return EXIT_FAILURE;
 	pool = rte_pktmbuf_pool_create_by_ops("pool", 8192, 256, 0, 2176, SOCKET_ID_ANY, "stack");
