@@ -6,7 +6,8 @@
 
 #define BLANKS " \t\r\n"
 
-/* Copies one word from in to out, both inside the same line. Returns where it stopped, NULL when a quote stays open. */
+/* Copies one word from in to out, both inside the same line. Returns where it stopped, NULL when a
+ * quote stays open. */
 static char *one_word(char *in, char **out)
 {
 	bool quote = false;

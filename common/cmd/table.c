@@ -10,7 +10,8 @@ enum {
 	REQ
 };
 
-/* An array of descriptors a command. The offsets need the struct's name, which a typedef inside carries to ARG. */
+/* An array of descriptors a command. The offsets need the struct's name, which a typedef inside
+ * carries to ARG. */
 /* clang-format off */
 #define CMD_BEGIN(id, ...) \
 	static struct cmd_desc desc_##id(void) \

@@ -6,48 +6,103 @@
 #include <string.h>
 
 /* Kinds of a server's messages: bit 0 answers HEAD, bit 1 says Connection: close. */
-#define KIND_HEAD 1
-#define KIND_CLOSE 2
-#define PIPELINE_MAX 8
+#define KIND_HEAD 1u
+#define KIND_CLOSE 2u
+static_assert((KIND_HEAD | KIND_CLOSE) == APP_KINDS - 1);
 
-static int head_fits(struct app_msg *m, int n, uint32_t body, char *err, size_t errlen)
+#define PIPELINE_MAX 8 /* requests that wait behind the one being answered */
+static_assert(PIPELINE_MAX <= 8 * FIELD_SIZE(struct app_conn, kinds));
+
+static const char *const method_text[] = {[http_method_GET] = "GET", [http_method_HEAD] = "HEAD"};
+static_assert(ARRAY_SIZE(method_text) == http_method_COUNT);
+static const char *const status_text[] = {
+	[http_status_OK_200] = "200 OK", [http_status_NOT_FOUND_404] = "404 Not Found"};
+static_assert(ARRAY_SIZE(status_text) == http_status_COUNT);
+
+/* Does the text end within its room, without what would end the line (or, without blanks, the word)
+ * it goes into? */
+static int text_fits(const char *s, size_t room, int blanks)
+{
+	size_t len = strnlen(s, room);
+
+	for (size_t i = 0; i < len; i++) {
+		if ((uint8_t)s[i] < ' ' || (s[i] == ' ' && !blanks))
+			return 0;
+	}
+	return len < room;
+}
+
+static int config_check(const struct tc_config *cfg, char *err, size_t errlen)
+{
+	const struct http_config *h = &cfg->http;
+	size_t len = strnlen(h->fields, sizeof(h->fields));
+	const char *why = NULL;
+
+	if (cfg->proto != l4proto_TCP)
+		why = "HTTP runs over TCP, the test case is UDP";
+	else if (h->method >= http_method_COUNT || h->status >= http_status_COUNT)
+		why = "no such method or status";
+	else if (h->body_bytes > APP_SIZE_MAX)
+		why = "body too long";
+	else if (!text_fits(h->host, sizeof(h->host), 0))
+		why = "host name too long, or with blanks in it";
+	else if (!text_fits(h->object, sizeof(h->object), 0))
+		why = "object name too long, or with blanks in it";
+	else if (h->object[0] == '\0' && cfg->kind == tc_kind_CLIENT)
+		why = "no object name";
+	else if (len == sizeof(h->fields))
+		why = "header fields too long";
+	else if (len == 1 || (len >= 2 && memcmp(h->fields + len - 2, "\r\n", 2) != 0))
+		why = "header fields do not end in CRLF";
+	else if (strncmp(h->fields, "\r\n", 2) == 0 || strstr(h->fields, "\r\n\r\n") != NULL)
+		why = "empty header field";
+	if (why == NULL)
+		return 0;
+	snprintf(err, errlen, "%s", why);
+	return -EINVAL;
+}
+
+/* n: what snprintf() said of the head. */
+static int head_set(struct app_msg *m, int n, uint32_t body, char *err, size_t errlen)
 {
 	if (n < 0 || n >= APP_HEAD_MAX) {
-		snprintf(err, errlen, "head of %d bytes, at most %d are possible", n, APP_HEAD_MAX - 1);
+		snprintf(err, errlen, "head of %d bytes, at most %d are possible", n,
+			APP_HEAD_MAX - 1);
 		return -EINVAL;
 	}
 	m->head_len = n;
 	m->len = n + body;
 	return 0;
 }
+static_assert((uint64_t)APP_SIZE_MAX + APP_HEAD_MAX < 1u << 31);
 
 static int client_init(struct app_tc *at, const struct tc_config *cfg, char *err, size_t errlen)
 {
 	const struct http_config *h = &cfg->http;
 	struct app_msg *m = &at->msg[0];
 	char length[40] = "";
+	int n;
 
 	at->is_head = h->method == http_method_HEAD;
 	if (h->body_bytes != 0)
 		snprintf(length, sizeof(length), "Content-Length: %u\r\n", h->body_bytes);
-	return head_fits(m,
-		snprintf((char *)m->head, sizeof(m->head),
-			"%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: WARP17\r\n%s%s\r\n",
-			http_method_word(h->method), h->object, h->host, h->fields, length),
-		h->body_bytes, err, errlen);
+	n = snprintf((char *)m->head, sizeof(m->head),
+		"%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: WARP17 HTTP CL\r\n%s%s\r\n",
+		method_text[h->method], h->object, h->host, h->fields, length);
+	return head_set(m, n, h->body_bytes, err, errlen);
 }
 
 static int server_init(struct app_tc *at, const struct tc_config *cfg, char *err, size_t errlen)
 {
 	const struct http_config *h = &cfg->http;
 
-	for (uint8_t kind = 0; kind < APP_KINDS; kind++) {
+	for (uint32_t kind = 0; kind < APP_KINDS; kind++) {
 		struct app_msg *m = &at->msg[kind];
 		int n = snprintf((char *)m->head, sizeof(m->head),
 			"HTTP/1.1 %s\r\nServer: WARP17\r\n%s%sContent-Length: %u\r\n\r\n",
-			h->status == http_status_OK_200 ? "200 OK" : "404 Not Found",
-			kind & KIND_CLOSE ? "Connection: close\r\n" : "", h->fields, h->body_bytes);
-		int rc = head_fits(m, n, kind & KIND_HEAD ? 0 : h->body_bytes, err, errlen);
+			status_text[h->status], h->fields,
+			kind & KIND_CLOSE ? "Connection: close\r\n" : "", h->body_bytes);
+		int rc = head_set(m, n, kind & KIND_HEAD ? 0 : h->body_bytes, err, errlen);
 
 		if (rc != 0)
 			return rc;
@@ -57,112 +112,154 @@ static int server_init(struct app_tc *at, const struct tc_config *cfg, char *err
 
 int http_tc_init(struct app_tc *at, const struct tc_config *cfg, char *err, size_t errlen)
 {
-	if (cfg->proto != l4proto_TCP) {
-		snprintf(err, errlen, "HTTP runs over TCP, the test case is UDP");
-		return -EINVAL;
-	}
-	return at->is_client ? client_init(at, cfg, err, errlen) : server_init(at, cfg, err, errlen);
+	int rc = config_check(cfg, err, errlen);
+
+	if (rc != 0)
+		return rc;
+	return at->is_client ? client_init(at, cfg, err, errlen)
+			     : server_init(at, cfg, err, errlen);
 }
 
 enum app_act http_conn_up(const struct app_tc *at, struct app_conn *c, uint8_t *kind)
 {
-	http_parse_begin(c);
+	(void)c; /* zeroed: at the start of a message */
 	*kind = 0;
 	return at->is_client ? APP_SEND : APP_NONE;
 }
 
-static enum app_act bad(struct app_stats st)
+static cold_path enum app_act bad(struct app_conn *c, struct app_stats st)
 {
-	st.http->invalid++;
+	STAT_INC(st.http->invalid);
+	http_parse_end(c);
 	return APP_ABORT;
+}
+
+/* Is this the last message of its connection: by what it says, or by the test case's limit? */
+static int last(const struct app_tc *at, const struct app_conn *c)
+{
+	return (c->flags & HF_CLOSE) || (c->flags & (HF_HTTP10 | HF_KEEP)) == HF_HTTP10
+		|| (at->requests != 0 && c->n_done >= at->requests);
 }
 
 /* ---- client ---- */
 
-static void status_count(struct app_stats st, struct app_conn *c, uint16_t status)
+static void response_count(struct app_stats st, uint8_t class)
 {
-	uint64_t *class[] = {&st.http->resp_1xx, &st.http->resp_2xx, &st.http->resp_3xx,
-		&st.http->resp_4xx, &st.http->resp_5xx};
-
-	(*class[status / 100 - 1])++;
-	if (status >= 200 && status / 100 != 2)
-		st.tc->resp_errors++;
-	/* for the end of the head: 1xx is followed by the real one, 204 and 304 have no body */
-	c->kinds = status < 200 ? 1 : status == 204 || status == 304 ? 2 : 0;
+	STAT_INC(st.http->rx_resp);
+	STAT_INC(st.tc->responses);
+	if (likely(class == 2)) {
+		STAT_INC(st.http->resp_2xx);
+		return;
+	}
+	STAT_INC(st.tc->resp_errors);
+	if (class == 3)
+		STAT_INC(st.http->resp_3xx);
+	else if (class == 4)
+		STAT_INC(st.http->resp_4xx);
+	else
+		STAT_INC(st.http->resp_5xx);
 }
 
-static int closes(const struct app_conn *c)
+static enum app_act response_end(
+	const struct app_tc *at, struct app_conn *c, struct app_stats st, int idle)
 {
-	return (c->flags & HF_CLOSE) || (c->flags & (HF_HTTP10 | HF_KEEP)) == HF_HTTP10;
-}
+	int close = http_until_close(c);
 
-static enum app_act response_end(const struct app_tc *at, struct app_conn *c, struct app_stats st, int idle)
-{
-	int last = closes(c);
-
-	st.http->rx_resp++;
-	st.tc->responses++;
+	response_count(st, c->kinds & HS_CLASS);
 	c->n_done++;
 	c->flags &= ~HF_AWAIT;
-	http_parse_begin(c);
-	if (last || (at->requests != 0 && c->n_done >= at->requests))
+	if (close || last(at, c)) {
+		http_parse_end(c);
 		return APP_CLOSE;
-	if (idle)
+	}
+	http_parse_begin(c);
+	if (likely(idle))
 		return APP_SEND;
-	c->pending = 1;
+	c->pending = 1; /* it came before all of its request was out */
 	return APP_NONE;
+}
+
+static enum http_event response_head(
+	const struct app_tc *at, struct app_conn *c, struct app_stats st)
+{
+	enum http_event e;
+
+	if (unlikely((c->kinds & HS_CLASS) == 1)) { /* the response is still to come */
+		STAT_INC(st.http->resp_1xx);
+		http_parse_begin(c);
+		return HTTP_MORE;
+	}
+	e = http_body_begin(c, 1, at->is_head || (c->kinds & HS_NO_BODY));
+	if (unlikely(http_until_close(c)))
+		STAT_INC(st.http->no_len);
+	return e;
 }
 
 static enum app_act client_deliver(const struct app_tc *at, struct app_conn *c, struct app_stats st,
 	const uint8_t *data, uint32_t len, int idle)
 {
+	if (unlikely(http_ended(c)))
+		return APP_NONE;
+	if (unlikely(idle && !(c->flags & HF_AWAIT)))
+		return bad(c, st); /* nothing was asked */
 	while (len != 0) {
-		uint16_t status = 0;
 		uint32_t used;
-		enum http_event e = http_parse(c, 1, data, len, &used, &status);
+		enum http_event e = http_parse(c, 1, data, len, &used);
 
 		data += used;
 		len -= used;
-		if (status != 0)
-			status_count(st, c, status);
-		if (e == HTTP_HEAD_END && c->kinds == 1) {
-			http_parse_begin(c);
-			continue;
+		if (e == HTTP_HEAD_END)
+			e = response_head(at, c, st);
+		if (unlikely(e == HTTP_BAD))
+			return bad(c, st);
+		if (e == HTTP_MSG_END) {
+			enum app_act act = response_end(at, c, st, idle);
+
+			return likely(len == 0 || act == APP_CLOSE) ? act : bad(c, st);
 		}
-		if (e == HTTP_HEAD_END) {
-			e = http_body_begin(c, 1, at->is_head || c->kinds == 2);
-			if (http_until_close(c))
-				st.http->no_len++;
-		}
-		if (e == HTTP_BAD)
-			return bad(st);
-		if (e == HTTP_MSG_END)
-			return len == 0 ? response_end(at, c, st, idle) : bad(st);
 	}
+	return APP_NONE;
+}
+
+static enum app_act client_sent(struct app_conn *c, struct app_stats st)
+{
+	STAT_INC(st.http->tx_req);
+	STAT_INC(st.tc->requests);
+	if (unlikely(http_ended(c)))
+		return APP_NONE; /* its answer came before it was out, and was the last */
+	if (unlikely(c->pending != 0)) {
+		c->pending = 0;
+		return APP_SEND;
+	}
+	c->flags |= HF_AWAIT;
 	return APP_NONE;
 }
 
 /* ---- server ---- */
 
-static enum app_act request_end(const struct app_tc *at, struct app_conn *c, struct app_stats st,
-	int idle, uint8_t *kind, enum app_act act)
+static enum app_act request_end(
+	const struct app_tc *at, struct app_conn *c, struct app_stats st, int idle, uint8_t *kind)
 {
-	uint8_t head = c->flags & HF_HEAD ? KIND_HEAD : 0;
+	uint32_t head = c->flags & HF_HEAD ? KIND_HEAD : 0;
+	int close;
 
-	st.http->rx_req++;
-	st.tc->requests++;
+	STAT_INC(st.http->rx_req);
+	STAT_INC(st.tc->requests);
 	c->n_done++;
-	if (closes(c) || (at->requests != 0 && c->n_done >= at->requests))
-		c->flags |= HF_LAST;
+	close = last(at, c);
 	http_parse_begin(c);
-	if (idle && act == APP_NONE) {
-		*kind = head | (c->flags & HF_LAST ? KIND_CLOSE : 0);
+	if (unlikely(close)) {
+		c->flags |= HF_LAST;
+		http_parse_end(c);
+	}
+	if (likely(idle)) {
+		*kind = head | (close ? KIND_CLOSE : 0);
 		return APP_SEND;
 	}
-	if (c->pending == PIPELINE_MAX)
-		return bad(st);
+	if (unlikely(c->pending == PIPELINE_MAX))
+		return bad(c, st);
 	c->kinds |= head << c->pending++;
-	return act;
+	return APP_NONE;
 }
 
 static enum app_act server_deliver(const struct app_tc *at, struct app_conn *c, struct app_stats st,
@@ -170,22 +267,41 @@ static enum app_act server_deliver(const struct app_tc *at, struct app_conn *c, 
 {
 	enum app_act act = APP_NONE;
 
-	while (len != 0 && !(c->flags & HF_LAST) && act != APP_ABORT) {
-		uint16_t status;
+	while (len != 0) {
 		uint32_t used;
-		enum http_event e = http_parse(c, 0, data, len, &used, &status);
+		enum http_event e = http_parse(c, 0, data, len, &used);
 
 		data += used;
 		len -= used;
 		if (e == HTTP_HEAD_END)
 			e = http_body_begin(c, 0, 0);
-		if (e == HTTP_BAD)
-			return bad(st);
-		if (e == HTTP_MSG_END)
-			act = request_end(at, c, st, idle, kind, act);
+		if (unlikely(e == HTTP_BAD))
+			return bad(c, st);
+		if (e == HTTP_MSG_END) {
+			enum app_act now = request_end(at, c, st, idle && act == APP_NONE, kind);
+
+			if (unlikely(now == APP_ABORT))
+				return now;
+			act = now == APP_SEND ? now : act;
+		}
 	}
 	return act;
 }
+
+static enum app_act server_sent(struct app_conn *c, struct app_stats st, uint8_t *kind)
+{
+	STAT_INC(st.http->tx_resp);
+	STAT_INC(st.tc->responses);
+	if (likely(c->pending == 0))
+		return c->flags & HF_LAST ? APP_CLOSE : APP_NONE;
+	*kind = c->kinds & KIND_HEAD;
+	c->kinds >>= 1;
+	if (--c->pending == 0 && (c->flags & HF_LAST))
+		*kind |= KIND_CLOSE;
+	return APP_SEND;
+}
+
+/* ---- both ---- */
 
 enum app_act http_deliver(const struct app_tc *at, struct app_conn *c, struct app_stats st,
 	const uint8_t *data, uint32_t len, int idle, uint8_t *kind)
@@ -196,41 +312,33 @@ enum app_act http_deliver(const struct app_tc *at, struct app_conn *c, struct ap
 	return server_deliver(at, c, st, data, len, idle, kind);
 }
 
-enum app_act http_sent(const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind)
+enum app_act http_sent(
+	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind)
 {
 	*kind = 0;
-	if (at->is_client) {
-		st.http->tx_req++;
-		st.tc->requests++;
-		c->flags |= HF_AWAIT;
-		if (c->pending == 0)
-			return APP_NONE;
-		c->pending = 0;
-		return APP_SEND;
-	}
-	st.http->tx_resp++;
-	st.tc->responses++;
-	if (c->pending == 0)
-		return c->flags & HF_LAST ? APP_CLOSE : APP_NONE;
-	*kind = c->kinds & KIND_HEAD;
-	c->kinds >>= 1;
-	if (--c->pending == 0 && (c->flags & HF_LAST))
-		*kind |= KIND_CLOSE;
-	return APP_SEND;
+	return at->is_client ? client_sent(c, st) : server_sent(c, st, kind);
 }
 
 enum app_act http_peer_closed(const struct app_tc *at, struct app_conn *c, struct app_stats st)
 {
-	if (at->is_client && http_until_close(c))
-		response_end(at, c, st, 1);
-	return APP_CLOSE;
+	if (at->is_client) {
+		if (http_until_close(c))
+			response_end(at, c, st, 1);
+		return APP_CLOSE;
+	}
+	if (c->pending == 0)
+		return APP_CLOSE;
+	c->flags |=
+		HF_LAST; /* a client that closes its side after its requests gets all its answers */
+	return APP_NONE;
 }
 
 void http_conn_down(const struct app_tc *at, struct app_conn *c, struct app_stats st)
 {
 	if (at->is_client)
-		st.http->closed_resp += (c->flags & HF_AWAIT) != 0;
+		STAT_ADD(st.http->closed_resp, (c->flags & HF_AWAIT) != 0);
 	else
-		st.http->closed_req += !http_at_start(c);
+		STAT_ADD(st.http->closed_req, http_in_message(c) != 0);
+	http_parse_end(c);
 	c->flags = 0;
 }

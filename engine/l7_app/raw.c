@@ -1,17 +1,20 @@
-/* RAW: requests and responses of fixed sizes, counted in bytes, without framing. */
+/* RAW: requests and responses of fixed sizes, counted in bytes, without framing. What TCP and
+ * UDP count of every application (rx_bytes, tx_msgs, tx_bytes) is not counted here again. */
 #include "engine/l7_app/l7_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-#define PENDING_MAX 250
+/* app_conn.flags of a server: the peer has closed, we do when the pending ones are sent */
+#define RF_LAST 0x01u
 
 int raw_tc_init(struct app_tc *at, const struct tc_config *cfg, char *err, size_t errlen)
 {
 	uint32_t tx = at->is_client ? cfg->raw.req_bytes : cfg->raw.resp_bytes;
 
 	if (tx > APP_SIZE_MAX) {
-		snprintf(err, errlen, "message of %u bytes, at most %u are possible", tx, APP_SIZE_MAX);
+		snprintf(err, errlen, "message of %u bytes, at most %u are possible", tx,
+			APP_SIZE_MAX);
 		return -EINVAL;
 	}
 	at->rx_bytes = at->is_client ? cfg->raw.resp_bytes : cfg->raw.req_bytes;
@@ -31,72 +34,81 @@ static int done(const struct app_tc *at, const struct app_conn *c)
 	return at->requests != 0 && c->n_done >= at->requests;
 }
 
-static enum app_act client_next(const struct app_tc *at, struct app_conn *c, int idle)
+static enum app_act client_next(const struct app_tc *at, struct app_conn *c)
 {
 	c->n_done++;
-	if (done(at, c))
-		return APP_CLOSE;
-	if (idle)
-		return APP_SEND;
-	c->pending = 1;
+	return done(at, c) ? APP_CLOSE : APP_SEND;
+}
+
+static enum app_act client_sent(const struct app_tc *at, struct app_conn *c, struct app_stats st)
+{
+	STAT_INC(st.tc->requests);
+	if (at->rx_bytes == 0)
+		return client_next(at, c);
+	c->rx_left = at->rx_bytes;
 	return APP_NONE;
 }
 
-enum app_act raw_sent(const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind)
+static enum app_act server_sent(const struct app_tc *at, struct app_conn *c, struct app_stats st)
 {
-	*kind = 0;
-	if (at->is_client) {
-		st.tc->requests++;
-		if (at->rx_bytes == 0)
-			return client_next(at, c, 1);
-		c->rx_left = at->rx_bytes;
-		return APP_NONE;
-	}
-	st.tc->responses++;
+	STAT_INC(st.tc->responses);
 	if (c->pending != 0) {
 		c->pending--;
 		return APP_SEND;
 	}
-	return done(at, c) ? APP_CLOSE : APP_NONE;
+	return done(at, c) || (c->flags & RF_LAST) ? APP_CLOSE : APP_NONE;
 }
 
-static enum app_act client_deliver(const struct app_tc *at, struct app_conn *c, struct app_stats st,
-	uint32_t len, int idle)
+enum app_act raw_sent(
+	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind)
 {
-	if (c->rx_left == 0 || len < c->rx_left) {
-		c->rx_left -= c->rx_left == 0 ? 0 : len; /* more than was asked for is swallowed */
+	*kind = 0;
+	return at->is_client ? client_sent(at, c, st) : server_sent(at, c, st);
+}
+
+/* A response is awaited only once its request is out, so that a client is idle at its end. */
+static enum app_act client_deliver(
+	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint32_t len)
+{
+	if (c->rx_left == 0)
+		return APP_NONE; /* more than was asked for is swallowed */
+	if (len < c->rx_left) {
+		c->rx_left -= len;
 		return APP_NONE;
 	}
 	c->rx_left = 0;
-	st.tc->responses++;
-	return client_next(at, c, idle);
+	STAT_INC(st.tc->responses);
+	return client_next(at, c);
 }
 
-static enum app_act server_deliver(const struct app_tc *at, struct app_conn *c, struct app_stats st,
-	uint32_t len, int idle)
+static enum app_act server_deliver(
+	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint32_t len, int idle)
 {
-	enum app_act act = APP_NONE;
+	uint32_t n = 1;
 
-	if (at->rx_bytes == 0)
+	if (len < c->rx_left || at->rx_bytes == 0) {
+		c->rx_left -= at->rx_bytes == 0 ? 0 : len;
 		return APP_NONE;
-	while (len >= c->rx_left) {
-		len -= c->rx_left;
-		c->rx_left = at->rx_bytes;
-		if (done(at, c))
-			return act; /* its FIN is under way */
-		st.tc->requests++;
-		c->n_done++;
-		if (at->msg[0].len == 0) {
-			if (done(at, c))
-				return APP_CLOSE;
-		} else if (idle && act == APP_NONE) {
-			act = APP_SEND;
-		} else if (c->pending++ == PENDING_MAX) {
-			return APP_ABORT;
-		}
 	}
-	c->rx_left -= len;
-	return act;
+	len -= c->rx_left;
+	if (unlikely(len >= at->rx_bytes)) {
+		n += len / at->rx_bytes;
+		len %= at->rx_bytes;
+	}
+	c->rx_left = at->rx_bytes - len;
+	if (at->requests != 0)
+		n = MIN_OF(n, at->requests - c->n_done);
+	if (n == 0)
+		return APP_NONE; /* the limit was reached before, its FIN is under way */
+	STAT_ADD(st.tc->requests, n);
+	c->n_done += n;
+	if (at->msg[0].len == 0)
+		return done(at, c) ? APP_CLOSE : APP_NONE;
+	n -= idle != 0;
+	if (unlikely(n > (uint32_t)UINT8_MAX - c->pending))
+		return APP_ABORT; /* a peer that does not wait for its answers */
+	c->pending += n;
+	return idle ? APP_SEND : APP_NONE;
 }
 
 enum app_act raw_deliver(const struct app_tc *at, struct app_conn *c, struct app_stats st,
@@ -104,17 +116,17 @@ enum app_act raw_deliver(const struct app_tc *at, struct app_conn *c, struct app
 {
 	(void)data;
 	*kind = 0;
-	if (at->is_client)
-		return client_deliver(at, c, st, len, idle);
-	return server_deliver(at, c, st, len, idle);
+	return at->is_client ? client_deliver(at, c, st, len)
+			     : server_deliver(at, c, st, len, idle);
 }
 
 enum app_act raw_peer_closed(const struct app_tc *at, struct app_conn *c, struct app_stats st)
 {
-	(void)at;
-	(void)c;
 	(void)st;
-	return APP_CLOSE;
+	if (at->is_client || c->pending == 0)
+		return APP_CLOSE;
+	c->flags |= RF_LAST;
+	return APP_NONE;
 }
 
 void raw_conn_down(const struct app_tc *at, struct app_conn *c, struct app_stats st)

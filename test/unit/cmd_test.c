@@ -1,213 +1,480 @@
-/* Commands: a few by hand, every row there and back, bounds of every number. */
+/* Commands: what every row of cmd.def must do, and a few by hand. */
 #include "common/cmd/cmd.h"
+#include "test/unit/unit.h"
 
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
+#define LINE_MAX_LEN 1500
 
-static char err[300];
+static char err[400];
 
 static int parse(const char *text, enum cmd_id *id, union cmd_req *req)
 {
-	char line[1024];
+	char line[2 * LINE_MAX_LEN];
 	const char *word[64];
 	int n;
 
 	snprintf(line, sizeof(line), "%s", text);
+	err[0] = '\0';
 	n = cmd_split(line, word, 64, err, sizeof(err));
 	return n < 0 ? -1 : cmd_parse(word, n, id, req, err, sizeof(err));
 }
 
-static void refused(const char *text, const char *why)
+static void expect_ok(const char *text, enum cmd_id want)
 {
 	union cmd_req req;
 	enum cmd_id id;
 
-	assert_int_not_equal(parse(text, &id, &req), 0);
-	if (strstr(err, why) == NULL)
-		fail_msg("'%s' gave '%s', expected '%s' in it", text, err, why);
+	if (parse(text, &id, &req) != 0)
+		fail_msg("'%s': %s", text, err);
+	assert_int_equal(id, want);
+	assert_int_equal(cmd_check(id, &req, err, sizeof(err)), 0);
 }
 
-static void by_hand(void **state)
+static void expect_err(const char *text, const char *want)
 {
 	union cmd_req req;
 	enum cmd_id id;
 
-	(void)state;
-	assert_int_equal(parse("set tests rate port 1 test-case-id 2 open infinite", &id, &req), 0);
-	assert_int_equal(id, CMD_set_tests_rate);
-	assert_int_equal(req.set_tests_rate.open, RATE_INFINITE);
-	assert_true(REQ_HAS(&req.set_tests_rate, set_tests_rate, open));
-	assert_false(REQ_HAS(&req.set_tests_rate, set_tests_rate, close));
-	assert_int_equal(parse("set tests client http port 0 test-case-id 0 http-field \"A: b c\"", &id, &req), 0);
-	assert_int_equal(id, CMD_set_tests_client_http_field);
-	assert_string_equal(req.set_tests_client_http_field.field.s, "A: b c");
-	assert_int_equal(parse("set tests client http port 0 test-case-id 0 GET h /o req-size 7", &id, &req), 0);
-	assert_int_equal(id, CMD_set_tests_client_http);
+	if (parse(text, &id, &req) == 0)
+		fail_msg("'%s' was taken", text);
+	if (strcmp(err, want) != 0)
+		fail_msg("'%s': said \"%s\", not \"%s\"", text, err, want);
 }
 
-static void errors_say_where(void **state)
+static uint32_t random_within(const struct arg_desc *a, uint64_t type_max)
 {
-	(void)state;
-	refused("start tests port 64", "64 is out of range, expected 0..63");
-	refused("start tests port x", "'x' is not a number");
-	refused("start tests", "missing 'port <n>'");
-	refused("start tests port 1 port 1", "given twice");
-	refused("start tests port 1 now", "unexpected 'now'");
-	refused("show tests foo", "unknown word 'foo' after 'show tests', expected config");
-	refused("add tests server tcp port 0 test-case-id 0 src 1.1.1.2 1.1.1.1 sport 1 1", "reversed");
-	refused("add tests server tcp port 0 test-case-id 0 src 1.1.1.1 1.1.1.1 sport 2 1", "reversed");
-	refused("add tests server tcp port 0 test-case-id 0 src 1.1.1.1 1.1.1 sport 1 1", "not an IP address");
-	refused("add tests server sctp port 0", "not one of tcp|udp");
-	refused("set syslog \"INFO", "quote is not closed");
+	uint64_t max = a->max ? a->max : type_max, r = (uint64_t)random() << 31 ^ random();
+
+	return a->min + r % (max - a->min + 1);
 }
 
-static void comments_are_nothing(void **state)
+static struct ip_addr random_ip(uint32_t family)
 {
-	char line[] = "  # a comment", line2[] = "show version // really", line3[] = "! also";
-	const char *word[8];
+	struct ip_addr a = {.family = family};
 
-	(void)state;
-	assert_int_equal(cmd_split(line, word, 8, err, sizeof(err)), 0);
-	assert_int_equal(cmd_split(line2, word, 8, err, sizeof(err)), 2);
-	assert_int_equal(cmd_split(line3, word, 8, err, sizeof(err)), 0);
+	for (int i = 0; i < (family == 4 ? 4 : 16); i++)
+		a.b[i] = random();
+	return a;
 }
 
-/* A random value of an argument, found by parsing candidate words until some are taken. */
+static void random_text(char *s, size_t size)
+{
+	static const char some[] = "abcXYZ019 \"\\/#!:-._\xc3\xa9";
+	size_t n = 1 + random() % (size - 1);
+
+	for (size_t i = 0; i < n; i++)
+		s[i] = some[random() % (sizeof(some) - 1)];
+}
+
+#define SWAP(a, b)                   \
+	do {                         \
+		typeof(a) swap_ = a; \
+		a = b;               \
+		b = swap_;           \
+	} while (0)
+
+static void random_range(const struct arg_desc *a, void *out)
+{
+	if (a->tag == ARG_iprange) {
+		uint32_t family = random() & 1 ? 4 : 6;
+		struct ip_range r = {random_ip(family), random_ip(family)};
+
+		if (memcmp(r.lo.b, r.hi.b, sizeof(r.lo.b)) > 0)
+			SWAP(r.lo, r.hi);
+		memcpy(out, &r, sizeof(r));
+	} else {
+		struct u16_range r = {random_within(a, UINT16_MAX), random_within(a, UINT16_MAX)};
+
+		if (r.lo > r.hi)
+			SWAP(r.lo, r.hi);
+		memcpy(out, &r, sizeof(r));
+	}
+}
+
 static void random_value(const struct arg_desc *a, void *out)
 {
-	static const char *const seeds[] = {"tcp", "udp", "infinite", "10.0.0.1", "255.255.255.0", "GET", "HEAD", "200-OK",
-		"404-NOT-FOUND", "run-time", "data-MB", "DEBUG", "2001:db8::1", "a \"b\" \\c", "/index.html"};
-	char text[32];
-	const char *word[2] = {text, text};
+	uint32_t v = 0;
+	struct ip_addr ip;
 
-	do {
-		if (random() & 1)
-			snprintf(text, sizeof(text), "%s", seeds[random() % 15]);
-		else
-			snprintf(text, sizeof(text), "%" PRIu64, a->min + (uint64_t)random() % (a->max ? a->max - a->min + 1 : 90));
-	} while (arg_parse(a, word, 2, out, err, sizeof(err)) < 0);
+	switch (a->tag) {
+	case ARG_u32:
+		v = random_within(a, UINT32_MAX);
+		break;
+	case ARG_inf32:
+		v = random() % 4 ? random_within(a, UINT32_MAX - 1) : RATE_INFINITE;
+		break;
+	case ARG_ip:
+		ip = random_ip(random() & 1 ? 4 : 6);
+		memcpy(out, &ip, sizeof(ip));
+		return;
+	case ARG_iprange:
+	case ARG_l4range:
+		random_range(a, out);
+		return;
+	case ARG_name:
+	case ARG_line:
+		random_text(out, a->size);
+		return;
+	case ARG_flag:
+		*(uint8_t *)out = 1;
+		return;
+#define WORD(type)                           \
+	case ARG_##type:                     \
+		v = random() % type##_COUNT; \
+		break;
+		WORD(l4proto)
+		WORD(criterion)
+		WORD(http_method)
+		WORD(http_status)
+		WORD(loglevel)
+	case ARG_COUNT:
+		break;
+	}
+	memcpy(out, &v, sizeof(v));
 }
 
-static void every_row_there_and_back(void **state)
+/* A request that may be; the optional arguments as it falls. */
+static void random_request(enum cmd_id id, union cmd_req *req)
+{
+	const struct cmd_desc *c = cmd_desc(id);
+
+	memset(req, 0, sizeof(*req));
+	for (size_t k = 0; k < c->n_args; k++) {
+		if (!c->args[k].required && random() & 1)
+			continue;
+		random_value(&c->args[k], req->raw + c->args[k].off);
+		req->present |= UINT64_C(1) << k;
+	}
+}
+
+static void every_row_comes_back(void **state)
 {
 	(void)state;
 	for (enum cmd_id id = 0; id < CMD_COUNT; id++) {
-		const struct cmd_desc *c = cmd_desc(id);
-
-		for (int i = 0; i < 300; i++) {
-			union cmd_req req = {0}, back;
+		for (int i = 0; i < 500; i++) {
+			char text[LINE_MAX_LEN];
+			union cmd_req req, back;
 			enum cmd_id back_id;
-			char text[1024];
 
-			for (size_t k = 0; k < c->n_args; k++) {
-				if (!c->args[k].required && random() & 1)
-					continue;
-				random_value(&c->args[k], req.raw + c->args[k].off);
-				req.present |= UINT64_C(1) << k;
-			}
+			random_request(id, &req);
+			if (cmd_check(id, &req, err, sizeof(err)) != 0)
+				fail_msg("%s: %s", cmd_desc(id)->name, err);
 			assert_true(cmd_format(id, &req, text, sizeof(text)) > 0);
-			assert_int_equal(parse(text, &back_id, &back), 0);
+			if (parse(text, &back_id, &back) != 0)
+				fail_msg("'%s': %s", text, err);
 			assert_int_equal(back_id, id);
 			assert_memory_equal(&req, &back, sizeof(req));
-			assert_int_equal(cmd_check(id, &req, err, sizeof(err)), 0);
 		}
 	}
+}
+
+static void checked_requests_alone_come_back(void **state)
+{
+	int refused = 0, taken = 0;
+
+	(void)state;
+	for (enum cmd_id id = 0; id < CMD_COUNT; id++) {
+		for (int i = 0; i < 2000; i++) {
+			union cmd_req req, back;
+			char text[LINE_MAX_LEN];
+			enum cmd_id back_id;
+
+			random_request(id, &req);
+			req.raw[random() % sizeof(req)] ^= 1u << random() % 8;
+			if (cmd_check(id, &req, err, sizeof(err)) != 0) {
+				refused++;
+				continue;
+			}
+			taken++;
+			assert_true(cmd_format(id, &req, text, sizeof(text)) > 0);
+			if (parse(text, &back_id, &back) != 0)
+				fail_msg("'%s': %s", text, err);
+			assert_int_equal(back_id, id);
+			assert_memory_equal(&req, &back, sizeof(req));
+		}
+	}
+	assert_true(refused > 1000 && taken > 100);
+}
+
+static void number_text(const struct arg_desc *a, uint64_t v, bool in)
+{
+	uint8_t out[64] = {0};
+	const char *word[2];
+	char s[32];
+	int want = a->tag == ARG_l4range ? 2 : 1;
+
+	snprintf(s, sizeof(s), "%" PRIu64, v);
+	word[0] = word[1] = s;
+	if (arg_parse(a, word, 2, out, err, sizeof(err)) != (in ? want : -1))
+		fail_msg("%s %s: %s", a->name, s, in ? err : "was taken");
 }
 
 static void bounds_of_every_number(void **state)
 {
 	(void)state;
 	for (enum cmd_id id = 0; id < CMD_COUNT; id++) {
-		const struct cmd_desc *c = cmd_desc(id);
+		for (size_t k = 0; k < cmd_desc(id)->n_args; k++) {
+			const struct arg_desc *a = &cmd_desc(id)->args[k];
+			uint64_t max = a->max	    ? a->max
+				: a->tag == ARG_u32 ? UINT32_MAX
+						    : UINT32_MAX - 1;
 
-		for (size_t k = 0; k < c->n_args; k++) {
-			const struct arg_desc *a = &c->args[k];
-			char text[32];
-			const char *word[1] = {text};
-			uint32_t v;
-
-			if (a->tag != ARG_u32 || a->max == 0)
+			if (a->tag != ARG_u32 && a->tag != ARG_inf32 && a->tag != ARG_l4range)
 				continue;
-			snprintf(text, sizeof(text), "%" PRIu64, a->max);
-			assert_int_equal(arg_parse(a, word, 1, &v, err, sizeof(err)), 1);
-			snprintf(text, sizeof(text), "%" PRIu64, a->max + 1);
-			assert_int_equal(arg_parse(a, word, 1, &v, err, sizeof(err)), -1);
-			snprintf(text, sizeof(text), "%" PRIu64, a->min);
-			assert_int_equal(arg_parse(a, word, 1, &v, err, sizeof(err)), 1);
-			if (a->min != 0) {
-				snprintf(text, sizeof(text), "%" PRIu64, a->min - 1);
-				assert_int_equal(arg_parse(a, word, 1, &v, err, sizeof(err)), -1);
-			}
-			snprintf(text, sizeof(text), "-1");
-			assert_int_equal(arg_parse(a, word, 1, &v, err, sizeof(err)), -1);
+			number_text(a, a->min, true);
+			number_text(a, max, true);
+			number_text(a, max + 1, false);
+			number_text(a, UINT64_MAX, false);
+			if (a->min > 0)
+				number_text(a, a->min - 1, false);
 		}
 	}
 }
 
-static void corrupt_cells_are_refused(void **state)
+static void required_and_repeated(void **state)
 {
-	union cmd_req req, bad;
+	(void)state;
+	for (enum cmd_id id = 0; id < CMD_COUNT; id++) {
+		const struct cmd_desc *c = cmd_desc(id);
+
+		for (size_t k = 0; k < c->n_args; k++) {
+			char text[LINE_MAX_LEN], one[600], more[2 * LINE_MAX_LEN];
+			union cmd_req req, back;
+			enum cmd_id back_id;
+
+			random_request(id, &req);
+			if (!c->args[k].keyword)
+				continue;
+			cmd_format(id, &req, text, sizeof(text));
+			random_value(
+				&c->args[k], memset(back.raw + c->args[k].off, 0, c->args[k].size));
+			arg_format(&c->args[k], one, sizeof(one), back.raw + c->args[k].off);
+			if (req.present >> k & 1) {
+				snprintf(more, sizeof(more), "%s %s %s", text, c->args[k].keyword,
+					one);
+				assert_int_not_equal(parse(more, &back_id, &back), 0);
+			}
+			if (!c->args[k].required)
+				continue;
+			req.present &= ~(UINT64_C(1) << k);
+			memset(req.raw + c->args[k].off, 0, c->args[k].size);
+			cmd_format(id, &req, text, sizeof(text));
+			assert_int_not_equal(parse(text, &back_id, &back), 0);
+			assert_int_not_equal(cmd_check(id, &req, err, sizeof(err)), 0);
+		}
+	}
+}
+
+static void sentences(void **state)
+{
+	(void)state;
+	expect_err("start tests port 99", "port: 99 is out of range, expected 0..63");
+	expect_err("start tests port -1", "port: '-1' is not a number");
+	expect_err("start tests port 1x", "port: '1x' is not a number");
+	expect_err("start tests port", "port: expected <n>");
+	expect_err("start tests", "missing 'port <n>'");
+	expect_err("start tests port 0 port 0", "'port' is given twice");
+	expect_err(
+		"start tests port 0 now", "unexpected word 'now' after '0', expected nothing more");
+	expect_err("show tests foo",
+		"unknown word 'foo' after 'show tests', expected config|state|stats|tcp-options");
+	expect_err("show tests",
+		"'show tests' is not complete, expected config|state|stats|tcp-options");
+	expect_err("nope", "unknown word 'nope', expected add|del|set|start|stop|show");
+	expect_err("sh te st", "ambiguous word 'st' after 'sh te', expected state|stats");
+	expect_err("add tests server tcp port 0 test-case-id 0 src 1.1.1.1 1.1.1.2 sport 20 10",
+		"sport: range reversed: 20 > 10");
+	expect_err("add tests server tcp port 0 test-case-id 0 src 1.1.1.2 1.1.1.1 sport 1 2",
+		"src: range reversed: 1.1.1.2 > 1.1.1.1");
+	expect_err("add tests server tcp port 0 test-case-id 0 src 1.1.1.2 ::1 sport 1 2",
+		"src: 1.1.1.2 and ::1 are of different families");
+	expect_err("add tests server tcp port 0 test-case-id 0 src 1.1.1 1.1.1.1 sport 1 2",
+		"src: '1.1.1' is not an IP address");
+	expect_err("add tests server sctp port 0", "proto: 'sctp' is not one of tcp|udp");
+	expect_err("del tests port 0", "missing 'test-case-id <n>'");
+	expect_err("set tests client http port 0 test-case-id 0 http-field",
+		"field: expected \"<text>\"");
+	expect_err("set tests client http port 0 test-case-id 0 POST a b req-size 1",
+		"method: 'POST' is not one of GET|HEAD");
+	expect_err("set tests client http port 0 test-case-id 0 GET h / req-size 2000000001",
+		"req_size: 2000000001 is out of range, expected 0..2000000000");
+	expect_err("set tests client http port 0 test-case-id 0 http-field \"a",
+		"word 10: a quote is not closed");
+	expect_err("set tests criteria port 0 test-case-id 0 run-time 0",
+		"count: 0 is out of range, expected 1..4294967295");
+}
+
+static void forms(void **state)
+{
+	union cmd_req req;
 	enum cmd_id id;
 
 	(void)state;
-	assert_int_equal(parse("set tests client http port 0 test-case-id 0 GET h /o req-size 7", &id, &req), 0);
-	assert_int_equal(cmd_check(id, &req, err, sizeof(err)), 0);
-	assert_int_not_equal(cmd_check(CMD_COUNT, &req, err, sizeof(err)), 0);
-	bad = req;
-	bad.present |= UINT64_C(1) << 60;
-	assert_int_not_equal(cmd_check(id, &bad, err, sizeof(err)), 0);
-	bad = req;
-	bad.set_tests_client_http.method = http_method_COUNT;
-	assert_int_not_equal(cmd_check(id, &bad, err, sizeof(err)), 0);
-	bad = req;
-	bad.set_tests_client_http.port = 99;
-	assert_int_not_equal(cmd_check(id, &bad, err, sizeof(err)), 0);
-	bad = req;
-	memset(bad.set_tests_client_http.host.s, 'x', sizeof(bad.set_tests_client_http.host.s));
-	assert_int_not_equal(cmd_check(id, &bad, err, sizeof(err)), 0);
-	bad = req;
-	bad.set_tests_client_http.host.s[0] = '\n';
-	assert_int_not_equal(cmd_check(id, &bad, err, sizeof(err)), 0);
-	for (int i = 0; i < 20000; i++) { /* anything may be in a cell: judged without a crash */
-		for (size_t k = 0; k < sizeof(bad.raw); k++)
-			bad.raw[k] = random() % 7 ? 0 : random();
-		cmd_check(random() % (CMD_COUNT + 1), &bad, err, sizeof(err));
-	}
+	expect_ok("set tests rate test-case-id 1 open infinite port 0 send 7", CMD_set_tests_rate);
+	expect_ok("set tests client http port 0 test-case-id 1 GET h / req-size 0",
+		CMD_set_tests_client_http);
+	expect_ok("set tests client http port 0 test-case-id 1 http-field \"X-A: b\"",
+		CMD_set_tests_client_http_field);
+	expect_ok("set tests server http port 0 test-case-id 1 404-NOT-FOUND resp-size 0",
+		CMD_set_tests_server_http);
+	expect_ok("show tcp statistics details port 1", CMD_show_tcp);
+	expect_ok("show port map // who serves what", CMD_show_port_map);
+	expect_ok("show port map # or so", CMD_show_port_map);
+	expect_ok("  show\tport   link \r\n", CMD_show_port_link);
+	expect_ok("sh po l", CMD_show_port_link);
+	expect_ok("show port i", CMD_show_port_info);
+	expect_ok("sta te port 0", CMD_start_tests);
+	expect_ok("set te no port 0 test-case-id 0", CMD_set_tests_noasync);
+	assert_int_equal(parse("set tests rate port 2 test-case-id 3 open infinite", &id, &req), 0);
+	assert_int_equal(req.set_tests_rate.open, RATE_INFINITE);
+	assert_true(REQ_HAS(&req.set_tests_rate, set_tests_rate, open));
+	assert_false(REQ_HAS(&req.set_tests_rate, set_tests_rate, send));
+	assert_int_equal(
+		parse("set tests client http port 0 test-case-id 0 http-field \"A: \\\"b\\\\\"",
+			&id, &req),
+		0);
+	assert_string_equal(req.set_tests_client_http_field.field.s, "A: \"b\\");
+	assert_int_equal(parse("set tests client http port 0 test-case-id 0 http-field \"a\x01\"",
+				 &id, &req),
+		-22);
+	assert_string_equal(err, "field: control characters are not allowed");
+}
+
+static void words(void **state)
+{
+	char blank[] = "  ", comment[] = "# x", bang[] = " !x", slashes[] = "//x y",
+	     url[] = "a http://x", empty[] = "a \"\" b", many[] = "a b c d";
+	const char *word[4];
+
+	(void)state;
+	assert_int_equal(cmd_split(blank, word, 4, err, sizeof(err)), 0);
+	assert_int_equal(cmd_split(comment, word, 4, err, sizeof(err)), 0);
+	assert_int_equal(cmd_split(bang, word, 4, err, sizeof(err)), 0);
+	assert_int_equal(cmd_split(slashes, word, 4, err, sizeof(err)), 0);
+	assert_int_equal(cmd_split(url, word, 4, err, sizeof(err)), 2);
+	assert_string_equal(word[1], "http://x");
+	assert_int_equal(cmd_split(empty, word, 4, err, sizeof(err)), 3);
+	assert_string_equal(word[1], "");
+	assert_int_equal(cmd_split(many, word, 3, err, sizeof(err)), -1);
+	assert_string_equal(err, "more than 3 words");
+}
+
+/* One planted corruption each; the request without it is taken. */
+static void refused(enum cmd_id id, const union cmd_req *good, size_t off, uint8_t value)
+{
+	union cmd_req bad = *good;
+
+	assert_int_equal(cmd_check(id, good, err, sizeof(err)), 0);
+	bad.raw[off] = value;
+	if (cmd_check(id, &bad, err, sizeof(err)) == 0)
+		fail_msg("%s: byte %zu = %u was taken", cmd_desc(id)->name, off, value);
+}
+
+static void corruptions(void **state)
+{
+	union cmd_req r;
+	enum cmd_id id;
+
+	(void)state;
+	parse("add tests client tcp port 0 test-case-id 0 src 1.1.1.1 1.1.1.9 sport 5 6 dest "
+	      "2.1.1.1 2.1.1.1 "
+	      "dport 80 80",
+		&id, &r);
+	refused(id, &r, 7, 1); /* present */
+	refused(id, &r, 0, 0x7e); /* a required one gone */
+	refused(id, &r, offsetof(struct req_add_tests_client, proto), 2); /* word */
+	refused(id, &r, offsetof(struct req_add_tests_client, port), 64); /* bound */
+	refused(id, &r, offsetof(struct req_add_tests_client, src.lo.family), 5); /* family */
+	refused(id, &r, offsetof(struct req_add_tests_client, src.lo.family), 6); /* two families */
+	refused(id, &r, offsetof(struct req_add_tests_client, src.lo.b) + 4, 1); /* behind IPv4 */
+	refused(id, &r, offsetof(struct req_add_tests_client, src.lo.b) + 3, 10); /* reversed */
+	refused(id, &r, offsetof(struct req_add_tests_client, sport.lo), 7); /* reversed */
+	refused(id, &r, offsetof(struct req_add_tests_client, sport.lo), 0); /* below 1 */
+	refused(id, &r, sizeof(struct req_add_tests_client), 1); /* behind the request */
+	parse("set tests client http port 0 test-case-id 0 http-field \"A: b\"", &id, &r);
+	refused(id, &r, offsetof(struct req_set_tests_client_http_field, field.s) + 1, '\n');
+	refused(id, &r, offsetof(struct req_set_tests_client_http_field, field.s) + 1, '\r');
+	refused(id, &r, offsetof(struct req_set_tests_client_http_field, field.s) + 1, 0);
+	refused(id, &r, offsetof(struct req_set_tests_client_http_field, field.s) + 255, 'x');
+	refused(id, &r, offsetof(struct req_set_tests_client_http_field, field.s), 0);
+	memset(r.set_tests_client_http_field.field.s, 'a',
+		sizeof(r.set_tests_client_http_field.field.s));
+	assert_int_not_equal(cmd_check(id, &r, err, sizeof(err)), 0); /* text without an end */
+	parse("show tcp statistics", &id, &r);
+	refused(id, &r, offsetof(struct req_show_tcp, details), 1); /* not given, not 0 */
+	refused(id, &r, offsetof(struct req_show_tcp, port), 1);
+	parse("show tcp statistics details", &id, &r);
+	refused(id, &r, offsetof(struct req_show_tcp, details), 2);
+	refused(id, &r, offsetof(struct req_show_tcp, details) + 1, 1); /* padding */
+	assert_int_not_equal(cmd_check(CMD_COUNT, &r, err, sizeof(err)), 0);
+	assert_int_not_equal(cmd_check(UINT32_MAX, &r, err, sizeof(err)), 0);
 }
 
 static void collect(const char *word, const char *help, void *arg)
 {
 	size_t n = strlen(arg);
 
-	(void)help;
-	snprintf((char *)arg + n, 256 - n, "%s ", word);
+	assert_non_null(help);
+	snprintf((char *)arg + n, 500 - n, "%s%s", n ? " " : "", word);
+}
+
+static void expect_next(const char *text, const char *prefix, const char *want)
+{
+	char line[200], got[500] = "";
+	const char *word[32];
+	int n;
+
+	snprintf(line, sizeof(line), "%s", text);
+	n = cmd_split(line, word, 32, err, sizeof(err));
+	cmd_complete(word, n, prefix, collect, got);
+	if (strcmp(got, want) != 0)
+		fail_msg("after '%s' + '%s': \"%s\", not \"%s\"", text, prefix, got, want);
 }
 
 static void completion(void **state)
 {
-	const char *at[] = {"set", "tests", "criteria", "port", "0", "test-case-id", "1"};
-	char words[256] = "";
-
 	(void)state;
-	cmd_complete(at, 2, "r", collect, words);
-	assert_string_equal(words, "rate ");
-	words[0] = '\0';
-	cmd_complete(at, 3, "", collect, words);
-	assert_string_equal(words, "port test-case-id run-time|servers-up|clients-up|clients-estab|data-MB ");
+	expect_next("", "s", "set start stop show");
+	expect_next("show tests", "st", "state stats");
+	expect_next("sh te", "c", "config");
+	expect_next("start tests", "", "port");
+	expect_next("start tests port", "", "<n>");
+	expect_next("start tests port", "1", "");
+	expect_next("start tests port 0", "", "");
+	expect_next("start tests port 99", "", "");
+	expect_next("set tests rate port 0 test-case-id 0 open", "i", "infinite");
+	expect_next("set tests client http port 0 test-case-id 0", "",
+		"GET HEAD req-size requests http-field");
+	expect_next("set tests client http port 0", "t", "test-case-id");
+	expect_next("add tests client", "", "tcp udp port test-case-id src sport dest dport");
+	expect_next("add tests client tcp port 0 src 1.1.1.1", "", "<ip> <ip>");
+	expect_next("nonsense", "", "");
+}
+
+static void fingerprint_is_stable(void **state)
+{
+	(void)state;
+	assert_true(schema_fingerprint() == schema_fingerprint() && schema_fingerprint() != 0);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(by_hand), cmocka_unit_test(errors_say_where),
-		cmocka_unit_test(comments_are_nothing), cmocka_unit_test(every_row_there_and_back),
-		cmocka_unit_test(bounds_of_every_number), cmocka_unit_test(corrupt_cells_are_refused),
-		cmocka_unit_test(completion)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_comes_back),
+		cmocka_unit_test(checked_requests_alone_come_back),
+		cmocka_unit_test(bounds_of_every_number),
+		cmocka_unit_test(required_and_repeated),
+		cmocka_unit_test(sentences),
+		cmocka_unit_test(forms),
+		cmocka_unit_test(words),
+		cmocka_unit_test(corruptions),
+		cmocka_unit_test(completion),
+		cmocka_unit_test(fingerprint_is_stable),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
