@@ -4,8 +4,9 @@
 # make unit            units only (no hugepages, no root)
 # make functional      pytest on the programs (hugepages, root)
 # make bench           measures speed; prints one JSON object
-# make check           sizes, tokens, layers
+# make check           format, lint, sizes, tokens, layers, headers alone, shell scripts
 # make format          rewrite the sources in the one format
+# make compdb          compile_commands.json for editors
 # make clean | help
 #
 # V=1 shows commands. CC=clang, MODE=release|debug|asan. EXTRA_CFLAGS is appended last.
@@ -59,7 +60,7 @@ BENCHES  := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/bench/*_bench.c)))
 TESTABLE := $(COMMON) $(filter $(B)/engine/l7_app/% $(B)/engine/l4_conn/%,$(ENGINE))
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit functional bench check format clean help FORCE
+.PHONY: all demo test unit functional bench check lint format compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE)
@@ -95,12 +96,21 @@ functional: all
 	$(Q)/usr/bin/python3 -m pytest -q test/functional
 bench: all $(BENCHES)
 	$(Q)/usr/bin/python3 test/bench/bench.py
-check:
+check: lint
+	$(Q)clang-format --dry-run -Werror $(ALL_SRC)
 	$(Q)scripts/check-size.sh $(ALL_SRC)
 	$(Q)scripts/check-tokens.sh $(ALL_SRC)
 	$(Q)scripts/check-layers.sh $(ALL_SRC)
+	$(Q)scripts/check-headers.sh $(CC) '$(filter-out -MMD -MP,$(CFLAGS))' $(filter %.h,$(ALL_SRC))
+	$(Q)shellcheck -S warning scripts/* .ci/run
+	@echo "PASS: check"
+lint:
+	$(Q)printf '%s\n' $(filter-out test/%,$(filter %.c,$(ALL_SRC))) | xargs -P $$(nproc) -I{} \
+		clang-tidy --quiet {} -- -std=gnu2x -D_GNU_SOURCE -I. $(call sys,$(PKGS)) -march=$(ARCH) 2>/dev/null
 format:
 	$(Q)clang-format -i $(ALL_SRC)
+compdb:
+	$(Q)scripts/compdb.sh > compile_commands.json
 clean:
 	rm -rf build compile_commands.json
 help:

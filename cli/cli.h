@@ -1,4 +1,5 @@
-/* The operators' door: lines become requests or views of the segment, answers are printed as text or JSON. */
+/* The operators' door: lines become requests or views of the segment, answers are printed as text
+ * or JSON. */
 #pragma once
 
 #include "common/abi/attach.h"

@@ -1,6 +1,5 @@
 /* warp17-cli: options, then a shell, a batch, or one command. */
 #include "cli/cli.h"
-
 #include "common/util/version.h"
 
 #include <errno.h>
@@ -12,19 +11,21 @@
 
 static void usage(FILE *to)
 {
-	fprintf(to, "usage: warp17-cli [options] [COMMAND...]\n"
-		    "Commands a running WARP17 engine. Without a command: a shell, or a batch from standard input.\n"
-		    "  -c, --command CMD     run CMD; may be given several times\n"
-		    "  -f, --file FILE       run the commands of FILE\n"
-		    "  -j, --json            one JSON object a command\n"
-		    "  -e, --stop-on-error   stop at the first error\n"
-		    "  -x, --echo            print each command before its answer\n"
-		    "      --prefix NAME     the engine's file prefix (default warp17)\n"
-		    "      --name NAME       what other operators see (default user@tty)\n"
-		    "      --read-only       look only: every change is refused\n"
-		    "      --timeout SEC     longest wait for an answer (default 60)\n"
-		    "  -h, --help   -V, --version\n"
-		    "exit: 0 ok, 1 command failed, 2 usage, 3 no engine, 4 refused, 5 time-out\n");
+	fprintf(to,
+		"usage: warp17-cli [options] [COMMAND...]\n"
+		"Commands a running WARP17 engine. Without a command: a shell, or a batch from "
+		"standard input.\n"
+		"  -c, --command CMD     run CMD; may be given several times\n"
+		"  -f, --file FILE       run the commands of FILE\n"
+		"  -j, --json            one JSON object a command\n"
+		"  -e, --stop-on-error   stop at the first error\n"
+		"  -x, --echo            print each command before its answer\n"
+		"      --prefix NAME     the engine's file prefix (default warp17)\n"
+		"      --name NAME       what other operators see (default user@tty)\n"
+		"      --read-only       look only: every change is refused\n"
+		"      --timeout SEC     longest wait for an answer (default 60)\n"
+		"  -h, --help   -V, --version\n"
+		"exit: 0 ok, 1 command failed, 2 usage, 3 no engine, 4 refused, 5 time-out\n");
 }
 
 enum {
@@ -65,8 +66,9 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"command", 1, NULL, 'c'}, {"file", 1, NULL, 'f'},
 		{"json", 0, NULL, 'j'}, {"stop-on-error", 0, NULL, 'e'}, {"echo", 0, NULL, 'x'},
-		{"prefix", 1, NULL, O_PREFIX}, {"name", 1, NULL, O_NAME}, {"read-only", 0, NULL, O_READ_ONLY},
-		{"timeout", 1, NULL, O_TIMEOUT}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
+		{"prefix", 1, NULL, O_PREFIX}, {"name", 1, NULL, O_NAME},
+		{"read-only", 0, NULL, O_READ_ONLY}, {"timeout", 1, NULL, O_TIMEOUT},
+		{"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
 	struct cli cli = {.prog = argv[0], .prefix = "warp17", .timeout_ms = 60000};
 	struct attach_opts o = {.prog = argv[0], .kind = client_kind_CLI};
 	struct job job[256];

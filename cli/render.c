@@ -1,4 +1,5 @@
-/* A view as text. Lists of objects become tables, everything else "name: value", nested ones indented. */
+/* A view as text. Lists of objects become tables, everything else "name: value", nested ones
+ * indented. */
 #include "cli/cli.h"
 
 #include <inttypes.h>
@@ -29,13 +30,15 @@ static void table(const json_t *rows, int indent)
 	const char *key;
 	char buf[256];
 
-	json_object_foreach((json_t *)first, key, v) {
+	json_object_foreach((json_t *)first, key, v)
+	{
 		if (n < COLS_MAX && !json_is_object(v) && !json_is_array(v)) {
 			width[n] = strlen(key);
 			name[n++] = key;
 		}
 	}
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		for (size_t k = 0; k < n; k++) {
 			value_text(json_object_get(row, name[k]), buf, sizeof(buf));
 			width[k] = MAX_OF(width[k], strlen(buf));
@@ -44,15 +47,18 @@ static void table(const json_t *rows, int indent)
 	printf("%*s", indent, "");
 	for (size_t k = 0; k < n; k++)
 		printf("%-*s%s", (int)width[k], name[k], k + 1 < n ? "  " : "\n");
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		printf("%*s", indent, "");
 		for (size_t k = 0; k < n; k++) {
 			const json_t *cell = json_object_get(row, name[k]);
 
 			value_text(cell, buf, sizeof(buf));
-			printf(json_is_number(cell) ? "%*s%s" : "%-*s%s", (int)width[k], buf, k + 1 < n ? "  " : "\n");
+			printf(json_is_number(cell) ? "%*s%s" : "%-*s%s", (int)width[k], buf,
+				k + 1 < n ? "  " : "\n");
 		}
-		json_object_foreach((json_t *)row, key, v) {
+		json_object_foreach((json_t *)row, key, v)
+		{
 			if (json_is_object(v)) {
 				printf("%*s%s:\n", indent + 2, "", key);
 				render(v, indent + 4);
@@ -67,7 +73,8 @@ static void render(const json_t *view, int indent)
 	const char *key;
 	char buf[700];
 
-	json_object_foreach((json_t *)view, key, v) {
+	json_object_foreach((json_t *)view, key, v)
+	{
 		if (json_is_object(v)) {
 			printf("%*s%s:\n", indent, "", key);
 			render(v, indent + 2);

@@ -35,8 +35,8 @@ static void print_json(const char *line, int code, const char *error, json_t *re
 	json_decref(o);
 }
 
-static int answer(struct cli *cli, const char *line, const char *where, int rc, int code, const char *error,
-	json_t *result)
+static int answer(struct cli *cli, const char *line, const char *where, int rc, int code,
+	const char *error, json_t *result)
 {
 	if (cli->json)
 		print_json(line, code, error, result);

@@ -3,12 +3,12 @@
 
 #include <histedit.h>
 
-#include <poll.h>
-#include <sys/socket.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define WORDS_MAX 64

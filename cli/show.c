@@ -49,7 +49,8 @@ static const char *tc_type(const struct tc_config *c)
 static void app_config(json_t *o, const struct tc_config *c)
 {
 	json_object_set_new(o, "app", json_string(app_kind_word(c->app)));
-	json_object_set_new(o, "requests", c->requests ? json_integer(c->requests) : json_string("unlimited"));
+	json_object_set_new(
+		o, "requests", c->requests ? json_integer(c->requests) : json_string("unlimited"));
 	if (c->app == app_kind_RAW) {
 		json_object_set_new(o, "data_req_plen", json_integer(c->raw.req_bytes));
 		json_object_set_new(o, "data_resp_plen", json_integer(c->raw.resp_bytes));
@@ -69,7 +70,8 @@ static void app_config(json_t *o, const struct tc_config *c)
 
 static json_t *tc_config(uint32_t tcid, const struct tc_config *c)
 {
-	json_t *o = json_pack("{si ss sb}", "test_case_id", tcid, "type", tc_type(c), "async", c->async != 0);
+	json_t *o = json_pack(
+		"{si ss sb}", "test_case_id", tcid, "type", tc_type(c), "async", c->async != 0);
 
 	json_object_set_new(o, "src", ip_range(&c->src));
 	json_object_set_new(o, "sport", json_sprintf("%u-%u", c->sport.lo, c->sport.hi));
@@ -100,8 +102,10 @@ json_t *show_tests_config(const struct seg *s, uint32_t port)
 	if (seg_read(seg_port(s, port), &p, sizeof(p)) != 0)
 		return NULL;
 	for (uint32_t i = 0; i < MIN_OF(p.n_intfs, L3_INTFS_MAX); i++)
-		json_array_append_new(intfs, json_pack("{so so si so}", "ip", ip(&p.intfs[i].ip), "mask",
-			ip(&p.intfs[i].mask), "vlan_id", p.intfs[i].vlan_id, "gw", ip(&p.intfs[i].gw)));
+		json_array_append_new(intfs,
+			json_pack("{so so si so}", "ip", ip(&p.intfs[i].ip), "mask",
+				ip(&p.intfs[i].mask), "vlan_id", p.intfs[i].vlan_id, "gw",
+				ip(&p.intfs[i].gw)));
 	for (uint32_t i = 0; i < TCS_MAX; i++) {
 		char name[32];
 
@@ -128,14 +132,17 @@ json_t *show_tests_state(const struct seg *s, uint32_t port)
 			continue;
 		end = t.end_ns ? t.end_ns : mono_ns();
 		json_array_append_new(tests,
-			json_pack("{si ss ss ss sI sI ss sf sI sb ss}", "test_case_id", i, "type", tc_type(&t.cfg),
-				"app", app_kind_word(t.cfg.app), "criteria", criterion_word(t.cfg.criterion),
-				"target", (json_int_t)t.cfg.criterion_count, "achieved", (json_int_t)t.achieved,
-				"state", tc_state_word(t.state), "runtime_s",
-				t.start_ns ? (double)(end - t.start_ns) / 1e9 : 0.0, "estab_us",
-				(json_int_t)t.estab_us, "behind", t.fell_behind != 0, "reason", t.reason));
+			json_pack("{si ss ss ss sI sI ss sf sI sb ss}", "test_case_id", i, "type",
+				tc_type(&t.cfg), "app", app_kind_word(t.cfg.app), "criteria",
+				criterion_word(t.cfg.criterion), "target",
+				(json_int_t)t.cfg.criterion_count, "achieved",
+				(json_int_t)t.achieved, "state", tc_state_word(t.state),
+				"runtime_s", t.start_ns ? (double)(end - t.start_ns) / 1e9 : 0.0,
+				"estab_us", (json_int_t)t.estab_us, "behind", t.fell_behind != 0,
+				"reason", t.reason));
 	}
-	return json_pack("{si sb so}", "port", port, "running", seg_port(s, port)->running != 0, "tests", tests);
+	return json_pack("{si sb so}", "port", port, "running", seg_port(s, port)->running != 0,
+		"tests", tests);
 }
 
 json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid)
@@ -146,10 +153,11 @@ json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid)
 	if (seg_read(seg_tc(s, port, tcid), &t, sizeof(t)) != 0 || t.cfg.kind == tc_kind_NONE)
 		return NULL;
 	seg_sum_tc(s, port, tcid, &b);
-	return json_pack("{si si ss s{sI sI sI sI} so}", "port", port, "test_case_id", tcid, "state",
-		tc_state_word(t.state), "rates", "estab_per_s", (json_int_t)t.rate_estab, "closed_per_s",
-		(json_int_t)t.rate_closed, "send_per_s", (json_int_t)t.rate_send, "requests_per_s",
-		(json_int_t)t.rate_req, "stats", show_group(stats_group_find("tc"), &b));
+	return json_pack("{si si ss s{sI sI sI sI} so}", "port", port, "test_case_id", tcid,
+		"state", tc_state_word(t.state), "rates", "estab_per_s", (json_int_t)t.rate_estab,
+		"closed_per_s", (json_int_t)t.rate_closed, "send_per_s", (json_int_t)t.rate_send,
+		"requests_per_s", (json_int_t)t.rate_req, "stats",
+		show_group(stats_group_find("tc"), &b));
 }
 
 json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)
@@ -159,11 +167,11 @@ json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)
 
 	if (seg_read(seg_tc(s, port, tcid), &t, sizeof(t)) != 0 || t.cfg.kind == tc_kind_NONE)
 		return NULL;
-	return json_pack("{si si si si si si si si si si si si si}", "port", port, "test_case_id", tcid, "win-size",
-		o->win_size, "syn-retry", o->syn_retry, "syn-ack-retry", o->syn_ack_retry, "data-retry",
-		o->data_retry, "retry", o->retry, "rto", o->rto_ms, "fin-to", o->fin_to_ms, "twait-to",
-		o->twait_to_ms, "orphan-to", o->orphan_to_ms, "twait-skip", o->twait_skip, "ack-delay",
-		o->ack_delay);
+	return json_pack("{si si si si si si si si si si si si si}", "port", port, "test_case_id",
+		tcid, "win-size", o->win_size, "syn-retry", o->syn_retry, "syn-ack-retry",
+		o->syn_ack_retry, "data-retry", o->data_retry, "retry", o->retry, "rto", o->rto_ms,
+		"fin-to", o->fin_to_ms, "twait-to", o->twait_to_ms, "orphan-to", o->orphan_to_ms,
+		"twait-skip", o->twait_skip, "ack-delay", o->ack_delay);
 }
 
 json_t *show_port_info(const struct seg *s)
@@ -173,10 +181,14 @@ json_t *show_port_info(const struct seg *s)
 	for (uint32_t i = 0; i < s->hdr.n_ports; i++) {
 		const struct seg_port *p = seg_port(s, i);
 
-		json_array_append_new(a, json_pack("{si ss ss ss so si si si ss}", "port", i, "name", p->name, "driver",
-			p->driver, "kind", port_kind_word(p->kind), "mac", mac(p->mac), "mtu", p->mtu, "socket",
-			p->socket, "queues", p->n_queues, "checksums", p->needs_csum ? "software"
-				: p->offload_tx_csum ? "device" : "not needed"));
+		json_array_append_new(a,
+			json_pack("{si ss ss ss so si si si ss}", "port", i, "name", p->name,
+				"driver", p->driver, "kind", port_kind_word(p->kind), "mac",
+				mac(p->mac), "mtu", p->mtu, "socket", p->socket, "queues",
+				p->n_queues, "checksums",
+				p->needs_csum                ? "software"
+					: p->offload_tx_csum ? "device"
+							     : "not needed"));
 	}
 	return json_pack("{so}", "ports", a);
 }
@@ -189,10 +201,13 @@ json_t *show_port_map(const struct seg *s)
 		const struct seg_port *p = seg_port(s, i);
 
 		for (uint32_t q = 0; q < MIN_OF(p->n_queues, WORKERS_MAX); q++) {
-			const struct seg_worker *w = seg_worker(s, MIN_OF(p->queue_lcore[q], s->hdr.n_workers - 1));
+			const struct seg_worker *w = seg_worker(
+				s, MIN_OF(p->queue_lcore[q], s->hdr.n_workers - 1));
 
-			json_array_append_new(a, json_pack("{si si si si si si}", "port", i, "queue", q, "lcore",
-				w->lcore_id, "cpu", w->cpu, "port_socket", p->socket, "lcore_socket", w->socket));
+			json_array_append_new(a,
+				json_pack("{si si si si si si}", "port", i, "queue", q, "lcore",
+					w->lcore_id, "cpu", w->cpu, "port_socket", p->socket,
+					"lcore_socket", w->socket));
 		}
 	}
 	return json_pack("{so}", "queues", a);
@@ -205,8 +220,9 @@ json_t *show_port_link(const struct seg *s)
 	for (uint32_t i = 0; i < s->hdr.n_ports; i++) {
 		const struct seg_port *p = seg_port(s, i);
 
-		json_array_append_new(a, json_pack("{si ss sI}", "port", i, "link", p->link_up ? "UP" : "DOWN",
-			"speed_mbps", (json_int_t)p->speed_mbps));
+		json_array_append_new(a,
+			json_pack("{si ss sI}", "port", i, "link", p->link_up ? "UP" : "DOWN",
+				"speed_mbps", (json_int_t)p->speed_mbps));
 	}
 	return json_pack("{so}", "ports", a);
 }
@@ -220,10 +236,13 @@ json_t *show_arp(const struct seg *s)
 		if (seg_read(seg_port(s, i), &p, sizeof(p)) != 0)
 			continue;
 		for (uint32_t k = 0; k < MIN_OF(p.n_arps, ARP_MAX); k++)
-			json_array_append_new(a, json_pack("{si so so si ss}", "port", i, "ip", ip(&p.arps[k].ip), "mac",
-				mac(p.arps[k].mac), "vlan_id", p.arps[k].vlan_id, "state",
-				p.arps[k].flags & SEG_ARP_LOCAL ? "local"
-					: p.arps[k].flags & SEG_ARP_PENDING ? "pending" : "known"));
+			json_array_append_new(a,
+				json_pack("{si so so si ss}", "port", i, "ip", ip(&p.arps[k].ip),
+					"mac", mac(p.arps[k].mac), "vlan_id", p.arps[k].vlan_id,
+					"state",
+					p.arps[k].flags & SEG_ARP_LOCAL             ? "local"
+						: p.arps[k].flags & SEG_ARP_PENDING ? "pending"
+										    : "known"));
 	}
 	return json_pack("{so}", "entries", a);
 }
@@ -242,17 +261,20 @@ json_t *show_operators(const struct seg *s)
 			continue;
 		localtime_r(&t, &tm);
 		strftime(since, sizeof(since), "%F %T", &tm);
-		json_array_append_new(a, json_pack("{si ss# ss si si ss sb sI ss#}", "slot", i, "name", o->name,
-			(int)strnlen(o->name, sizeof(o->name)), "kind", client_kind_word(o->kind), "pid", o->pid, "uid",
-			o->uid, "since", since, "read_only", o->read_only != 0, "commands",
-			(json_int_t)o->n_commands, "last_command", o->last_command,
-			(int)strnlen(o->last_command, sizeof(o->last_command))));
+		json_array_append_new(a,
+			json_pack("{si ss# ss si si ss sb sI ss#}", "slot", i, "name", o->name,
+				(int)strnlen(o->name, sizeof(o->name)), "kind",
+				client_kind_word(o->kind), "pid", o->pid, "uid", o->uid, "since",
+				since, "read_only", o->read_only != 0, "commands",
+				(json_int_t)o->n_commands, "last_command", o->last_command,
+				(int)strnlen(o->last_command, sizeof(o->last_command))));
 	}
 	return json_pack("{so}", "operators", a);
 }
 
 json_t *show_version(const struct seg *s)
 {
-	return json_pack("{ss ss ss si si si}", "engine", s->hdr.version, "cli", warp17_version(), "prefix",
-		s->hdr.prefix, "pid", s->hdr.engine_pid, "ports", s->hdr.n_ports, "workers", s->hdr.n_workers);
+	return json_pack("{ss ss ss si si si}", "engine", s->hdr.version, "cli", warp17_version(),
+		"prefix", s->hdr.prefix, "pid", s->hdr.engine_pid, "ports", s->hdr.n_ports,
+		"workers", s->hdr.n_workers);
 }

@@ -1,4 +1,5 @@
-/* Views of the segment; each is a new tree that the caller owns, NULL when there is nothing to see. */
+/* Views of the segment; each is a new tree that the caller owns, NULL when there is nothing to see.
+ */
 #pragma once
 
 #include "cli/cli.h"
@@ -16,4 +17,5 @@ json_t *show_version(const struct seg *s);
 /* A group's counters; block is that of its scope. */
 json_t *show_group(const struct stats_group *g, const void *block);
 /* show <group> statistics */
-json_t *show_statistics(const struct seg *s, const struct stats_group *g, bool details, bool one_port, uint32_t port);
+json_t *show_statistics(const struct seg *s, const struct stats_group *g, bool details,
+	bool one_port, uint32_t port);

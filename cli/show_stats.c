@@ -32,7 +32,8 @@ static json_t *port_lcores(const struct seg *s, const struct stats_group *g, uin
 	return a;
 }
 
-static json_t *of_ports(const struct seg *s, const struct stats_group *g, bool details, uint32_t lo, uint32_t hi)
+static json_t *of_ports(
+	const struct seg *s, const struct stats_group *g, bool details, uint32_t lo, uint32_t hi)
 {
 	json_t *o = json_pack("{ss}", "group", g->name), *ports = json_object();
 	struct stats_port_block b;
@@ -73,7 +74,8 @@ static json_t *of_lcores(const struct seg *s, const struct stats_group *g, bool 
 	return o;
 }
 
-json_t *show_statistics(const struct seg *s, const struct stats_group *g, bool details, bool one_port, uint32_t port)
+json_t *show_statistics(const struct seg *s, const struct stats_group *g, bool details,
+	bool one_port, uint32_t port)
 {
 	if (g->scope == STAT_SCOPE_LCORE)
 		return of_lcores(s, g, details);
@@ -84,12 +86,14 @@ static bool port_ok(const struct seg *s, uint32_t port, char *err, size_t errlen
 {
 	if (port < s->hdr.n_ports)
 		return true;
-	snprintf(err, errlen, "port %u does not exist: the engine has ports 0..%u", port, s->hdr.n_ports - 1);
+	snprintf(err, errlen, "port %u does not exist: the engine has ports 0..%u", port,
+		s->hdr.n_ports - 1);
 	return false;
 }
 
 /* All show_<group> requests have one shape. */
-static json_t *statistics(const struct seg *s, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
+static json_t *statistics(
+	const struct seg *s, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
 {
 	const struct stats_group *g = stats_group_find(cmd_desc(id)->name + strlen("show_"));
 	const struct req_show_tcp *q = &req->show_tcp;

@@ -6,6 +6,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -27,13 +28,16 @@ int main(int argc, char **argv)
 	if (memory_plan(&cl, &plan) != 0)
 		return EXIT_FAILURE;
 	if (cl.o.print_memory) {
-		printf("%llu\n", (unsigned long long)plan.mb);
+		printf("%" PRIu64 "\n", plan.mb);
 		return EXIT_SUCCESS;
 	}
 	other = mgmt_other_engine(cl.o.prefix);
 	if (other != 0) {
-		fprintf(stderr, "warp17: error: an engine with prefix %s runs already (pid %u): stop it, or give "
-				"another --file-prefix\n", cl.o.prefix, other);
+		fprintf(stderr,
+			"warp17: error: an engine with prefix %s runs already (pid %u): stop it, "
+			"or give "
+			"another --file-prefix\n",
+			cl.o.prefix, other);
 		return EXIT_FAILURE;
 	}
 	if (holders_wait(cl.o.prefix) != 0)

@@ -1,5 +1,6 @@
-/* The exporter: counters read in place, served to scrapers. EAL starts once in a process, so when the engine goes the program
- * re-executes itself and waits for the next one without EAL; its listening socket goes with it. */
+/* The exporter: counters read in place, served to scrapers. EAL starts once in a process, so when
+ * the engine goes the program re-executes itself and waits for the next one without EAL; its
+ * listening socket goes with it. */
 #pragma once
 
 #include "common/abi/attach.h"

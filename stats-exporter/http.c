@@ -2,11 +2,11 @@
 #include "stats-exporter/exporter.h"
 
 #include <microhttpd.h>
-
 #include <stdlib.h>
 #include <string.h>
 
-static enum MHD_Result give(struct MHD_Connection *c, unsigned int status, const char *type, char *text, size_t len)
+static enum MHD_Result give(
+	struct MHD_Connection *c, unsigned int status, const char *type, char *text, size_t len)
 {
 	struct MHD_Response *r = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result rc;
@@ -42,8 +42,8 @@ static enum MHD_Result no_engine(struct MHD_Connection *c)
 	return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "the engine is not running");
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url, const char *method,
-	const char *version, const char *data, size_t *n_data, void **state)
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url,
+	const char *method, const char *version, const char *data, size_t *n_data, void **state)
 {
 	struct exporter *x = cls;
 	size_t len;
@@ -63,17 +63,22 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 		return error(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD");
 	if (strcmp(url, "/metrics") == 0) {
 		text = prometheus_text(x, &len);
-		return text ? give(c, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text, len) : MHD_NO;
+		return text ? give(c, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text,
+			       len)
+			    : MHD_NO;
 	}
 	if (strcmp(url, "/healthz") == 0)
 		return give_json(c, MHD_HTTP_OK, json_pack("{ss}", "status", "ok"));
 	if (strcmp(url, "/readyz") == 0)
-		return sample_ready(x) ? give_json(c, MHD_HTTP_OK, json_pack("{ss}", "status", "ready")) : no_engine(c);
+		return sample_ready(x)
+			? give_json(c, MHD_HTTP_OK, json_pack("{ss}", "status", "ready"))
+			: no_engine(c);
 	if (strcmp(url, "/api/v1/stats") == 0)
 		return sample_ready(x) ? give_json(c, MHD_HTTP_OK, json_stats(x)) : no_engine(c);
 	if (strcmp(url, "/api/v1/schema") == 0)
 		return give_json(c, MHD_HTTP_OK, json_schema());
-	return error(c, MHD_HTTP_NOT_FOUND, "paths: /metrics /api/v1/stats /api/v1/schema /healthz /readyz");
+	return error(c, MHD_HTTP_NOT_FOUND,
+		"paths: /metrics /api/v1/stats /api/v1/schema /healthz /readyz");
 }
 
 struct MHD_Daemon *http_start(struct exporter *x, int listen_fd)

@@ -1,14 +1,12 @@
 /* warp17-stats-exporter: options, the listening socket, and the watch over the engine. */
-#include "stats-exporter/exporter.h"
-
 #include "common/util/version.h"
-
-#include <microhttpd.h>
+#include "stats-exporter/exporter.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <microhttpd.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,14 +42,17 @@ bool sample_ready(const struct exporter *x)
 
 static void usage(FILE *to)
 {
-	fprintf(to, "usage: warp17-stats-exporter [options]\n"
-		    "Serves the statistics of a WARP17 engine: /metrics (Prometheus), /api/v1/stats (JSON),\n"
-		    "/api/v1/schema, /healthz, /readyz.\n"
-		    "      --listen ADDR:PORT  where (default 127.0.0.1:9417)\n"
-		    "      --port PORT         the same on 127.0.0.1\n"
-		    "      --prefix NAME       the engine's file prefix (default warp17)\n"
-		    "      --once              print the JSON once, and leave (exit 3 without an engine)\n"
-		    "  -h, --help   -V, --version\n");
+	fprintf(to,
+		"usage: warp17-stats-exporter [options]\n"
+		"Serves the statistics of a WARP17 engine: /metrics (Prometheus), /api/v1/stats "
+		"(JSON),\n"
+		"/api/v1/schema, /healthz, /readyz.\n"
+		"      --listen ADDR:PORT  where (default 127.0.0.1:9417)\n"
+		"      --port PORT         the same on 127.0.0.1\n"
+		"      --prefix NAME       the engine's file prefix (default warp17)\n"
+		"      --once              print the JSON once, and leave (exit 3 without an "
+		"engine)\n"
+		"  -h, --help   -V, --version\n");
 }
 
 static int listen_on(const char *where)
@@ -78,7 +79,8 @@ static int listen_on(const char *where)
 	return fd;
 }
 
-/* How: SIG_BLOCK around the re-execution, so that a signal then is seen by the next image; SIG_UNBLOCK once it has handlers. */
+/* How: SIG_BLOCK around the re-execution, so that a signal then is seen by the next image;
+ * SIG_UNBLOCK once it has handlers. */
 static void signals(int how)
 {
 	sigset_t set;
@@ -111,7 +113,8 @@ static void again(int fd, char **argv)
 	snprintf(n, sizeof(n), "%d", fd);
 	setenv(FD_ENV, n, 1);
 	fcntl(fd, F_SETFD, 0);
-	/* the EAL's files are not closed by exec, and their locks would keep the next engine from starting */
+	/* the EAL's files are not closed by exec, and their locks would keep the next engine from
+	 * starting */
 	close_range(3, (unsigned int)fd - 1, 0);
 	close_range((unsigned int)fd + 1, ~0U, 0);
 	execv("/proc/self/exe", argv);
@@ -142,18 +145,25 @@ static int serve(struct exporter *x, const struct attach_opts *o, int fd, char *
 			if (!leave)
 				again(fd, argv);
 		}
-		/* woken at once when the engine goes: a new one waits for us to let go of the old one's memory */
-		poll(&(struct pollfd){.fd = atomic_load(&x->attached) ? x->client.sock : -1, .events = POLLIN}, 1, LOOK_MS);
+		/* woken at once when the engine goes: a new one waits for us to let go of the old
+		 * one's memory */
+		poll(&(struct pollfd){.fd = atomic_load(&x->attached) ? x->client.sock : -1,
+			     .events = POLLIN},
+			1, LOOK_MS);
 	}
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {{"listen", 1, NULL, 'l'}, {"port", 1, NULL, 'p'}, {"prefix", 1, NULL, 'P'},
-		{"once", 0, NULL, 'o'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
+	static const struct option longs[] = {{"listen", 1, NULL, 'l'}, {"port", 1, NULL, 'p'},
+		{"prefix", 1, NULL, 'P'}, {"once", 0, NULL, 'o'}, {"help", 0, NULL, 'h'},
+		{"version", 0, NULL, 'V'}, {0}};
 	static struct exporter x;
-	struct attach_opts o = {.prog = argv[0], .name = "stats-exporter", .kind = client_kind_EXPORTER, .read_only = true};
+	struct attach_opts o = {.prog = argv[0],
+		.name = "stats-exporter",
+		.kind = client_kind_EXPORTER,
+		.read_only = true};
 	char where[64] = "127.0.0.1:9417";
 	bool just_once = false;
 	int c, fd, rc;

@@ -1,7 +1,6 @@
 /* Prometheus text format 0.0.4: one family a counter, labels port, lcore, test_case. */
-#include "stats-exporter/exporter.h"
-
 #include "common/util/version.h"
+#include "stats-exporter/exporter.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,7 +8,8 @@
 #include <string.h>
 
 /* Base units (seconds, bytes), _total for what only grows. */
-static void family_name(const struct stats_group *g, const struct stat_desc *d, char *buf, size_t len, double *scale)
+static void family_name(const struct stats_group *g, const struct stat_desc *d, char *buf,
+	size_t len, double *scale)
 {
 	const char *unit = "";
 	char field[64];
@@ -21,7 +21,8 @@ static void family_name(const struct stats_group *g, const struct stat_desc *d, 
 	if (d->unit == UNIT_USEC || d->unit == UNIT_MSEC) {
 		*scale = d->unit == UNIT_USEC ? 1e-6 : 1e-3;
 		unit = "_seconds";
-		if (n > 3 && (strcmp(field + n - 3, "_us") == 0 || strcmp(field + n - 3, "_ms") == 0))
+		if (n > 3
+			&& (strcmp(field + n - 3, "_us") == 0 || strcmp(field + n - 3, "_ms") == 0))
 			field[n - 3] = '\0';
 	} else if (n > 5 && strcmp(field + n - 5, "_pkts") == 0) {
 		field[n - 5] = '\0';
@@ -30,7 +31,8 @@ static void family_name(const struct stats_group *g, const struct stat_desc *d, 
 		field[n - 6] = '\0'; /* a gauge must not end in _total */
 		unit = "_size";
 	}
-	snprintf(buf, len, "warp17_%s_%s%s%s", g->name, field, unit, d->kind == STAT_COUNTER ? "_total" : "");
+	snprintf(buf, len, "warp17_%s_%s%s%s", g->name, field, unit,
+		d->kind == STAT_COUNTER ? "_total" : "");
 }
 
 static void value(FILE *f, uint64_t v, double scale)
@@ -43,22 +45,24 @@ static void value(FILE *f, uint64_t v, double scale)
 
 static uint64_t load(const void *block, const struct stats_group *g, const struct stat_desc *d)
 {
-	return __atomic_load_n((const uint64_t *)((const char *)block + g->off + d->off), __ATOMIC_RELAXED);
+	return __atomic_load_n(
+		(const uint64_t *)((const char *)block + g->off + d->off), __ATOMIC_RELAXED);
 }
 
-static void of_ports(FILE *f, const struct seg *s, const struct stats_group *g, const struct stat_desc *d,
-	const char *name, double scale)
+static void of_ports(FILE *f, const struct seg *s, const struct stats_group *g,
+	const struct stat_desc *d, const char *name, double scale)
 {
 	for (uint32_t p = 0; p < s->hdr.n_ports; p++) {
 		for (uint32_t lc = 0; lc < s->hdr.n_workers; lc++) {
-			fprintf(f, "%s{port=\"%u\",lcore=\"%u\"}", name, p, seg_worker(s, lc)->lcore_id);
+			fprintf(f, "%s{port=\"%u\",lcore=\"%u\"}", name, p,
+				seg_worker(s, lc)->lcore_id);
 			value(f, load(seg_stats_port(s, lc, p), g, d), scale);
 		}
 	}
 }
 
-static void of_lcores(FILE *f, const struct seg *s, const struct stats_group *g, const struct stat_desc *d,
-	const char *name, double scale)
+static void of_lcores(FILE *f, const struct seg *s, const struct stats_group *g,
+	const struct stat_desc *d, const char *name, double scale)
 {
 	for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++) {
 		if (lc < s->hdr.n_workers)
@@ -69,8 +73,8 @@ static void of_lcores(FILE *f, const struct seg *s, const struct stats_group *g,
 	}
 }
 
-static void of_tcs(FILE *f, const struct seg *s, const struct stats_group *g, const struct stat_desc *d, const char *name,
-	double scale)
+static void of_tcs(FILE *f, const struct seg *s, const struct stats_group *g,
+	const struct stat_desc *d, const char *name, double scale)
 {
 	struct stats_tc_block b;
 
@@ -85,7 +89,8 @@ static void of_tcs(FILE *f, const struct seg *s, const struct stats_group *g, co
 	}
 }
 
-static void family(FILE *f, const struct seg *s, const struct stats_group *g, const struct stat_desc *d)
+static void family(
+	FILE *f, const struct seg *s, const struct stats_group *g, const struct stat_desc *d)
 {
 	char name[128];
 	double scale;
@@ -103,22 +108,29 @@ static void family(FILE *f, const struct seg *s, const struct stats_group *g, co
 
 static void states(FILE *f, const struct seg *s)
 {
-	fprintf(f, "# HELP warp17_port_link_up Is the link up?\n# TYPE warp17_port_link_up gauge\n");
+	fprintf(f,
+		"# HELP warp17_port_link_up Is the link up?\n# TYPE warp17_port_link_up gauge\n");
 	for (uint32_t p = 0; p < s->hdr.n_ports; p++)
-		fprintf(f, "warp17_port_link_up{port=\"%u\"} %u\n", p, seg_port(s, p)->link_up != 0);
-	fprintf(f, "# HELP warp17_test_case_state 1 for the state the test case is in\n"
-		   "# TYPE warp17_test_case_state gauge\n");
+		fprintf(f, "warp17_port_link_up{port=\"%u\"} %u\n", p,
+			seg_port(s, p)->link_up != 0);
+	fprintf(f,
+		"# HELP warp17_test_case_state 1 for the state the test case is in\n"
+		"# TYPE warp17_test_case_state gauge\n");
 	for (uint32_t p = 0; p < s->hdr.n_ports; p++) {
 		for (uint32_t i = 0; i < TCS_MAX; i++) {
 			const struct seg_tc *t = seg_tc(s, p, i);
 
 			for (uint32_t k = 0; t->cfg.kind != tc_kind_NONE && k < tc_state_COUNT; k++)
-				fprintf(f, "warp17_test_case_state{port=\"%u\",test_case=\"%u\",state=\"%s\"} %u\n", p, i,
-					tc_state_word(k), t->state == k);
+				fprintf(f,
+					"warp17_test_case_state{port=\"%u\",test_case=\"%u\",state="
+					"\"%s\"} %u\n",
+					p, i, tc_state_word(k), t->state == k);
 		}
 	}
-	fprintf(f, "# HELP warp17_engine_start_time_seconds When the engine started\n"
-		   "# TYPE warp17_engine_start_time_seconds gauge\nwarp17_engine_start_time_seconds %.3f\n",
+	fprintf(f,
+		"# HELP warp17_engine_start_time_seconds When the engine started\n"
+		"# TYPE warp17_engine_start_time_seconds gauge\nwarp17_engine_start_time_seconds "
+		"%.3f\n",
 		s->hdr.start_realtime_ns / 1e9);
 }
 
@@ -129,10 +141,15 @@ char *prometheus_of(const struct seg *s, size_t *len)
 
 	if (f == NULL)
 		return NULL;
-	fprintf(f, "# HELP warp17_up Is the engine attached and its heartbeat fresh?\n# TYPE warp17_up gauge\n"
-		   "warp17_up %d\n", s != NULL);
-	fprintf(f, "# HELP warp17_build_info Version of the exporter\n# TYPE warp17_build_info gauge\n"
-		   "warp17_build_info{version=\"%s\"} 1\n", warp17_version());
+	fprintf(f,
+		"# HELP warp17_up Is the engine attached and its heartbeat fresh?\n# TYPE "
+		"warp17_up gauge\n"
+		"warp17_up %d\n",
+		s != NULL);
+	fprintf(f,
+		"# HELP warp17_build_info Version of the exporter\n# TYPE warp17_build_info gauge\n"
+		"warp17_build_info{version=\"%s\"} 1\n",
+		warp17_version());
 	if (s != NULL) {
 		states(f, s);
 		for (size_t i = 0; i < stats_n_groups; i++) {

@@ -75,9 +75,12 @@ static int handshake(struct client *c, const struct attach_opts *o, char *err, s
 		snprintf(h.name, sizeof(h.name), "%s", o->name);
 	else
 		own_name(h.name, sizeof(h.name));
-	if (send(c->sock, &h, sizeof(h), MSG_NOSIGNAL) != sizeof(h) || poll(&p, 1, HANDSHAKE_MS) != 1
-		|| recv(c->sock, &w, sizeof(w), MSG_DONTWAIT) != sizeof(w) || w.magic != HELLO_MAGIC) {
-		snprintf(err, errlen, "the engine did not answer; is it stopping, or of another build?");
+	if (send(c->sock, &h, sizeof(h), MSG_NOSIGNAL) != sizeof(h)
+		|| poll(&p, 1, HANDSHAKE_MS) != 1
+		|| recv(c->sock, &w, sizeof(w), MSG_DONTWAIT) != sizeof(w)
+		|| w.magic != HELLO_MAGIC) {
+		snprintf(err, errlen,
+			"the engine did not answer; is it stopping, or of another build?");
 		return -EPROTO;
 	}
 	if (w.code != 0) {
@@ -96,7 +99,8 @@ static int handshake(struct client *c, const struct attach_opts *o, char *err, s
 static int eal_up(const struct attach_opts *o)
 {
 	char prefix[96], lcores[32], prog[] = "warp17-client";
-	char a1[] = "--proc-type=secondary", a2[] = "--no-pci", a3[] = "--no-telemetry", a4[] = "--log-level=*:error";
+	char a1[] = "--proc-type=secondary", a2[] = "--no-pci", a3[] = "--no-telemetry",
+	     a4[] = "--log-level=*:error";
 	char l[] = "--lcores";
 	char *argv[] = {prog, a1, a2, a3, a4, prefix, l, lcores, NULL};
 	int cpu = 0, rc, err_fd, null_fd;
@@ -105,7 +109,8 @@ static int eal_up(const struct attach_opts *o)
 	sched_getaffinity(0, sizeof(was), &was);
 	while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &was))
 		cpu++;
-	snprintf(prefix, sizeof(prefix), "--file-prefix=%s", o->prefix ? o->prefix : PREFIX_DEFAULT);
+	snprintf(
+		prefix, sizeof(prefix), "--file-prefix=%s", o->prefix ? o->prefix : PREFIX_DEFAULT);
 	snprintf(lcores, sizeof(lcores), "%u@%d", RTE_MAX_LCORE - 1, cpu);
 	fflush(NULL);
 	err_fd = dup(STDERR_FILENO);
@@ -144,7 +149,8 @@ static int map_segment(struct client *c, char *err, size_t errlen)
 	const struct rte_memzone *mz = rte_memzone_lookup(SEG_MEMZONE);
 
 	c->seg = mz ? mz->addr : NULL;
-	if (c->seg == NULL || c->seg->hdr.magic != SEG_MAGIC || c->seg->hdr.fingerprint != schema_fingerprint()) {
+	if (c->seg == NULL || c->seg->hdr.magic != SEG_MAGIC
+		|| c->seg->hdr.fingerprint != schema_fingerprint()) {
 		snprintf(err, errlen, "the engine's segment is not there or of another build");
 		return -EPROTO;
 	}
@@ -159,14 +165,16 @@ int client_attach(struct client *c, const struct attach_opts *o, char *err, size
 	memset(c, 0, sizeof(*c));
 	c->sock = dial(o->prefix);
 	if (c->sock < 0) {
-		snprintf(err, errlen, "engine not running (prefix %s): start it with scripts/warp17 start",
+		snprintf(err, errlen,
+			"engine not running (prefix %s): start it with scripts/warp17 start",
 			o->prefix ? o->prefix : PREFIX_DEFAULT);
 		return c->sock;
 	}
 	rc = handshake(c, o, err, errlen);
 	if (rc == 0 && eal_up(o) != 0) {
 		again_without_aslr();
-		snprintf(err, errlen, "the engine's memory could not be mapped (WARP17_DEBUG=1 shows why)");
+		snprintf(err, errlen,
+			"the engine's memory could not be mapped (WARP17_DEBUG=1 shows why)");
 		rc = -EFAULT;
 	}
 	if (rc == 0)
@@ -193,7 +201,9 @@ static int reply_get(struct client *c, struct rep_cell *rep)
 	*rep = c->slot->rep[c->rep_cons % RING_CELLS];
 	ring_take(&c->slot->rep_cons, &c->rep_cons);
 	rep->text[sizeof(rep->text) - 1] = '\0';
-	return rep->generation == c->generation && rep->seq == c->seq ? 0 : -EAGAIN; /* of a call given up */
+	return rep->generation == c->generation && rep->seq == c->seq
+		? 0
+		: -EAGAIN; /* of a call given up */
 }
 
 int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, struct rep_cell *rep,
@@ -205,7 +215,8 @@ int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, stru
 
 	if (ring_room(c->req_prod, &c->slot->req_cons) != 0)
 		return -ETIMEDOUT;
-	*cell = (struct req_cell){.magic = CELL_MAGIC, .generation = c->generation, .seq = ++c->seq, .cmd_id = id};
+	*cell = (struct req_cell){
+		.magic = CELL_MAGIC, .generation = c->generation, .seq = ++c->seq, .cmd_id = id};
 	cell->req = *req;
 	ring_give(&c->slot->req_prod, &c->req_prod);
 	if (send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN)
@@ -229,7 +240,8 @@ bool client_alive(const struct client *c)
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-static int protect_one(const struct rte_memseg_list *msl, const struct rte_memseg *ms, size_t len, void *arg)
+static int protect_one(
+	const struct rte_memseg_list *msl, const struct rte_memseg *ms, size_t len, void *arg)
 {
 	(void)msl;
 	(void)arg;

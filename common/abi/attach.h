@@ -1,10 +1,11 @@
 /* How a client finds the engine, attaches as a DPDK secondary, commands it and leaves.
  *
- * First the handshake over the Unix socket SOCK_SEQPACKET <rundir>/warp17.sock: struct hello there, struct welcome
- * back. It costs nothing when there is no engine (no EAL is started), carries the peer's credentials, and its EOF is how
- * each side learns at once that the other died. Then the EAL comes up as a secondary and the segment is mapped.
- * After a request is put into the ring one byte is sent over the socket, so that management may sleep; management sends
- * one byte back after a reply (never blocking). */
+ * First the handshake over the Unix socket SOCK_SEQPACKET <rundir>/warp17.sock: struct hello there,
+ * struct welcome back. It costs nothing when there is no engine (no EAL is started), carries the
+ * peer's credentials, and its EOF is how each side learns at once that the other died. Then the EAL
+ * comes up as a secondary and the segment is mapped. After a request is put into the ring one byte
+ * is sent over the socket, so that management may sleep; management sends one byte back after a
+ * reply (never blocking). */
 #pragma once
 
 #include "common/abi/segment.h"
@@ -43,14 +44,15 @@ struct client {
 /* Directory of the prefix's run-time files, as the EAL chooses it. */
 void rundir_path(const char *prefix, char *buf, size_t len);
 
-/* 0, or -errno with a sentence and the next step in err: -ENOENT/-ECONNREFUSED no engine (exit 3), -EPROTO another
- * build, -EBUSY no slot free. EAL is started at most once in a process: a program that must attach again re-executes
- * itself. */
+/* 0, or -errno with a sentence and the next step in err: -ENOENT/-ECONNREFUSED no engine (exit 3),
+ * -EPROTO another build, -EBUSY no slot free. EAL is started at most once in a process: a program
+ * that must attach again re-executes itself. */
 int client_attach(struct client *c, const struct attach_opts *o, char *err, size_t errlen);
 
-/* Sends a request and waits for its reply. 0 when a reply came (rep->code is the command's), -ETIMEDOUT, or -EPIPE when
- * the engine is gone. */
-int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, struct rep_cell *rep, int timeout_ms);
+/* Sends a request and waits for its reply. 0 when a reply came (rep->code is the command's),
+ * -ETIMEDOUT, or -EPIPE when the engine is gone. */
+int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, struct rep_cell *rep,
+	int timeout_ms);
 
 /* Is the engine still there? Does not block. */
 bool client_alive(const struct client *c);
@@ -58,5 +60,6 @@ bool client_alive(const struct client *c);
 /* Maps everything but (keep_slot) the own slot read only. Bug containment, not security. */
 int client_protect(struct client *c, bool keep_slot);
 
-/* Gives the slot back. The caller then leaves with _exit(): rte_eal_cleanup() would reset the primary's ports. */
+/* Gives the slot back. The caller then leaves with _exit(): rte_eal_cleanup() would reset the
+ * primary's ports. */
 void client_detach(struct client *c);

@@ -3,14 +3,14 @@
 
 #define PORTS_MAX 64
 #define WORKERS_MAX 64
-#define TCS_MAX 16        /* test cases a port: test-case-id 0..15 */
-#define L3_INTFS_MAX 256  /* interfaces a port */
-#define ARP_MAX 256       /* resolved neighbours a port */
-#define OPERATORS_MAX 32  /* attached CLIs, scripts, exporters */
-#define CMD_REQ_MAX 384   /* bytes of one request's arguments */
+#define TCS_MAX 16       /* test cases a port: test-case-id 0..15 */
+#define L3_INTFS_MAX 256 /* interfaces a port */
+#define ARP_MAX 256      /* resolved neighbours a port */
+#define OPERATORS_MAX 32 /* attached CLIs, scripts, exporters */
+#define CMD_REQ_MAX 384  /* bytes of one request's arguments */
 #define REPLY_TEXT_MAX 400
-#define RING_CELLS 16     /* commands under way of one operator, a power of two */
-#define HTTP_FIELDS_MAX 512 /* bytes of user-set header fields of a test case */
-#define HTTP_NAME_MAX 128 /* host or object name with its end */
+#define RING_CELLS 16            /* commands under way of one operator, a power of two */
+#define HTTP_FIELDS_MAX 512      /* bytes of user-set header fields of a test case */
+#define HTTP_NAME_MAX 128        /* host or object name with its end */
 #define APP_SIZE_MAX 2000000000u /* bytes of one message's body */
 #define NAME_MAX_LEN 32

@@ -1,5 +1,5 @@
-/* Both ends of a slot's rings. Each end trusts its own index alone; the other's word only says how far it says it is.
- * More than RING_CELLS apart means that the other end is broken: -EBADMSG. */
+/* Both ends of a slot's rings. Each end trusts its own index alone; the other's word only says how
+ * far it says it is. More than RING_CELLS apart means that the other end is broken: -EBADMSG. */
 #pragma once
 
 #include "common/abi/segment.h"

@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define SEG_READ_TRIES 1000 /* a change takes microseconds; a writer that died inside one never ends */
+#define SEG_READ_TRIES \
+	1000 /* a change takes microseconds; a writer that died inside one never ends */
 
 static uint64_t page(uint64_t n)
 {

@@ -1,5 +1,6 @@
-/* The shared segment: one memzone, made and written by the engine, mapped by every client. Integers, fixed arrays and
- * offsets only. Each struct says who writes it. Statistics are read in place; commands go through the slots' rings. */
+/* The shared segment: one memzone, made and written by the engine, mapped by every client.
+ * Integers, fixed arrays and offsets only. Each struct says who writes it. Statistics are read in
+ * place; commands go through the slots' rings. */
 #pragma once
 
 #include "common/abi/testcase.h"
@@ -9,7 +10,8 @@
 #define SEG_MAGIC UINT64_C(0x3731505241570001) /* "..WARP17" */
 #define SEG_SOCKET "warp17.sock"               /* in the EAL run-time directory of the prefix */
 
-/* A sequence number over a record that management writes: odd while it does. Readers copy and compare, seg_read(). */
+/* A sequence number over a record that management writes: odd while it does. Readers copy and
+ * compare, seg_read(). */
 struct seg_seq {
 	uint32_t seq;
 	uint32_t pad;
@@ -39,7 +41,7 @@ struct seg_arp {
 	uint16_t vlan_id;
 	uint32_t flags; /* SEG_ARP_* */
 };
-#define SEG_ARP_LOCAL 1u  /* an interface of ours */
+#define SEG_ARP_LOCAL 1u   /* an interface of ours */
 #define SEG_ARP_PENDING 2u /* asked for, not answered */
 
 /* Written by management. */
@@ -52,8 +54,8 @@ struct seg_port {
 	uint8_t link_up, running; /* running: between start and stop tests */
 	uint32_t speed_mbps, mtu, n_queues;
 	uint32_t offload_rx_csum, offload_tx_csum, needs_csum;
-	uint32_t peer;                       /* ring: the other port */
-	uint16_t queue_lcore[WORKERS_MAX];   /* worker index of each queue */
+	uint32_t peer;                     /* ring: the other port */
+	uint16_t queue_lcore[WORKERS_MAX]; /* worker index of each queue */
 	uint32_t n_intfs, n_arps;
 	struct ip_addr gw;
 	struct l3_intf intfs[L3_INTFS_MAX];
@@ -69,7 +71,8 @@ struct seg_tc {
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0 while it runs */
 	uint64_t achieved;         /* of the criterion */
 	uint64_t estab_us;         /* first SYN to last established, when clients-estab was met */
-	uint64_t rate_estab, rate_closed, rate_send, rate_req; /* per second, over the last whole second */
+	uint64_t rate_estab, rate_closed, rate_send,
+		rate_req; /* per second, over the last whole second */
 	char reason[128]; /* why FAILED */
 } cache_aligned;
 
@@ -92,7 +95,8 @@ struct rep_cell {
 	char text[REPLY_TEXT_MAX];
 };
 
-/* Single producer, single consumer. prod is written by the producer alone, cons by the consumer alone. */
+/* Single producer, single consumer. prod is written by the producer alone, cons by the consumer
+ * alone. */
 struct ring_idx {
 	uint32_t v;
 } cache_aligned;
@@ -117,8 +121,8 @@ struct seg_slot {
 struct seg {
 	struct seg_header hdr;
 	struct seg_slot slots[OPERATORS_MAX];
-	/* then, at the header's offsets: seg_port[n_ports], seg_tc[n_ports][TCS_MAX], seg_worker[n_workers],
-	 * stats_port_block[n_lcores][n_ports], stats_lcore_block[n_lcores],
+	/* then, at the header's offsets: seg_port[n_ports], seg_tc[n_ports][TCS_MAX],
+	 * seg_worker[n_workers], stats_port_block[n_lcores][n_ports], stats_lcore_block[n_lcores],
 	 * stats_tc_block[n_lcores][n_ports][TCS_MAX] */
 };
 static_assert(offsetof(struct seg, slots) % CACHE_LINE == 0);
@@ -142,9 +146,11 @@ static inline struct seg_worker *seg_worker(const struct seg *s, uint32_t worker
 {
 	return (struct seg_worker *)seg_at(s, s->hdr.workers_off) + worker;
 }
-static inline struct stats_port_block *seg_stats_port(const struct seg *s, uint32_t lc, uint32_t port)
+static inline struct stats_port_block *seg_stats_port(
+	const struct seg *s, uint32_t lc, uint32_t port)
 {
-	return (struct stats_port_block *)seg_at(s, s->hdr.stats_port_off) + lc * s->hdr.n_ports + port;
+	return (struct stats_port_block *)seg_at(s, s->hdr.stats_port_off) + lc * s->hdr.n_ports
+		+ port;
 }
 static inline struct stats_lcore_block *seg_stats_lcore(const struct seg *s, uint32_t lc)
 {
@@ -172,11 +178,14 @@ static inline void seg_write_end(struct seg_seq *q)
 {
 	__atomic_store_n(&q->seq, q->seq + 1, __ATOMIC_RELEASE); /* pairs with seg_read() */
 }
-/* Reader: a whole copy of a record that begins with its seg_seq. 0, or -EAGAIN when its writer died inside a change. */
+/* Reader: a whole copy of a record that begins with its seg_seq. 0, or -EAGAIN when its writer died
+ * inside a change. */
 int seg_read(const void *record, void *copy, size_t size);
 
-/* The merged block of a scope: lcores [lc_lo, lc_hi), ports [port_lo, port_hi). Plain sums, no allocation. */
+/* The merged block of a scope: lcores [lc_lo, lc_hi), ports [port_lo, port_hi). Plain sums, no
+ * allocation. */
 void seg_sum_port(const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, uint32_t port_lo,
 	uint32_t port_hi, struct stats_port_block *out);
 void seg_sum_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_tc_block *out);
-void seg_sum_lcore(const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, struct stats_lcore_block *out);
+void seg_sum_lcore(
+	const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, struct stats_lcore_block *out);

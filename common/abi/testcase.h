@@ -1,4 +1,5 @@
-/* A test case as the user configured it: what commands fill, management keeps, workers read and clients show. */
+/* A test case as the user configured it: what commands fill, management keeps, workers read and
+ * clients show. */
 #pragma once
 
 #include "common/cmd/cmd.h"
@@ -25,11 +26,11 @@ struct http_config {
 };
 
 struct tc_config {
-	uint32_t kind;  /* enum tc_kind; NONE: not configured */
-	uint32_t proto; /* enum l4proto */
+	uint32_t kind;            /* enum tc_kind; NONE: not configured */
+	uint32_t proto;           /* enum l4proto */
 	struct ip_range src, dst; /* servers listen on src:sport */
 	struct u16_range sport, dport;
-	uint32_t init_s, uptime_s, downtime_s; /* TC_FOREVER: infinite */
+	uint32_t init_s, uptime_s, downtime_s;     /* TC_FOREVER: infinite */
 	uint32_t rate_open, rate_close, rate_send; /* per second; RATE_INFINITE */
 	uint32_t criterion, criterion_count;
 	uint32_t async;

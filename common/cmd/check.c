@@ -1,5 +1,5 @@
-/* Is a request one that a parser could have made? The engine asks this of its own copy of a cell that
- * any client may have written: nothing here trusts a length, an end of text or a value. */
+/* Is a request one that a parser could have made? The engine asks this of its own copy of a cell
+ * that any client may have written: nothing here trusts a length, an end of text or a value. */
 #include "common/cmd/cmd.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* Commands as data: what a client builds, what crosses the command ring, what the engine handles. */
+/* Commands as data: what a client builds, what crosses the command ring, what the engine handles.
+ */
 #pragma once
 
 #include "common/abi/limits.h"
@@ -55,7 +56,8 @@ enum cmd_id {
 /* clang-format on */
 #define REQ_HAS(req, id, field) ((req)->present >> offsetof(struct argno_##id, field) & 1)
 
-#define CMD_END(id) static_assert(sizeof(struct req_##id) <= CMD_REQ_MAX, #id " does not fit a cell");
+#define CMD_END(id) \
+	static_assert(sizeof(struct req_##id) <= CMD_REQ_MAX, #id " does not fit a cell");
 #include "common/cmd/cmd.def"
 
 union cmd_req {
@@ -97,27 +99,34 @@ struct arg_type {
 const struct cmd_desc *cmd_desc(enum cmd_id id);
 const struct arg_type *arg_type(enum arg_tag tag);
 
-/* Text to value: how many words it took, or -1 with why in err (may be NULL). Value to text: like snprintf; text with
- * blanks or quotes is quoted so that cmd_split() gives it back. */
-int arg_parse(const struct arg_desc *a, const char *const *word, int n, void *out, char *err, size_t errlen);
+/* Text to value: how many words it took, or -1 with why in err (may be NULL). Value to text: like
+ * snprintf; text with blanks or quotes is quoted so that cmd_split() gives it back. */
+int arg_parse(const struct arg_desc *a, const char *const *word, int n, void *out, char *err,
+	size_t errlen);
 int arg_format(const struct arg_desc *a, char *buf, size_t len, const void *value);
 
-/* Cuts a line into words in place: blanks part words, "..." holds blanks together (\" and \\ within), # or ! or // at
- * the start of a word begins a comment. Returns the number of words, -1 with why in err (unbalanced quote, too many). */
+/* Cuts a line into words in place: blanks part words, "..." holds blanks together (\" and
+ * \\ within), # or ! or // at the start of a word begins a comment. Returns the number of words, -1
+ * with why in err (unbalanced quote, too many). */
 int cmd_split(char *line, const char **word, int max, char *err, size_t errlen);
 
-/* Words to a request. 0, or -EINVAL with what is wrong, where (which word) and what was expected in err. */
-int cmd_parse(const char *const *word, int n, enum cmd_id *id, union cmd_req *req, char *err, size_t errlen);
+/* Words to a request. 0, or -EINVAL with what is wrong, where (which word) and what was expected in
+ * err. */
+int cmd_parse(const char *const *word, int n, enum cmd_id *id, union cmd_req *req, char *err,
+	size_t errlen);
 int cmd_format(enum cmd_id id, const union cmd_req *req, char *buf, size_t len);
 
-/* Could a parser have made this request? What the engine asks of its own copy of whatever a client wrote into shared
- * memory: present bits, bounds, enum values, text that ends, unused bytes 0. 0 or -EINVAL with why in err. */
+/* Could a parser have made this request? What the engine asks of its own copy of whatever a client
+ * wrote into shared memory: present bits, bounds, enum values, text that ends, unused bytes 0. 0 or
+ * -EINVAL with why in err. */
 int cmd_check(uint32_t id, const union cmd_req *req, char *err, size_t errlen);
 
-/* Calls add() with each word that could follow word[0..n) and starts with prefix, and what it means. */
+/* Calls add() with each word that could follow word[0..n) and starts with prefix, and what it
+ * means. */
 typedef void cmd_complete_fn(const char *word, const char *help, void *arg);
-void cmd_complete(const char *const *word, int n, const char *prefix, cmd_complete_fn *add, void *arg);
+void cmd_complete(
+	const char *const *word, int n, const char *prefix, cmd_complete_fn *add, void *arg);
 
-/* A hash of every name, type, offset and size in cmd.def, stats.def and the segment's structs. The engine writes it
- * into the segment; a program built from other tables is refused. */
+/* A hash of every name, type, offset and size in cmd.def, stats.def and the segment's structs. The
+ * engine writes it into the segment; a program built from other tables is refused. */
 uint64_t schema_fingerprint(void);

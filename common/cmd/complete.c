@@ -14,7 +14,8 @@ struct offer {
 	int n;
 };
 
-/* A word, or a "<hint>" of what a value looks like; hints are offered while nothing of the value is typed. */
+/* A word, or a "<hint>" of what a value looks like; hints are offered while nothing of the value is
+ * typed. */
 static void offer(struct offer *o, const char *word, size_t len, const char *help)
 {
 	bool hint = *word == '<' || *word == '"';

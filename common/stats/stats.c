@@ -16,7 +16,7 @@
 #define BLOCK_TC struct stats_tc_block
 
 const struct stats_group stats_groups[] = {
-#define STAT_BEGIN(group, scope, help)                                         \
+#define STAT_BEGIN(group, scope, help)                                             \
 	{#group, help, desc_##group, STAT_SCOPE_##scope, ARRAY_SIZE(desc_##group), \
 		sizeof(struct stats_##group), offsetof(BLOCK_##scope, group)},
 #include "common/stats/stats.def"
@@ -37,7 +37,8 @@ void stats_merge(const struct stats_group *g, void *total, const void *lcore)
 	for (size_t i = 0; i < g->n; i++) {
 		uint64_t *t = (uint64_t *)((char *)total + g->stats[i].off);
 		uint64_t v = __atomic_load_n(
-			(const uint64_t *)((const char *)lcore + g->stats[i].off), __ATOMIC_RELAXED);
+			(const uint64_t *)((const char *)lcore + g->stats[i].off),
+			__ATOMIC_RELAXED);
 
 		switch (g->stats[i].kind) {
 		case STAT_COUNTER:

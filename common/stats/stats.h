@@ -80,10 +80,12 @@ extern const size_t stats_n_groups;
 /* The group of that name, or NULL. */
 const struct stats_group *stats_group_find(const char *name);
 
-/* Adds one lcore's block of a group to a total (both start at the group), each field by its kind. */
+/* Adds one lcore's block of a group to a total (both start at the group), each field by its kind.
+ */
 void stats_merge(const struct stats_group *g, void *total, const void *lcore);
 
-/* Writers: one lcore a block. A plain add to memory; gcc keeps an aligned 64-bit store whole, readers load relaxed. */
+/* Writers: one lcore a block. A plain add to memory; gcc keeps an aligned 64-bit store whole,
+ * readers load relaxed. */
 #define STAT_ADD(field, n) ((field) += (n))
 #define STAT_INC(field) ((field)++)
 #define STAT_DEC(field) ((field)--)

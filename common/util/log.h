@@ -1,4 +1,5 @@
-/* Log lines of the engine: to stderr, with the syslog level in front when it is not a terminal's. */
+/* Log lines of the engine: to stderr, with the syslog level in front when it is not a terminal's.
+ */
 #pragma once
 
 #include "common/util/compiler.h"

@@ -10,15 +10,17 @@
 struct rte_mempool;
 struct seg;
 
-/* The engine's options after parsing: engine/boot/options.c (from options.def: parser, --help and docs). */
+/* The engine's options after parsing: engine/boot/options.c (from options.def: parser, --help and
+ * docs). */
 struct options {
-	char prefix[64]; /* EAL --file-prefix, default "warp17" */
+	char prefix[64];          /* EAL --file-prefix, default "warp17" */
 	uint64_t qmap[PORTS_MAX]; /* worker masks by lcore id (the first 64 lcores), 0: not given */
 	bool qmap_given;
-	int qmap_default;  /* 0 not given, 'c' or 'q' */
+	int qmap_default;                 /* 0 not given, 'c' or 'q' */
 	uint64_t n_tcbs, n_ucbs, n_mbufs; /* whole engine; 0: sized to the machine */
-	uint64_t n_mbuf_hdrs;             /* accepted for the original's sake: header buffers come from the same pool */
-	uint32_t mbuf_bytes;              /* data room of a packet buffer without headroom, default 2048 */
+	uint64_t n_mbuf_hdrs; /* accepted for the original's sake: header buffers come from the same
+	                         pool */
+	uint32_t mbuf_bytes;  /* data room of a packet buffer without headroom, default 2048 */
 	bool mpool_any_sock;
 	uint32_t ring_pairs, taps;
 	char tap_netns[64]; /* move TAPs into this network namespace */
@@ -27,7 +29,8 @@ struct options {
 	bool print_memory;
 };
 
-/* What the command line was, after it was read. EAL arguments are given to rte_eal_init() with ours added. */
+/* What the command line was, after it was read. EAL arguments are given to rte_eal_init() with ours
+ * added. */
 struct cmdline {
 	struct options o;
 	int eal_argc;
@@ -37,7 +40,8 @@ struct cmdline {
 	uint32_t n_devs; /* -a and --vdev given */
 };
 
-/* 0 to go on, 1 when all is done (--help, --version), -EINVAL after one line on stderr. Starts no EAL. */
+/* 0 to go on, 1 when all is done (--help, --version), -EINVAL after one line on stderr. Starts no
+ * EAL. */
 int options_parse(struct cmdline *cl, int argc, char **argv);
 
 /* Sizes the pools to the machine where no option gave them, and says what all of it takes. */
@@ -52,7 +56,8 @@ int memory_plan(const struct cmdline *cl, struct memory_plan *plan);
 /* Adds the EAL arguments that the user left to us: prefix, lcores, memory, no PCI. */
 void eal_args_complete(struct cmdline *cl, const struct memory_plan *plan);
 
-/* Waits some seconds until clients of a dead engine with that prefix have left. 0, or -EBUSY with their pids on stderr. */
+/* Waits some seconds until clients of a dead engine with that prefix have left. 0, or -EBUSY with
+ * their pids on stderr. */
 int holders_wait(const char *prefix);
 
 /* After rte_eal_init(): workers, their pools and the segment. 0 or -errno, logged. */

@@ -1,8 +1,7 @@
-/* Clients of a dead engine with the same prefix: while one holds its memory no new engine can come up. They leave by
- * themselves at once; a stopped one has to be named. */
-#include "engine/boot/boot.h"
-
+/* Clients of a dead engine with the same prefix: while one holds its memory no new engine can come
+ * up. They leave by themselves at once; a stopped one has to be named. */
 #include "common/abi/attach.h"
+#include "engine/boot/boot.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,7 +22,8 @@ static bool held(const char *path)
 
 	if (fd < 0)
 		return false;
-	yes = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; /* the EAL keeps it shared */
+	yes = flock(fd, LOCK_EX | LOCK_NB) != 0
+		&& errno == EWOULDBLOCK; /* the EAL keeps it shared */
 	close(fd);
 	return yes;
 }
@@ -65,8 +65,11 @@ int holders_wait(const char *prefix)
 	snprintf(path, sizeof(path), "%s/fbarray_memzone", dir);
 	for (int i = 0; held(path); i++) {
 		if (i == WAIT_STEPS) {
-			fprintf(stderr, "warp17: error: clients of a dead engine with prefix %s still hold its memory; end "
-					"them: kill", prefix);
+			fprintf(stderr,
+				"warp17: error: clients of a dead engine with prefix %s still hold "
+				"its memory; end "
+				"them: kill",
+				prefix);
 			name_holders(strncmp(path, "/var/run/", 9) == 0 ? path + 4 : path);
 			fprintf(stderr, "\n");
 			return -EBUSY;

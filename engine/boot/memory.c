@@ -1,10 +1,10 @@
 /* What the pools take, before the EAL starts: a shortfall is one sentence, not a crash later. */
+#include "common/abi/segment.h"
 #include "engine/boot/boot.h"
 #include "engine/lcore/lcore.h"
 
-#include "common/abi/segment.h"
-
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,12 +18,12 @@
 
 static uint64_t read_number(const char *path)
 {
-	unsigned long long v = 0;
+	uint64_t v = 0;
 	FILE *f = fopen(path, "r");
 
 	if (f == NULL)
 		return 0;
-	if (fscanf(f, "%llu", &v) != 1)
+	if (fscanf(f, "%" SCNu64, &v) != 1)
 		v = 0;
 	fclose(f);
 	return v;
@@ -45,7 +45,8 @@ static uint64_t total_mb(const struct options *o, const struct memory_plan *p)
 	uint64_t worker = lcore_bytes(p->tcbs, p->ucbs, p->n_ports) + p->mbufs * mbuf_stride(o);
 	uint64_t apps = (uint64_t)p->n_ports * TCS_MAX * sizeof(struct app_tc);
 
-	return (worker * p->n_workers + apps + seg_size(p->n_ports, p->n_workers)) / MB + OVERHEAD_MB;
+	return (worker * p->n_workers + apps + seg_size(p->n_ports, p->n_workers)) / MB
+		+ OVERHEAD_MB;
 }
 
 int memory_plan(const struct cmdline *cl, struct memory_plan *p)
@@ -55,8 +56,10 @@ int memory_plan(const struct cmdline *cl, struct memory_plan *p)
 
 	memset(p, 0, sizeof(*p));
 	if (wanted < 2) {
-		fprintf(stderr, "warp17: error: one lcore is not enough: the first manages, the others carry "
-				"packets; give two, e.g. -l 0,1\n");
+		fprintf(stderr,
+			"warp17: error: one lcore is not enough: the first manages, the others "
+			"carry "
+			"packets; give two, e.g. -l 0,1\n");
 		return -EINVAL;
 	}
 	p->n_workers = MIN_OF(wanted - 1, WORKERS_MAX);
@@ -83,10 +86,11 @@ int memory_plan(const struct cmdline *cl, struct memory_plan *p)
 			break;
 	}
 	if (!o->print_memory && p->mb > p->free_mb) {
-		fprintf(stderr, "warp17: error: needs %llu MB of hugepages, %llu MB are free: add %llu pages of "
-				"2 MB, e.g. scripts/hugepages ensure %llu\n", (unsigned long long)p->mb,
-			(unsigned long long)p->free_mb, (unsigned long long)(p->mb - p->free_mb + 1) / 2,
-			(unsigned long long)p->mb);
+		fprintf(stderr,
+			"warp17: error: needs %" PRIu64 " MB of hugepages, %" PRIu64
+			" MB are free: add %" PRIu64
+			" pages of 2 MB, e.g. scripts/hugepages ensure %" PRIu64 "\n",
+			p->mb, p->free_mb, (p->mb - p->free_mb + 1) / 2, p->mb);
 		return -ENOMEM;
 	}
 	return 0;
@@ -111,7 +115,7 @@ void eal_args_complete(struct cmdline *cl, const struct memory_plan *plan)
 		add(cl, "0,1");
 	}
 	if (!cl->eal_has_mem) {
-		snprintf(mb, sizeof(mb), "%llu", (unsigned long long)plan->mb);
+		snprintf(mb, sizeof(mb), "%" PRIu64, plan->mb);
 		add(cl, "-m");
 		add(cl, mb);
 	}

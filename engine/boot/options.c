@@ -1,14 +1,13 @@
 /* The command line: EAL arguments, "--", our own (options.def). */
-#include "engine/boot/boot.h"
-
 #include "common/util/compiler.h"
 #include "common/util/version.h"
+#include "engine/boot/boot.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
 
 static const struct {
 	const char *name;
@@ -21,7 +20,8 @@ static const struct {
 
 static int usage_error(const char *opt, const char *given, const char *expected)
 {
-	fprintf(stderr, "warp17: error: --%s: '%s' given, expected %s (see --help)\n", opt, given, expected);
+	fprintf(stderr, "warp17: error: --%s: '%s' given, expected %s (see --help)\n", opt, given,
+		expected);
 	return -EINVAL;
 }
 
@@ -35,7 +35,8 @@ static void help(void)
 		snprintf(left, sizeof(left), "--%s %s", table[i].name, table[i].value);
 		printf("  %-30s %s\n", left, table[i].help);
 	}
-	printf("EAL arguments that matter here: -l LCORES (the first manages, the others are workers), -a PCI,\n"
+	printf("EAL arguments that matter here: -l LCORES (the first manages, the others are "
+	       "workers), -a PCI,\n"
 	       "--vdev DEV, --file-prefix NAME; -w is taken for -a.\n");
 }
 
@@ -46,7 +47,7 @@ static int number(const char *opt, const char *s, uint64_t lo, uint64_t hi, uint
 	*v = strtoull(s, &end, 10);
 	if (*s >= '0' && *s <= '9' && *end == '\0' && *v >= lo && *v <= hi)
 		return 0;
-	snprintf(expected, sizeof(expected), "%llu..%llu", (unsigned long long)lo, (unsigned long long)hi);
+	snprintf(expected, sizeof(expected), "%" PRIu64 "..%" PRIu64, lo, hi);
 	return usage_error(opt, s, expected);
 }
 
@@ -94,7 +95,7 @@ static int take(struct options *o, const char *name, const char *v)
 	if (IS("qmap-default")) {
 		if (strcmp(v, "max-c") != 0 && strcmp(v, "max-q") != 0)
 			return usage_error(name, v, "max-c or max-q");
-		o->qmap_default = v[4];
+		o->qmap_default = v[4] == 'c' ? 'c' : 'q';
 	} else if (IS("tcb-pool-sz")) {
 		rc = number(name, v, 0, 4194303, &n);
 		o->n_tcbs = n * 1024 + (n == 0);
@@ -230,7 +231,8 @@ int options_parse(struct cmdline *cl, int argc, char **argv)
 	}
 	for (int i = 0; i < split; i++) {
 		if (cl->eal_argc == (int)ARRAY_SIZE(cl->eal_argv) - 16) {
-			fprintf(stderr, "warp17: error: more than %d EAL arguments\n", cl->eal_argc);
+			fprintf(stderr, "warp17: error: more than %d EAL arguments\n",
+				cl->eal_argc);
 			return -EINVAL;
 		}
 		if (i != 0 && strcmp(argv[i], "-w") == 0)
@@ -240,8 +242,9 @@ int options_parse(struct cmdline *cl, int argc, char **argv)
 	}
 	rc = own_options(&cl->o, split < argc ? argc - split - 1 : 0, argv + split + 1);
 	if (rc == 0 && cl->n_devs + 2 * cl->o.ring_pairs + cl->o.taps == 0 && !cl->o.print_memory) {
-		fprintf(stderr, "warp17: error: no port: give --ring-if-pairs N, --tap-ifs N, or -a/--vdev "
-				"before --\n");
+		fprintf(stderr,
+			"warp17: error: no port: give --ring-if-pairs N, --tap-ifs N, or -a/--vdev "
+			"before --\n");
 		return -EINVAL;
 	}
 	return rc;

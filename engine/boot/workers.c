@@ -1,9 +1,9 @@
-/* Workers: their memory and buffers, which queues are whose (qmap), and the segment that shows it all. */
-#include "engine/boot/boot.h"
-#include "engine/lcore/lcore.h"
-
+/* Workers: their memory and buffers, which queues are whose (qmap), and the segment that shows it
+ * all. */
 #include "common/util/log.h"
 #include "common/util/version.h"
+#include "engine/boot/boot.h"
+#include "engine/lcore/lcore.h"
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -35,14 +35,15 @@ static void *memory(const char *name, size_t len, uint32_t socket, bool any)
 	if (mz == NULL && any)
 		mz = rte_memzone_reserve_aligned(name, len, SOCKET_ID_ANY, 0, 4096);
 	if (mz == NULL) {
-		log_line(3, "error: %s: no %zu MB of hugepage memory on NUMA node %u (%s)", name, len >> 20,
-			socket, rte_strerror(rte_errno));
+		log_line(3, "error: %s: no %zu MB of hugepage memory on NUMA node %u (%s)", name,
+			len >> 20, socket, rte_strerror(rte_errno));
 		return NULL;
 	}
 	return mz->addr;
 }
 
-static int worker_create(const struct options *o, const struct memory_plan *p, uint32_t i, uint32_t id)
+static int worker_create(
+	const struct options *o, const struct memory_plan *p, uint32_t i, uint32_t id)
 {
 	uint32_t socket = rte_lcore_to_socket_id(id);
 	size_t len = lcore_bytes(p->tcbs, p->ucbs, p->n_ports);
@@ -68,7 +69,8 @@ static int worker_create(const struct options *o, const struct memory_plan *p, u
 	lc->stash.pool = rte_pktmbuf_pool_create_by_ops(name, p->mbufs, MBUF_CACHE, 0,
 		o->mbuf_bytes + RTE_PKTMBUF_HEADROOM, socket, "stack");
 	if (lc->stash.pool == NULL) {
-		log_line(3, "error: %s: %u packet buffers: %s", name, p->mbufs, rte_strerror(rte_errno));
+		log_line(3, "error: %s: %u packet buffers: %s", name, p->mbufs,
+			rte_strerror(rte_errno));
 		return -ENOMEM;
 	}
 	lcores[i] = lc;
@@ -80,10 +82,12 @@ int workers_create(const struct options *o, const struct memory_plan *p)
 	uint32_t id, i = 0;
 
 	if (rte_lcore_count() - 1 != p->n_workers) {
-		log_line(3, "error: the EAL has %u lcores, %u were expected", rte_lcore_count(), p->n_workers + 1);
+		log_line(3, "error: the EAL has %u lcores, %u were expected", rte_lcore_count(),
+			p->n_workers + 1);
 		return -EINVAL;
 	}
-	app_tcs = memory("app_tcs", (size_t)p->n_ports * TCS_MAX * sizeof(*app_tcs), rte_socket_id(), true);
+	app_tcs = memory(
+		"app_tcs", (size_t)p->n_ports * TCS_MAX * sizeof(*app_tcs), rte_socket_id(), true);
 	if (app_tcs == NULL)
 		return -ENOMEM;
 	RTE_LCORE_FOREACH_WORKER(id) {
@@ -131,8 +135,10 @@ int lcores_map(const struct options *o)
 			log_line(3, "error: --qmap names no worker lcore for port %u", p);
 			return -EINVAL;
 		}
-		if (ports[p].kind == port_kind_RING && ports[ports[p].peer].n_queues != ports[p].n_queues) {
-			log_line(3, "error: ring ports %u and %u need the same number of queues", p, ports[p].peer);
+		if (ports[p].kind == port_kind_RING
+			&& ports[ports[p].peer].n_queues != ports[p].n_queues) {
+			log_line(3, "error: ring ports %u and %u need the same number of queues", p,
+				ports[p].peer);
 			return -EINVAL;
 		}
 		for (uint32_t q = 0; q < ports[p].n_queues; q++, m &= m - 1) {
@@ -195,8 +201,7 @@ int segment_create(const struct options *o)
 			.socket = lc->socket};
 		lc->seg = segment;
 		lc->lst = seg_stats_lcore(segment, i);
-		lc->lst->memory.tcb_bytes =
-			lcore_bytes(lc->tcbs.n, 64, 1) / MAX_OF(lc->tcbs.n, 1u);
+		lc->lst->memory.tcb_bytes = lcore_bytes(lc->tcbs.n, 64, 1) / MAX_OF(lc->tcbs.n, 1u);
 		for (uint32_t k = 0; k < lc->n_lports; k++)
 			lc->lports[k].st = seg_stats_port(segment, i, lc->lports[k].port->id);
 	}

@@ -1,5 +1,5 @@
-/* Packet buffers and the way out of a port. Buffers freed by a worker are the next it uses: a LIFO of its own in front
- * of the mempool keeps the working set in the cache. */
+/* Packet buffers and the way out of a port. Buffers freed by a worker are the next it uses: a LIFO
+ * of its own in front of the mempool keeps the working set in the cache. */
 #pragma once
 
 #include "engine/lcore/lcore.h"
@@ -9,7 +9,8 @@ void pkt_free_slow(struct stash *s, struct rte_mbuf *m);
 void tx_flush(struct lcore *lc, struct lport *lp);
 void tx_push_slow(struct lcore *lc, struct lport *lp, struct rte_mbuf *m);
 
-/* A buffer with room for len bytes of frame, empty: data_len and pkt_len are len. NULL when the pool is empty. */
+/* A buffer with room for len bytes of frame, empty: data_len and pkt_len are len. NULL when the
+ * pool is empty. */
 static force_inline struct rte_mbuf *pkt_alloc(struct lcore *lc, uint16_t len)
 {
 	struct stash *s = &lc->stash;
@@ -50,8 +51,9 @@ static force_inline void tx_push(struct lcore *lc, struct lport *lp, struct rte_
 	lp->txq.pkt[lp->txq.n++] = m;
 }
 
-/* Room in a port, by what is to be sent: payload gives way to what opens and closes sessions, and both to the answers that
- * received packets need, so that neither starves and answers are not lost. A sender without room waits. */
+/* Room in a port, by what is to be sent: payload gives way to what opens and closes sessions, and
+ * both to the answers that received packets need, so that neither starves and answers are not lost.
+ * A sender without room waits. */
 static force_inline bool tx_room_below(struct lcore *lc, struct lport *lp, uint32_t limit)
 {
 	if (likely(lp->txq.n < limit))

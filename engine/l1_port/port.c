@@ -1,8 +1,8 @@
-/* Ports come up: devices the EAL found, ring pairs, TAPs, in this order. What a device cannot do is negotiated down. */
+/* Ports come up: devices the EAL found, ring pairs, TAPs, in this order. What a device cannot do is
+ * negotiated down. */
+#include "common/util/log.h"
 #include "engine/l1_port/l1_port.h"
 #include "engine/l1_port/port_priv.h"
-
-#include "common/util/log.h"
 
 #include <rte_bus_vdev.h>
 #include <rte_errno.h>
@@ -14,10 +14,12 @@ struct port ports[PORTS_MAX];
 uint16_t n_ports;
 
 #define DESCS 1024
-#define RX_CSUMS                                                                             \
-	(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
-#define TX_CSUMS                                                                             \
-	(RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
+#define RX_CSUMS                                                      \
+	(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM \
+		| RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
+#define TX_CSUMS                                                      \
+	(RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM \
+		| RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
 
 /* Offloads of these are computed by the driver in software, or not at all over veth. */
 static bool software_device(const char *driver)
@@ -67,7 +69,9 @@ static int port_configure(struct port *p, const struct options *o)
 		p->rx_offload = !soft && (info.rx_offload_capa & RX_CSUMS) == RX_CSUMS;
 		p->sw_csum = !p->tx_offload || !p->rx_offload;
 		if (wanted > 1)
-			log_line(4, "port %u: one queue of %u: only ring pairs are served by several workers",
+			log_line(4,
+				"port %u: one queue of %u: only ring pairs are served by several "
+				"workers",
 				p->id, wanted);
 		wanted = 1;
 	}
@@ -122,8 +126,9 @@ int ports_create(const struct options *o)
 		tap_leave(home);
 	}
 	if (rc == 0 && n_ports == 0) {
-		log_line(3, "error: no port came up: is the device bound to a driver that DPDK knows "
-			    "(dpdk-devbind.py -s)?");
+		log_line(3,
+			"error: no port came up: is the device bound to a driver that DPDK knows "
+			"(dpdk-devbind.py -s)?");
 		rc = -ENODEV;
 	}
 	return rc;

@@ -1,7 +1,7 @@
-/* Two ports back to back in memory: what one sends the other receives, queue by queue, the very buffers. */
-#include "engine/l1_port/port_priv.h"
-
+/* Two ports back to back in memory: what one sends the other receives, queue by queue, the very
+ * buffers. */
 #include "common/util/log.h"
+#include "engine/l1_port/port_priv.h"
 
 #include <rte_errno.h>
 #include <rte_eth_ring.h>
@@ -18,7 +18,8 @@ static int rings_make(struct rte_ring **r, uint32_t pair, char way, uint32_t n)
 		char name[32];
 
 		snprintf(name, sizeof(name), "pair%u_%c_q%u", pair, way, q);
-		r[q] = rte_ring_create(name, RING_LEN, rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
+		r[q] = rte_ring_create(
+			name, RING_LEN, rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
 		if (r[q] == NULL) {
 			log_line(3, "error: ring %s: %s", name, rte_strerror(rte_errno));
 			return -rte_errno;

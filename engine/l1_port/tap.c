@@ -1,8 +1,8 @@
-/* Ports that are kernel interfaces, named warp<port>: what the original's KNI was for. With --tap-netns the interface is
- * made in that network namespace: all the driver's descriptors belong to it, so that link state and addresses work. */
-#include "engine/l1_port/port_priv.h"
-
+/* Ports that are kernel interfaces, named warp<port>: what the original's KNI was for. With
+ * --tap-netns the interface is made in that network namespace: all the driver's descriptors belong
+ * to it, so that link state and addresses work. */
 #include "common/util/log.h"
+#include "engine/l1_port/port_priv.h"
 
 #include <rte_bus_vdev.h>
 #include <rte_errno.h>
@@ -25,7 +25,8 @@ int tap_enter(const struct options *o)
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	there = open(path, O_RDONLY | O_CLOEXEC);
 	if (there < 0 || home < 0 || setns(there, CLONE_NEWNET) != 0) {
-		log_line(3, "error: --tap-netns %s: %s: does 'ip netns list' name it?", o->tap_netns, strerror(errno));
+		log_line(3, "error: --tap-netns %s: %s: does 'ip netns list' name it?",
+			o->tap_netns, strerror(errno));
 		close(home);
 		home = -2;
 	}
@@ -54,9 +55,10 @@ int tap_create(const struct options *o)
 	snprintf(args, sizeof(args), "iface=warp%u", n_ports);
 	rc = rte_vdev_init(name, args);
 	tap_leave(home);
-	if (rc != 0 || rte_eth_dev_get_port_by_name(name, &dev) != 0 || port_add(dev, port_kind_TAP) == NULL) {
-		log_line(3, "error: TAP warp%u: %s; is /dev/net/tun there, and are you root?", n_ports,
-			rte_strerror(rc < 0 ? -rc : ENODEV));
+	if (rc != 0 || rte_eth_dev_get_port_by_name(name, &dev) != 0
+		|| port_add(dev, port_kind_TAP) == NULL) {
+		log_line(3, "error: TAP warp%u: %s; is /dev/net/tun there, and are you root?",
+			n_ports, rte_strerror(rc < 0 ? -rc : ENODEV));
 		return rc < 0 ? rc : -ENODEV;
 	}
 	return 0;

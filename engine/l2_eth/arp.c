@@ -1,5 +1,6 @@
-/* ARP for IPv4 over Ethernet (RFC 826). One table a port. Only the worker of the port's queue 0 writes it; other workers of
- * the port and management read entries whose state says that they are whole. */
+/* ARP for IPv4 over Ethernet (RFC 826). One table a port. Only the worker of the port's queue 0
+ * writes it; other workers of the port and management read entries whose state says that they are
+ * whole. */
 #include "engine/l1_port/pkt.h"
 #include "engine/l2_eth/l2_eth.h"
 
@@ -92,10 +93,10 @@ static struct rte_mbuf *arp_build(struct lcore *lc, struct lport *lp, const uint
 static const uint8_t mac_bcast[6] = {255, 255, 255, 255, 255, 255};
 static const uint8_t mac_zero[6];
 
-static void arp_request(struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t spa, uint32_t tpa)
+static void arp_request(
+	struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t spa, uint32_t tpa)
 {
-	struct rte_mbuf *m =
-		arp_build(lc, lp, mac_bcast, vlan, ARP_OP_REQUEST, spa, mac_zero, tpa);
+	struct rte_mbuf *m = arp_build(lc, lp, mac_bcast, vlan, ARP_OP_REQUEST, spa, mac_zero, tpa);
 
 	if (m == NULL)
 		return;
@@ -133,7 +134,8 @@ static uint32_t arp_source(uint8_t port, uint16_t vlan, uint32_t target)
 	return any;
 }
 
-static void arp_learn(struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t ip, const uint8_t mac[6])
+static void arp_learn(
+	struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t ip, const uint8_t mac[6])
 {
 	struct arp_table *t = &tables[lp->port->id];
 	struct arp_entry *e;
@@ -155,7 +157,8 @@ static void arp_learn(struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_
 	(void)lc;
 }
 
-int arp_resolve(struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t next_hop, uint8_t mac[6])
+int arp_resolve(
+	struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t next_hop, uint8_t mac[6])
 {
 	struct arp_entry *e = arp_find(lp->port->id, vlan, next_hop, lp->queue == 0);
 
@@ -265,8 +268,9 @@ static uint32_t snapshot_local(uint32_t port, struct seg_arp *out)
 	uint32_t n = 0;
 
 	for (; n < l3->n_intfs && n < ARP_MAX / 2; n++) {
-		out[n] = (struct seg_arp){
-			.ip = l3->intf[n].ip, .vlan_id = l3->intf[n].vlan_id, .flags = SEG_ARP_LOCAL};
+		out[n] = (struct seg_arp){.ip = l3->intf[n].ip,
+			.vlan_id = l3->intf[n].vlan_id,
+			.flags = SEG_ARP_LOCAL};
 		memcpy(out[n].mac, ports[port].mac, 6);
 	}
 	return n;
@@ -285,7 +289,8 @@ void arp_snapshot(struct seg *seg)
 
 			if (__atomic_load_n(&tables[port].e[i].state, __ATOMIC_ACQUIRE) == ARP_FREE)
 				continue;
-			sp->arps[n] = (struct seg_arp){.ip = ip4_addr(e.ip), .vlan_id = e.vlan,
+			sp->arps[n] = (struct seg_arp){.ip = ip4_addr(e.ip),
+				.vlan_id = e.vlan,
 				.flags = e.state == ARP_PENDING ? SEG_ARP_PENDING : 0};
 			memcpy(sp->arps[n++].mac, e.mac, 6);
 		}

@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-#define DROP_PKT(lp, p, reason)            \
-	do {                               \
-		(lp)->st->drop.reason++;   \
-		(p)->class = PKT_DONE;     \
+#define DROP_PKT(lp, p, reason)          \
+	do {                             \
+		(lp)->st->drop.reason++; \
+		(p)->class = PKT_DONE;   \
 	} while (0)
 
 static inline uint16_t be16_at(const uint8_t *p)

@@ -29,8 +29,8 @@ int eth_next_hop(struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t dst
 	return 0;
 }
 
-void eth_write(const struct lport *lp, uint8_t *at, const uint8_t dst[6], uint16_t vlan_tci,
-	uint16_t type)
+void eth_write(
+	const struct lport *lp, uint8_t *at, const uint8_t dst[6], uint16_t vlan_tci, uint16_t type)
 {
 	uint16_t be = rte_cpu_to_be_16(type);
 

@@ -100,8 +100,7 @@ static bool header_check(struct lport *lp, struct pkt *p, const struct ip4_hdr *
 		return false;
 	}
 	if (unlikely((p->m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD
-		    || (lp->port->sw_csum
-			    && csum_fold(csum_add(ip, hlen, 0)) != 0xffff))) {
+		    || (lp->port->sw_csum && csum_fold(csum_add(ip, hlen, 0)) != 0xffff))) {
 		drop(p, &lp->st->drop.ip_checksum, &lp->st->ipv4.bad_csum);
 		return false;
 	}

@@ -48,12 +48,12 @@ static void csum_in_software(struct ip4_hdr *ip, uint8_t *l4)
 {
 	uint16_t len = rte_be_to_cpu_16(ip->total_len_be16) - sizeof(*ip);
 	uint16_t *field = ip->proto == IPPROTO_TCP4 ? &((struct tcp_hdr *)l4)->csum
-						     : &((struct udp_hdr *)l4)->csum;
+						    : &((struct udp_hdr *)l4)->csum;
 
 	ip->csum = ~csum_fold(csum_add(ip, sizeof(*ip), 0));
 	*field = 0;
-	*field = csum_l4(rte_be_to_cpu_32(ip->src_be32), rte_be_to_cpu_32(ip->dst_be32), ip->proto,
-		l4, len);
+	*field = csum_l4(
+		rte_be_to_cpu_32(ip->src_be32), rte_be_to_cpu_32(ip->dst_be32), ip->proto, l4, len);
 }
 
 static void csum_by_device(struct rte_mbuf *m, struct ip4_hdr *ip, uint8_t *l4)
@@ -61,11 +61,11 @@ static void csum_by_device(struct rte_mbuf *m, struct ip4_hdr *ip, uint8_t *l4)
 	m->ol_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM
 		| (ip->proto == IPPROTO_TCP4 ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM);
 	if (ip->proto == IPPROTO_TCP4)
-		((struct tcp_hdr *)l4)->csum =
-			rte_ipv4_phdr_cksum((struct rte_ipv4_hdr *)ip, m->ol_flags);
+		((struct tcp_hdr *)l4)->csum = rte_ipv4_phdr_cksum(
+			(struct rte_ipv4_hdr *)ip, m->ol_flags);
 	else
-		((struct udp_hdr *)l4)->csum =
-			rte_ipv4_phdr_cksum((struct rte_ipv4_hdr *)ip, m->ol_flags);
+		((struct udp_hdr *)l4)->csum = rte_ipv4_phdr_cksum(
+			(struct rte_ipv4_hdr *)ip, m->ol_flags);
 }
 
 void ipv4_send(struct lcore *lc, struct lport *lp, struct rte_mbuf *m, uint8_t *l4)

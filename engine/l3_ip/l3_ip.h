@@ -64,16 +64,19 @@ struct pkt {
 	uint32_t id; /* candidate endpoint */
 };
 
-/* Classifies an IPv4 packet whose header starts at l2_len: header checks, L4 length, tuple, hash. Sets class. */
+/* Classifies an IPv4 packet whose header starts at l2_len: header checks, L4 length, tuple, hash.
+ * Sets class. */
 void ipv4_in(struct lcore *lc, struct lport *lp, struct pkt *p);
 
 /* ICMP: echo requests for our addresses are answered in place (then the buffer is kept). */
 bool icmp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
 
-/* Is the address one of the port's: an interface, or in a running test case's source range? Slow. */
+/* Is the address one of the port's: an interface, or in a running test case's source range? Slow.
+ */
 bool ipv4_is_mine(struct lcore *lc, struct lport *lp, uint32_t addr);
 
-/* The next hop towards dst on that VLAN (0 untagged): dst itself when on-link, else the gateway; 0 when there is none. */
+/* The next hop towards dst on that VLAN (0 untagged): dst itself when on-link, else the gateway; 0
+ * when there is none. */
 uint32_t route_next_hop(uint8_t port, uint16_t vlan, uint32_t dst);
 
 /* Internet checksum, ones' complement sums; csum_fold() gives the field, not inverted. */
@@ -84,11 +87,13 @@ static inline uint16_t csum_fold(uint32_t sum)
 	return (sum & 0xffff) + (sum >> 16);
 }
 /* The checksum field of a TCP or UDP packet, pseudo-header included. hdr's own field must be 0. */
-uint16_t csum_l4(uint32_t src_host, uint32_t dst_host, uint8_t proto, const void *hdr, uint16_t len);
+uint16_t csum_l4(
+	uint32_t src_host, uint32_t dst_host, uint8_t proto, const void *hdr, uint16_t len);
 
-/* Builds Ethernet and IPv4 before l4_len bytes of transport header and payload, whose place is returned. The buffer is
- * allocated, its lengths are set. NULL: counted as no_mbuf or no_neighbour. */
-struct rte_mbuf *ipv4_out(struct lcore *lc, struct lport *lp, uint32_t src, uint32_t dst, uint8_t proto, uint16_t vlan_tci,
-	uint16_t l4_len, uint8_t **l4);
+/* Builds Ethernet and IPv4 before l4_len bytes of transport header and payload, whose place is
+ * returned. The buffer is allocated, its lengths are set. NULL: counted as no_mbuf or no_neighbour.
+ */
+struct rte_mbuf *ipv4_out(struct lcore *lc, struct lport *lp, uint32_t src, uint32_t dst,
+	uint8_t proto, uint16_t vlan_tci, uint16_t l4_len, uint8_t **l4);
 /* Fills in or asks the device for checksums, then hands the packet to the port. */
 void ipv4_send(struct lcore *lc, struct lport *lp, struct rte_mbuf *m, uint8_t *l4);

@@ -1,5 +1,5 @@
-/* The flow table: (port, addresses, ports) to endpoint id. One line a bucket, SSE over the tags; split into a hash, a
- * prefetch and a look-up, so that a burst overlaps its misses. */
+/* The flow table: (port, addresses, ports) to endpoint id. One line a bucket, SSE over the tags;
+ * split into a hash, a prefetch and a look-up, so that a burst overlaps its misses. */
 #pragma once
 
 #include "engine/l4_conn/l4_conn.h"
@@ -8,8 +8,8 @@
 
 #include <immintrin.h>
 
-/* Addresses and ports in host order, ours first. CRC32C: three cycles a step, and linear, which is what sequential
- * tuples want. */
+/* Addresses and ports in host order, ours first. CRC32C: three cycles a step, and linear, which is
+ * what sequential tuples want. */
 static force_inline uint32_t flow_hash(
 	uint8_t port, uint32_t laddr, uint32_t raddr, uint16_t lport, uint16_t rport)
 {
@@ -40,15 +40,15 @@ static force_inline uint32_t flow_match(const struct flow_bucket *b, uint16_t ta
 	const __m128i want = _mm_set1_epi16((short)tag);
 	__m128i lo = _mm_load_si128((const __m128i *)b->tag);
 	__m128i hi = _mm_loadu_si128((const __m128i *)(b->tag + FLOW_WAYS - 8));
-	uint32_t m = _mm_movemask_epi8(_mm_packs_epi16(
-		_mm_cmpeq_epi16(lo, want), _mm_cmpeq_epi16(hi, want)));
+	uint32_t m = _mm_movemask_epi8(
+		_mm_packs_epi16(_mm_cmpeq_epi16(lo, want), _mm_cmpeq_epi16(hi, want)));
 
 	/* low byte: ways 0..7; high byte: ways 2..9 */
 	return (m & 0xff) | (m >> 8) << (FLOW_WAYS - 8);
 }
 
-/* First id whose tag fits, without touching the endpoint: a candidate to prefetch. CONN_NONE: surely absent unless it
- * is in an overflow bucket (then looked for as well). */
+/* First id whose tag fits, without touching the endpoint: a candidate to prefetch. CONN_NONE:
+ * surely absent unless it is in an overflow bucket (then looked for as well). */
 static force_inline uint32_t flow_candidate(const struct flow_table *t, uint32_t hash)
 {
 	const struct flow_bucket *b = &t->bucket[flow_bucket_of(t, hash)];

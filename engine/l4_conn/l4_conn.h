@@ -1,11 +1,10 @@
-/* What TCP and UDP endpoints share: the first cache line of a control block, its pools and its flow table.
- * Endpoints are named by 32-bit ids, not pointers: an id is an index into the worker's TCB array, or with CONN_UDP set
- * into its UCB array. Nothing here is touched by another lcore. */
+/* What TCP and UDP endpoints share: the first cache line of a control block, its pools and its flow
+ * table. Endpoints are named by 32-bit ids, not pointers: an id is an index into the worker's TCB
+ * array, or with CONN_UDP set into its UCB array. Nothing here is touched by another lcore. */
 #pragma once
 
-#include "engine/l7_app/l7_app.h"
-
 #include "common/util/compiler.h"
+#include "engine/l7_app/l7_app.h"
 
 #include <stdbool.h>
 
@@ -49,7 +48,7 @@ enum conn_state {
 #define CF_QUEUED (CF_Q_OPEN | CF_Q_CLOSE | CF_Q_SEND | CF_BLOCKED)
 
 /* conn.tx_kind: the kind being sent, and one more than the kind that waits to be sent (0 none) */
-#define TXK_NOW(k) ((k) & 15)
+#define TXK_NOW(k) ((k)&15)
 #define TXK_NEXT(k) ((k) >> 4)
 static_assert(APP_KINDS < 15);
 
@@ -67,7 +66,8 @@ struct conn {
 	uint32_t wheel_tick, wheel_pos; /* entry of the wheel: when it fires, where it is */
 	struct app_conn app;            /* the application's state, 16 bytes */
 	/* transmit side of the message; TCP counts in sequence numbers, UDP in bytes */
-	uint32_t tx_base; /* TCP: sequence number of the message's first byte; UDP: bytes of it sent */
+	uint32_t tx_base; /* TCP: sequence number of the message's first byte; UDP: bytes of it sent
+	                   */
 	uint32_t tx_end;  /* TCP: sequence number behind its last byte; UDP: its length */
 	uint32_t t_rtx;   /* ms deadline of retransmission or persist; 0 none */
 	uint32_t t_ack;   /* ms deadline of a delayed ACK; 0 none */
@@ -92,17 +92,19 @@ static_assert(sizeof(struct flow_bucket) == 64, "a bucket is one line");
 
 struct flow_table {
 	struct flow_bucket *bucket;
-	uint32_t n;        /* buckets that hashes name */
-	uint32_t spare;    /* first free overflow bucket, 0 none */
-	uint32_t n_spare;  /* free overflow buckets */
+	uint32_t n;       /* buckets that hashes name */
+	uint32_t spare;   /* first free overflow bucket, 0 none */
+	uint32_t n_spare; /* free overflow buckets */
 	const struct conn_pool *pool;
 };
 
-/* Bytes the arrays of a pool or table take, and how they are laid into memory given to them (zeroed or not). */
+/* Bytes the arrays of a pool or table take, and how they are laid into memory given to them (zeroed
+ * or not). */
 size_t conn_pool_bytes(uint32_t n, uint32_t stride);
 void conn_pool_init(struct conn_pool *p, void *mem, uint32_t n, uint32_t stride);
 size_t flow_table_bytes(uint32_t n_conns);
-void flow_table_init(struct flow_table *t, void *mem, uint32_t n_conns, const struct conn_pool *pool);
+void flow_table_init(
+	struct flow_table *t, void *mem, uint32_t n_conns, const struct conn_pool *pool);
 
 static force_inline struct conn *pool_at(const struct conn_pool *p, uint32_t index)
 {

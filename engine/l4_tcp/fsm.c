@@ -114,14 +114,15 @@ void tcp_end(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *
 		tcp_side_free(lc, lp, t);
 	t->c.t_rtx = t->c.t_ack = t->c.t_life = 0;
 	t->c.flags &= ~(CF_SENDING | CF_CLOSE | CF_FIN_SENT | CF_ACK_NOW | CF_WANT_CLOSE
-			| CF_WAIT_ACKED | CF_RTT_TIMING | CF_RETRANS | CF_LIFE_UP);
+		| CF_WAIT_ACKED | CF_RTT_TIMING | CF_RETRANS | CF_LIFE_UP);
 	t->c.tx_kind = 0;
 	app_conn_down(tc->app, &t->c.app, traffic_app_stats(lp, tc));
 	tcp_state_set(lp, t, CS_CLOSED);
 	traffic_gone(lc, tc, &t->c, id);
 }
 
-void tcp_time_wait(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+void tcp_time_wait(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	traffic_closed(tc, &t->c);
 	if (tc->twait_skip || tc->run == TCR_STOPPING) {

@@ -13,9 +13,9 @@ struct tcb {
 	uint32_t rcv_nxt;
 	uint32_t rcv_adv; /* right edge advertised */
 	uint32_t cwnd, ssthresh;
-	uint32_t srtt_us, rttvar_us; /* RFC 6298; srtt 0: no sample yet */
+	uint32_t srtt_us, rttvar_us;    /* RFC 6298; srtt 0: no sample yet */
 	uint32_t rtt_seq, rtt_start_us; /* the segment being timed */
-	uint32_t side;    /* id of a side block, CONN_NONE */
+	uint32_t side;                  /* id of a side block, CONN_NONE */
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t retries, dupacks;
 	uint16_t rto_ms; /* current, backed off */

@@ -1,4 +1,5 @@
-/* Options of SYN segments: MSS (RFC 9293 §3.7.1) and window scale (RFC 7323). Others are skipped. */
+/* Options of SYN segments: MSS (RFC 9293 §3.7.1) and window scale (RFC 7323). Others are skipped.
+ */
 #include "engine/l4_tcp/tcp_priv.h"
 
 #define OPT_END 0
@@ -9,7 +10,8 @@
 
 void tcp_parse_syn_options(const struct tcp_hdr *th, struct seg_in *s)
 {
-	const uint8_t *o = (const uint8_t *)(th + 1), *end = (const uint8_t *)th + (th->off >> 4) * 4;
+	const uint8_t *o = (const uint8_t *)(th + 1),
+		      *end = (const uint8_t *)th + (th->off >> 4) * 4;
 
 	s->mss = TCP_MSS_DEFAULT;
 	s->wscale = 255;

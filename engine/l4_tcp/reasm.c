@@ -1,5 +1,5 @@
-/* Segments ahead of their turn: kept whole, sorted, in a side block from a bounded pool. When the pool or the block is
- * full the segment is dropped: the peer sends it again. */
+/* Segments ahead of their turn: kept whole, sorted, in a side block from a bounded pool. When the
+ * pool or the block is full the segment is dropped: the peer sends it again. */
 #include "engine/l4_tcp/tcp_priv.h"
 
 #include <string.h>
@@ -72,7 +72,8 @@ bool tcp_ooo_keep(
 }
 
 /* Delivering may end the connection (the application aborts); the side block is then gone. */
-bool tcp_ooo_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+bool tcp_ooo_deliver(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	struct tcp_side *sd = side_of(lc, t);
 	bool fin;

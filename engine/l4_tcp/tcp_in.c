@@ -23,7 +23,7 @@ static force_inline void seg_read_hdr(const struct pkt *p, struct seg_in *s)
 	s->data = p->l4 + hlen;
 }
 
-/* ---- RTT and congestion ---- */
+/* RTT and congestion */
 
 /* RFC 6298 §2; the configured rto is the least and the first. */
 static void rtt_sample(struct tc_run *tc, struct tcb *t, uint32_t us)
@@ -55,7 +55,8 @@ static force_inline void cwnd_grow(struct tcb *t, uint32_t acked)
 }
 
 /* RFC 5681 §3.2: the third duplicate says that the first unacknowledged segment is lost. */
-static cold_path void dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+static cold_path void dup_ack(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	uint32_t flight = t->snd_max - t->snd_una;
 
@@ -70,11 +71,12 @@ static cold_path void dup_ack(struct lcore *lc, struct lport *lp, struct tc_run 
 	tcp_output(lc, lp, tc, t, id);
 }
 
-/* ---- the steps of §3.10.7.4 ---- */
+/* the steps of §3.10.7.4 */
 
-/* First: is it in the window? Trims what is not. A segment that is old altogether is acknowledged. */
-static enum step step_window(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
-	struct seg_in *s)
+/* First: is it in the window? Trims what is not. A segment that is old altogether is acknowledged.
+ */
+static enum step step_window(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct seg_in *s)
 {
 	uint32_t old = t->rcv_nxt - s->seq, edge = t->rcv_nxt + tc->win;
 
@@ -87,7 +89,8 @@ static enum step step_window(struct lcore *lc, struct lport *lp, struct tc_run *
 			s->flags &= ~TCP_SYN;
 			n--;
 		}
-		if (n > s->len || (n == s->len && !(s->flags & TCP_FIN) && (s->len != 0 || old != 0))) {
+		if (n > s->len
+			|| (n == s->len && !(s->flags & TCP_FIN) && (s->len != 0 || old != 0))) {
 			if (s->flags & TCP_RST)
 				lp->st->drop.tcp_rst_seq++;
 			else
@@ -114,13 +117,15 @@ static enum step step_window(struct lcore *lc, struct lport *lp, struct tc_run *
 	return STEP_ON;
 }
 
-/* Second and fourth: RST ends it at exactly rcv_nxt; elsewhere in the window, like SYN, it earns a challenge ACK. */
+/* Second and fourth: RST ends it at exactly rcv_nxt; elsewhere in the window, like SYN, it earns a
+ * challenge ACK. */
 static cold_path enum step step_rst_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	struct tcb *t, uint32_t id, const struct seg_in *s)
 {
 	if ((s->flags & TCP_RST) && s->seq == t->rcv_nxt) {
 		lp->st->tcp.rx_rst++;
-		if (t->c.state != CS_TIME_WAIT && t->c.state != CS_CLOSING && t->c.state != CS_LAST_ACK)
+		if (t->c.state != CS_TIME_WAIT && t->c.state != CS_CLOSING
+			&& t->c.state != CS_LAST_ACK)
 			tc->st->failed_rst++;
 		else if (t->c.flags & CF_ESTABLISHED)
 			traffic_closed(tc, &t->c);
@@ -133,7 +138,8 @@ static cold_path enum step step_rst_syn(struct lcore *lc, struct lport *lp, stru
 }
 
 /* What the ACK completes in the closing states. */
-static enum step fin_acked(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+static enum step fin_acked(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	switch (t->c.state) {
 	case CS_FIN_WAIT_1:
@@ -153,7 +159,8 @@ static enum step fin_acked(struct lcore *lc, struct lport *lp, struct tc_run *tc
 }
 
 /* New data is acknowledged: una moves, timers and RTT follow. */
-static force_inline void ack_advance(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t ack)
+static force_inline void ack_advance(
+	struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t ack)
 {
 	uint32_t acked = ack - t->snd_una;
 
@@ -201,8 +208,8 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 		ack_advance(lc, tc, t, s->ack);
 	} else if (unlikely(wnd == 0)) {
 		t->retries = 0; /* a shut window is answered, not lost */
-	} else if (s->ack == t->snd_una && s->len == 0 && wnd == t->snd_wnd && t->snd_max != t->snd_una
-		&& !(s->flags & TCP_FIN)) {
+	} else if (s->ack == t->snd_una && s->len == 0 && wnd == t->snd_wnd
+		&& t->snd_max != t->snd_una && !(s->flags & TCP_FIN)) {
 		dup_ack(lc, lp, tc, t, id);
 	}
 	if (seq_le(t->snd_una, s->ack) && seq_le(t->snd_wl1, s->seq)) {
@@ -232,14 +239,15 @@ void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 }
 
 /* Seventh: the text, in order or kept for later. */
-static bool step_text(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
-	struct pkt *p, struct seg_in *s, bool *fin)
+static bool step_text(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, struct pkt *p, struct seg_in *s, bool *fin)
 {
 	bool kept = false;
 
 	if (s->len == 0 && !(s->flags & TCP_FIN))
 		return false;
-	if (unlikely(t->c.state != CS_ESTAB && t->c.state != CS_FIN_WAIT_1 && t->c.state != CS_FIN_WAIT_2)) {
+	if (unlikely(t->c.state != CS_ESTAB && t->c.state != CS_FIN_WAIT_1
+		    && t->c.state != CS_FIN_WAIT_2)) {
 		if (s->len != 0)
 			lp->st->drop.app_closed++;
 		return false;
@@ -258,7 +266,8 @@ static bool step_text(struct lcore *lc, struct lport *lp, struct tc_run *tc, str
 }
 
 /* Eighth: the peer's FIN, in order. */
-static void step_fin(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+static void step_fin(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	enum app_act act;
 
@@ -283,8 +292,8 @@ static void step_fin(struct lcore *lc, struct lport *lp, struct tc_run *tc, stru
 }
 
 /* Any state from SYN-RECEIVED on. True: the buffer is kept. */
-static bool tcp_segment(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
-	struct pkt *p, struct seg_in *s)
+static bool tcp_segment(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, struct pkt *p, struct seg_in *s)
 {
 	bool fin = false, kept = false;
 	enum step step = step_window(lc, lp, tc, t, s);
@@ -303,7 +312,7 @@ static bool tcp_segment(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 	return kept;
 }
 
-/* ---- connections that begin ---- */
+/* connections that begin */
 
 static void syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
 	uint32_t id, struct pkt *p, struct seg_in *s)
@@ -344,7 +353,8 @@ static void syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 }
 
 /* A SYN for a listening test case. */
-static void listen_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct pkt *p, struct seg_in *s)
+static void listen_in(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct pkt *p, struct seg_in *s)
 {
 	uint32_t id = tcb_alloc(lc, lp, p->hash);
 	struct tcb *t;
@@ -384,7 +394,8 @@ static cold_path void no_conn(struct lcore *lc, struct lport *lp, struct pkt *p,
 		tcp_refuse(lc, lp, p, s);
 }
 
-/* RFC 9293 §3.10.7.4, RFC 1122 §4.2.2.13: a new SYN beyond the old connection's numbers ends TIME-WAIT. */
+/* RFC 9293 §3.10.7.4, RFC 1122 §4.2.2.13: a new SYN beyond the old connection's numbers ends
+ * TIME-WAIT. */
 static bool reopens(const struct tcb *t, const struct seg_in *s)
 {
 	return t->c.state == CS_TIME_WAIT && (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN
@@ -416,8 +427,8 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	if (p->id == CONN_NONE
 		|| unlikely(!conn_is(pool_at(&lc->tcbs, p->id), lp->port->id, p->dst, p->src,
 			p->dport, p->sport)))
-		p->id = flow_find(&lc->tcp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport,
-			p->sport);
+		p->id = flow_find(
+			&lc->tcp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport, p->sport);
 	if (p->id == CONN_NONE) {
 		in_listen(lc, lp, p, &s);
 		return false;

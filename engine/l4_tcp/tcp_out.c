@@ -5,9 +5,10 @@
 
 #include <string.h>
 
-/* The bytes of the stream at seq, out of the application's messages. Bytes before tx_base belong to earlier messages of
- * the same kind: kinds change only when all is acknowledged. */
-static void payload_copy(const struct tc_run *tc, const struct tcb *t, uint32_t seq, uint8_t *to, uint32_t len)
+/* The bytes of the stream at seq, out of the application's messages. Bytes before tx_base belong to
+ * earlier messages of the same kind: kinds change only when all is acknowledged. */
+static void payload_copy(
+	const struct tc_run *tc, const struct tcb *t, uint32_t seq, uint8_t *to, uint32_t len)
 {
 	uint8_t kind = TXK_NOW(t->c.tx_kind);
 	uint32_t size = tc->app->msg[kind].len, off = seq - t->c.tx_base;
@@ -75,7 +76,8 @@ bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb 
 		return false;
 	}
 	m->l4_len = sizeof(struct tcp_hdr) + opt;
-	header_write((struct tcp_hdr *)l4, t, seq, flags, window_field(tc, t, flags & TCP_SYN), opt);
+	header_write(
+		(struct tcp_hdr *)l4, t, seq, flags, window_field(tc, t, flags & TCP_SYN), opt);
 	if (unlikely(opt != 0))
 		memcpy(l4 + sizeof(struct tcp_hdr), opts, opt);
 	if (len != 0) {
@@ -135,7 +137,8 @@ void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const s
 	lp->st->tcp.tx_rst++;
 }
 
-/* Counts a segment that is on its way and moves snd_nxt; starts timing and the retransmission timer. */
+/* Counts a segment that is on its way and moves snd_nxt; starts timing and the retransmission
+ * timer. */
 static void sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t len,
 	bool fin)
 {
@@ -178,7 +181,8 @@ static void fin_sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, stru
 }
 
 /* The whole of the message has been sent once: what next? */
-static void message_sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+static void message_sent(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	uint8_t kind = TXK_NOW(t->c.tx_kind);
 	enum app_act act;
@@ -201,7 +205,8 @@ static uint32_t usable(const struct tcb *t)
 static bool fin_follows(const struct tcb *t, uint32_t end)
 {
 	return end == t->c.tx_end
-		&& ((t->c.flags & (CF_CLOSE | CF_SENDING)) == CF_CLOSE || (t->c.flags & CF_FIN_SENT));
+		&& ((t->c.flags & (CF_CLOSE | CF_SENDING)) == CF_CLOSE
+			|| (t->c.flags & CF_FIN_SENT));
 }
 
 /* Nothing is in flight and the window is shut: the persist timer (RFC 9293 §3.8.6.1). */
@@ -214,7 +219,8 @@ static void window_shut(struct lcore *lc, struct lport *lp, struct tcb *t)
 }
 
 /* One segment of data, FIN with the last. False: nothing more may be sent now. */
-static bool output_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+static bool output_one(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	uint32_t left = seq_lt(t->snd_nxt, t->c.tx_end) ? t->c.tx_end - t->snd_nxt : 0;
 	uint32_t len = MIN_OF(left, MIN_OF(usable(t), t->c.mss));
@@ -234,7 +240,8 @@ static bool output_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, st
 	}
 	if (len == left && len != 0)
 		flags |= TCP_PSH;
-	/* before it is built, so that the FIN of an application that is done rides on its last segment */
+	/* before it is built, so that the FIN of an application that is done rides on its last
+	 * segment */
 	if (len == left && (t->c.flags & CF_SENDING))
 		message_sent(lc, lp, tc, t, id);
 	fin = fin_follows(t, t->snd_nxt + len);

@@ -25,12 +25,14 @@ struct seg_in {
 
 /* fsm.c: state changes keep the per-state gauges right. */
 void tcp_state_set(struct lport *lp, struct tcb *t, uint8_t state);
-/* A block with its tuple set, in the flow table, or CONN_NONE. Keeps the entry of the wheel that it may still have. */
+/* A block with its tuple set, in the flow table, or CONN_NONE. Keeps the entry of the wheel that it
+ * may still have. */
 uint32_t tcb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash);
 /* Out of the flow table, side block freed, deadlines off; then traffic_gone(). */
 void tcp_end(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
 /* Both FINs are through: TIME-WAIT, or the end at once when it is skipped. */
-void tcp_time_wait(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
+void tcp_time_wait(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
 /* First numbers of a connection: RFC 6528's clock and keyed function of the tuple. */
 void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t);
 /* Fills in what the peer's SYN said, and the windows. */
@@ -44,19 +46,23 @@ uint16_t tcp_write_syn_options(uint8_t *at, uint16_t mss, uint8_t wscale);
 uint8_t tcp_wscale_for(uint32_t win);
 
 /* reasm.c: segments ahead of rcv_nxt. True when the buffer was kept. */
-bool tcp_ooo_keep(struct lcore *lc, struct lport *lp, struct tcb *t, struct pkt *p, const struct seg_in *s);
+bool tcp_ooo_keep(
+	struct lcore *lc, struct lport *lp, struct tcb *t, struct pkt *p, const struct seg_in *s);
 /* Delivers what has become contiguous; returns true when the FIN was among it. */
-bool tcp_ooo_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
+bool tcp_ooo_deliver(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
 void tcp_side_free(struct lcore *lc, struct lport *lp, struct tcb *t);
 
 /* tcp_in.c: bytes in order to the application. */
-void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id, const uint8_t *data,
-	uint32_t len);
+void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
+	const uint8_t *data, uint32_t len);
 
-/* tcp_out.c: one segment at seq with len bytes of the message; SYN, RST and bare ACK likewise. False: not sent. */
-bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq, uint8_t flags,
-	uint32_t len);
-void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id, uint8_t flags);
+/* tcp_out.c: one segment at seq with len bytes of the message; SYN, RST and bare ACK likewise.
+ * False: not sent. */
+bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
+	uint8_t flags, uint32_t len);
+void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
+	uint8_t flags);
 void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
 /* RST in answer to a segment that belongs to no connection (RFC 9293 §3.5.2). */
 void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const struct seg_in *s);

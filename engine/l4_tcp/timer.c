@@ -1,5 +1,5 @@
-/* A TCP endpoint's deadlines: retransmission (RFC 6298 §5), persist, delayed ACK, and how long the closing states may
- * last. */
+/* A TCP endpoint's deadlines: retransmission (RFC 6298 §5), persist, delayed ACK, and how long the
+ * closing states may last. */
 #include "engine/l4_tcp/tcp_priv.h"
 
 static bool due(uint32_t deadline, uint32_t now)
@@ -13,7 +13,8 @@ static void back_off(struct tcb *t)
 }
 
 /* SYN or SYN-ACK was not answered. False: given up, the endpoint is gone. */
-static bool syn_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+static bool syn_again(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	bool active = t->c.state == CS_SYN_SENT;
 
@@ -33,7 +34,8 @@ static bool syn_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, str
 }
 
 /* Data or FIN was not acknowledged, or the window stays shut. False: given up. */
-static bool data_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+static bool data_again(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	uint32_t flight = t->snd_max - t->snd_una;
 	bool fin_only = flight == 1 && (t->c.flags & CF_FIN_SENT);
@@ -66,7 +68,8 @@ static bool data_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, st
 	return true;
 }
 
-static void life_over(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+static void life_over(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	t->c.t_life = 0;
 	switch (t->c.state) {

@@ -1,8 +1,7 @@
 /* UDP in and out. */
-#include "engine/l4_udp/l4_udp.h"
-
 #include "engine/l1_port/pkt.h"
 #include "engine/l4_conn/flow.h"
+#include "engine/l4_udp/l4_udp.h"
 #include "engine/traffic/traffic.h"
 
 #include <rte_byteorder.h>
@@ -166,7 +165,8 @@ void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	lp->st->udp.rx_pkts++;
 	lp->st->udp.rx_bytes += len;
 	if (id == CONN_NONE
-		|| unlikely(!conn_is(pool_at(&lc->ucbs, id), lp->port->id, p->dst, p->src, p->dport, p->sport)))
+		|| unlikely(!conn_is(
+			pool_at(&lc->ucbs, id), lp->port->id, p->dst, p->src, p->dport, p->sport)))
 		id = flow_find(
 			&lc->udp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport, p->sport);
 	id = id == CONN_NONE ? accept_in(lc, lp, p) : id | CONN_UDP;
@@ -175,8 +175,8 @@ void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	c = pool_at(&lc->ucbs, id & ~CONN_UDP);
 	tc = lcore_tc(lc, c->port, c->tcid);
 	tc->st->rx_bytes += len;
-	act = app_deliver(tc->app, &c->app, traffic_app_stats(lp, tc), p->l4 + sizeof(struct udp_hdr), len,
-		!(c->flags & (CF_SENDING | CF_Q_SEND)), &kind);
+	act = app_deliver(tc->app, &c->app, traffic_app_stats(lp, tc),
+		p->l4 + sizeof(struct udp_hdr), len, !(c->flags & (CF_SENDING | CF_Q_SEND)), &kind);
 	traffic_act(lc, tc, c, id, act, kind, false);
 	if (c->state == CS_ESTAB && (c->flags & CF_SENDING))
 		udp_output(lc, lp, tc, c, id);

@@ -141,7 +141,7 @@ static int last(const struct app_tc *at, const struct app_conn *c)
 		|| (at->requests != 0 && c->n_done >= at->requests);
 }
 
-/* ---- client ---- */
+/* client */
 
 static void response_count(struct app_stats st, uint8_t class)
 {
@@ -235,7 +235,7 @@ static enum app_act client_sent(struct app_conn *c, struct app_stats st)
 	return APP_NONE;
 }
 
-/* ---- server ---- */
+/* server */
 
 static enum app_act request_end(
 	const struct app_tc *at, struct app_conn *c, struct app_stats st, int idle, uint8_t *kind)
@@ -301,7 +301,7 @@ static enum app_act server_sent(struct app_conn *c, struct app_stats st, uint8_t
 	return APP_SEND;
 }
 
-/* ---- both ---- */
+/* both */
 
 enum app_act http_deliver(const struct app_tc *at, struct app_conn *c, struct app_stats st,
 	const uint8_t *data, uint32_t len, int idle, uint8_t *kind)
@@ -328,8 +328,8 @@ enum app_act http_peer_closed(const struct app_tc *at, struct app_conn *c, struc
 	}
 	if (c->pending == 0)
 		return APP_CLOSE;
-	c->flags |=
-		HF_LAST; /* a client that closes its side after its requests gets all its answers */
+	c->flags |= HF_LAST; /* a client that closes its side after its requests gets all its
+	                        answers */
 	return APP_NONE;
 }
 

@@ -8,14 +8,14 @@
 enum phase {
 	PH_START, /* before the first character of a message */
 	PH_START_CR,
-	PH_STATUS, /* "HTTP/1.x NNN" and what parts it from the reason; sub: place, acc: number */
-	PH_METHOD, /* sub: characters that match "HEAD", 255 none */
-	PH_TARGET, /* sub: 0 at its first character */
+	PH_STATUS,  /* "HTTP/1.x NNN" and what parts it from the reason; sub: place, acc: number */
+	PH_METHOD,  /* sub: characters that match "HEAD", 255 none */
+	PH_TARGET,  /* sub: 0 at its first character */
 	PH_VERSION, /* "HTTP/1.x" CR; sub: place */
-	PH_SKIP, /* to the end of a line of the head */
-	PH_LINE, /* at the start of a header line */
+	PH_SKIP,    /* to the end of a line of the head */
+	PH_LINE,    /* at the start of a header line */
 	PH_LINE_CR,
-	PH_NAME, /* sub: field, acc: characters matched */
+	PH_NAME,  /* sub: field, acc: characters matched */
 	PH_VALUE, /* sub: field, acc: see length_char() and word_char() */
 	PH_FOLD, /* behind a value's line: blank goes on with it (obs-fold), sub and acc as there */
 	PH_BODY, /* rx_left bytes */
@@ -24,7 +24,7 @@ enum phase {
 	PH_CHUNK_EXT,
 	PH_CHUNK_DATA,
 	PH_CHUNK_END, /* CRLF behind its data; sub: 1 CR was seen */
-	PH_TRAILER, /* at the start of a trailer line */
+	PH_TRAILER,   /* at the start of a trailer line */
 	PH_TRAILER_CR,
 	PH_TRAILER_SKIP,
 	PH_ENDED /* whatever comes is passed over */
@@ -84,7 +84,7 @@ enum http_event http_body_begin(struct app_conn *c, int response, int no_body)
 	return HTTP_MORE;
 }
 
-/* ---- the automaton ---- */
+/* the automaton */
 
 static uint8_t lower(uint8_t ch)
 {
@@ -498,7 +498,7 @@ enum http_event http_parse(
 		const uint8_t *behind = pass_over(c, p, end, &e);
 
 		if (behind == NULL)
-			e = step(c, response, *p++);
+			e = step(c, response, *p++); /* NOLINT: p < end, not NULL */
 		else
 			p = behind;
 	}

@@ -1,16 +1,18 @@
-/* Applications: what is said over a connection. TCP, UDP and the test cases know them only by this header.
+/* Applications: what is said over a connection. TCP, UDP and the test cases know them only by this
+ * header.
  *
- * What an endpoint sends is a function of (test case, message kind, offset): there is no send buffer, and a
- * retransmission asks for the same bytes again. What it receives is given to app_deliver() in order, once.
- * Each application is a row of app.def and a file of its own; calls go through a switch so that they inline. */
+ * What an endpoint sends is a function of (test case, message kind, offset): there is no send
+ * buffer, and a retransmission asks for the same bytes again. What it receives is given to
+ * app_deliver() in order, once. Each application is a row of app.def and a file of its own; calls
+ * go through a switch so that they inline. */
 #pragma once
 
 #include "common/abi/testcase.h"
 #include "common/stats/stats.h"
 #include "common/util/compiler.h"
 
-#define APP_KINDS 4          /* kinds of message a test case may send */
-#define APP_HEAD_MAX 1024    /* bytes of a message before its body */
+#define APP_KINDS 4       /* kinds of message a test case may send */
+#define APP_HEAD_MAX 1024 /* bytes of a message before its body */
 
 /* One message: a head of its own, then a body that is the shared pattern page over and over. */
 struct app_msg {
@@ -19,7 +21,8 @@ struct app_msg {
 	uint8_t head[APP_HEAD_MAX];
 };
 
-/* An application's view of a test case: made at start, immutable while it runs, one copy an engine. */
+/* An application's view of a test case: made at start, immutable while it runs, one copy an engine.
+ */
 struct app_tc {
 	uint32_t app; /* enum app_kind */
 	uint32_t is_client;
@@ -60,24 +63,29 @@ struct app_stats {
 /* Management, at start: builds the messages. 0, or -errno with why in err (head too long). */
 int app_tc_init(struct app_tc *at, const struct tc_config *cfg, char *err, size_t errlen);
 
-/* Worker: the connection is established. Resets c. A client answers APP_SEND and *kind, a server APP_NONE. */
-enum app_act app_conn_up(const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind);
+/* Worker: the connection is established. Resets c. A client answers APP_SEND and *kind, a server
+ * APP_NONE. */
+enum app_act app_conn_up(
+	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind);
 
-/* Worker: the next len bytes of the stream (TCP), or one whole datagram (UDP; is one message or part of one). All of
- * them are taken. APP_SEND is answered only when idle says that nothing is being sent; otherwise it is remembered in c
- * and answered by app_sent(). */
-enum app_act app_deliver(const struct app_tc *at, struct app_conn *c, struct app_stats st, const uint8_t *data,
-	uint32_t len, int idle, uint8_t *kind);
+/* Worker: the next len bytes of the stream (TCP), or one whole datagram (UDP; is one message or
+ * part of one). All of them are taken. APP_SEND is answered only when idle says that nothing is
+ * being sent; otherwise it is remembered in c and answered by app_sent(). */
+enum app_act app_deliver(const struct app_tc *at, struct app_conn *c, struct app_stats st,
+	const uint8_t *data, uint32_t len, int idle, uint8_t *kind);
 
 /* Worker: the whole of the message of that kind has been handed to TCP or UDP. */
-enum app_act app_sent(const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind);
+enum app_act app_sent(
+	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind);
 
-/* Worker: the peer has closed its side (FIN). APP_CLOSE or, for a response without a length, counts it and APP_CLOSE. */
+/* Worker: the peer has closed its side (FIN). APP_CLOSE or, for a response without a length, counts
+ * it and APP_CLOSE. */
 enum app_act app_peer_closed(const struct app_tc *at, struct app_conn *c, struct app_stats st);
 
 /* Worker: the connection is gone, however it ended; counts what was left unfinished. */
 void app_conn_down(const struct app_tc *at, struct app_conn *c, struct app_stats st);
 
-/* The bytes of a message from off on: where they are and, in *len, how many lie there in a row (at least 1). Valid as
- * long as the test case runs; what is sent large is attached, not copied. off < msg[kind].len. */
+/* The bytes of a message from off on: where they are and, in *len, how many lie there in a row (at
+ * least 1). Valid as long as the test case runs; what is sent large is attached, not copied. off <
+ * msg[kind].len. */
 const uint8_t *app_payload(const struct app_tc *at, uint8_t kind, uint32_t off, uint32_t *len);

@@ -1,5 +1,5 @@
-/* All that one packet lcore ("worker") owns. Only its own thread touches it, but for the mailbox and what is said
- * below. Time is passed down in it; layers below the loop never read a clock. */
+/* All that one packet lcore ("worker") owns. Only its own thread touches it, but for the mailbox
+ * and what is said below. Time is passed down in it; layers below the loop never read a clock. */
 #pragma once
 
 #include "engine/l1_port/l1_port.h"
@@ -8,7 +8,7 @@
 #define RX_BURST 64
 #define TXQ_LEN 512 /* packets kept for a port until it takes them */
 
-/* ---- timer wheel: wheel.c -------------------------------------------------------------------------------------- */
+/* timer wheel: wheel.c */
 #define WHEEL_SLOTS 1024 /* a level; level 0 ticks in ms, level 1 in WHEEL_SLOTS ms */
 #define WHEEL_CHUNK 15
 struct wheel_chunk {
@@ -18,18 +18,18 @@ struct wheel_chunk {
 static_assert(sizeof(struct wheel_chunk) == 64, "a chunk is one line");
 
 struct wheel {
-	struct wheel_chunk *chunk;      /* chunk 0 is not used */
-	uint32_t free, n_free, n;       /* list of free chunks */
-	uint32_t now;                   /* ms handled so far */
-	uint32_t head[2][WHEEL_SLOTS];  /* newest chunk of a slot, 0 none */
-	uint8_t fill[2][WHEEL_SLOTS];   /* ids in it */
-	uint32_t firing, firing_fill;   /* chunk being worked off, and how many ids are left in it */
+	struct wheel_chunk *chunk;     /* chunk 0 is not used */
+	uint32_t free, n_free, n;      /* list of free chunks */
+	uint32_t now;                  /* ms handled so far */
+	uint32_t head[2][WHEEL_SLOTS]; /* newest chunk of a slot, 0 none */
+	uint8_t fill[2][WHEEL_SLOTS];  /* ids in it */
+	uint32_t firing, firing_fill;  /* chunk being worked off, and how many ids are left in it */
 	uint8_t firing_level;
-	uint32_t scan;    /* while starved: next block to look at */
-	uint8_t starved;  /* deadlines without an entry may exist */
+	uint32_t scan;   /* while starved: next block to look at */
+	uint8_t starved; /* deadlines without an entry may exist */
 };
 
-/* ---- packets waiting for a port ---------------------------------------------------------------------------------- */
+/* packets waiting for a port */
 struct txq {
 	struct rte_mbuf *pkt[TXQ_LEN];
 	uint32_t n;
@@ -37,7 +37,7 @@ struct txq {
 	uint64_t bytes; /* of pkt[0..n) */
 };
 
-/* ---- buffers: own LIFO before the mempool ------------------------------------------------------------------------ */
+/* buffers: own LIFO before the mempool */
 #define STASH_LEN 512
 struct stash {
 	struct rte_mempool *pool;
@@ -45,9 +45,9 @@ struct stash {
 	struct rte_mbuf *m[STASH_LEN];
 };
 
-/* ---- test cases on this worker: engine/traffic ------------------------------------------------------------------- */
-struct pacer { /* so many a second, counted from its start: exact over any time */
-	double per_cycle; /* 0: no limit */
+/* test cases on this worker: engine/traffic */
+struct pacer {                  /* so many a second, counted from its start: exact over any time */
+	double per_cycle;       /* 0: no limit */
 	uint64_t t0, done, cap; /* cap: what may be made up for after a stall */
 };
 
@@ -70,7 +70,8 @@ struct tc_run {
 	const struct app_tc *app;
 	struct stats_tc *st;
 	/* what the packet path wants of cfg, in its units */
-	uint32_t rto_ms, fin_to_ms, twait_to_ms, orphan_to_ms, uptime_ms, downtime_ms; /* TC_FOREVER */
+	uint32_t rto_ms, fin_to_ms, twait_to_ms, orphan_to_ms, uptime_ms,
+		downtime_ms; /* TC_FOREVER */
 	uint8_t syn_retry, syn_ack_retry, data_retry, retry;
 	uint8_t twait_skip, ack_delay, wscale;
 	uint8_t send_limited;
@@ -79,7 +80,7 @@ struct tc_run {
 	uint64_t start_tsc, open_tsc; /* when started; when clients begin to open */
 	/* clients: sessions [first, first + n) of the test case are this worker's */
 	uint64_t first;
-	uint32_t n, next; /* the first next of them were opened */
+	uint32_t n, next;        /* the first next of them were opened */
 	uint32_t at_src, at_dst; /* tuple of session next */
 	uint16_t at_sport, at_dport;
 	struct pacer open, close, send;
@@ -115,7 +116,7 @@ struct lport {
 	struct nh_entry nh[NH_CACHE];
 };
 
-/* ---- messages from management: mailbox.c -------------------------------------------------------------------------- */
+/* messages from management: mailbox.c */
 enum lmsg_id {
 	LMSG_PORT_START, /* bring interfaces up: ARP */
 	LMSG_PORT_STOP,
@@ -138,7 +139,7 @@ struct mailbox {
 	struct lmsg msg[MAILBOX_LEN];
 };
 
-/* ---- the worker --------------------------------------------------------------------------------------------------- */
+/* the worker */
 struct lcore {
 	/* read-only after boot */
 	uint32_t index, lcore_id, socket;
@@ -156,12 +157,12 @@ struct lcore {
 	struct flow_table tcp_flows, udp_flows;
 	struct wheel wheel;
 	struct stash stash;
-	struct idq blocked;     /* endpoints with something to send for which a port had no room */
-	uint32_t *queue_mem;    /* for the test cases' idqs: queue_mem_n ids */
+	struct idq blocked;  /* endpoints with something to send for which a port had no room */
+	uint32_t *queue_mem; /* for the test cases' idqs: queue_mem_n ids */
 	uint32_t queue_mem_n, queue_mem_used;
 	uint64_t isn_secret[2];
 	uint16_t ip_id;
-	uint32_t n_tcs;         /* running test cases, in tc_list */
+	uint32_t n_tcs; /* running test cases, in tc_list */
 	struct tc_run *tc_list[PORTS_MAX * TCS_MAX];
 	struct lport lports[PORTS_MAX];
 	struct tc_run (*tcs)[TCS_MAX]; /* [n_ports], by port id */
@@ -171,7 +172,8 @@ struct lcore {
 extern struct lcore *lcores[WORKERS_MAX]; /* hugepage memory of the worker's socket */
 extern uint32_t n_workers;
 
-/* Control path state that workers read while a port runs and management changes only while it does not. */
+/* Control path state that workers read while a port runs and management changes only while it does
+ * not. */
 struct port_l3 {
 	uint32_t n_intfs;
 	struct l3_intf intf[L3_INTFS_MAX];
@@ -219,10 +221,11 @@ static inline struct lport *lcore_lport(struct lcore *lc, uint8_t port)
 	return &lc->lports[lc->lport_of[port]];
 }
 
-/* Bytes of hugepage memory a worker's pools take for so many blocks (pools.c prints and reserves them). */
+/* Bytes of hugepage memory a worker's pools take for so many blocks (pools.c prints and reserves
+ * them). */
 size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n_ports);
-/* Lays out lcore and all its pools in mem (lcore_bytes() long, page-aligned, zeroed). Fields "read-only after boot",
- * lports and the stash's pool are the caller's. */
+/* Lays out lcore and all its pools in mem (lcore_bytes() long, page-aligned, zeroed). Fields
+ * "read-only after boot", lports and the stash's pool are the caller's. */
 struct lcore *lcore_init(void *mem, uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n_ports);
 
 /* The worker's thread: returns when LMSG_QUIT has come. arg is its struct lcore. */

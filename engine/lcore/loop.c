@@ -1,11 +1,11 @@
-/* The worker: one turn receives a burst of each port, then timers, then what the test cases want, then sends. */
-#include "engine/lcore/lcore_priv.h"
-
+/* The worker: one turn receives a burst of each port, then timers, then what the test cases want,
+ * then sends. */
 #include "engine/l1_port/pkt.h"
 #include "engine/l2_eth/l2_eth.h"
 #include "engine/l4_conn/flow.h"
 #include "engine/l4_tcp/l4_tcp.h"
 #include "engine/l4_udp/l4_udp.h"
+#include "engine/lcore/lcore_priv.h"
 #include "engine/lcore/wheel.h"
 #include "engine/traffic/traffic.h"
 
@@ -23,7 +23,8 @@ static void clock_set(struct lcore *lc, uint64_t tsc)
 		lc->now_ms = 1;
 }
 
-/* Looks up the endpoints of a burst: tags first, then the lines of the candidates, so that the misses overlap. */
+/* Looks up the endpoints of a burst: tags first, then the lines of the candidates, so that the
+ * misses overlap. */
 static force_inline void burst_lookup(struct lcore *lc, struct pkt *p, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {

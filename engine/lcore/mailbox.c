@@ -1,7 +1,6 @@
 /* Messages from management: a ring of copies, one producer, one consumer. */
-#include "engine/lcore/lcore_priv.h"
-
 #include "engine/l2_eth/l2_eth.h"
+#include "engine/lcore/lcore_priv.h"
 #include "engine/traffic/traffic.h"
 
 #include <errno.h>

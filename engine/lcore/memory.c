@@ -9,7 +9,8 @@ static size_t up(size_t n)
 	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
 }
 
-/* Ids of queues: each session may be in its test case's three queues, each endpoint in the queue of the blocked. */
+/* Ids of queues: each session may be in its test case's three queues, each endpoint in the queue of
+ * the blocked. */
 static size_t queue_ids(uint32_t n_tcbs, uint32_t n_ucbs)
 {
 	return ((size_t)n_tcbs + n_ucbs) * 5 / 2 + 1024;
@@ -22,7 +23,8 @@ size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t nports)
 		+ conn_pool_bytes(n_ucbs, sizeof(struct conn))
 		+ conn_pool_bytes(tcp_side_count(n_tcbs), sizeof(struct tcp_side))
 		+ up(flow_table_bytes(n_tcbs)) + up(flow_table_bytes(n_ucbs))
-		+ up(wheel_bytes(n_tcbs + n_ucbs)) + up(queue_ids(n_tcbs, n_ucbs) * sizeof(uint32_t));
+		+ up(wheel_bytes(n_tcbs + n_ucbs))
+		+ up(queue_ids(n_tcbs, n_ucbs) * sizeof(uint32_t));
 }
 
 static void *carve(char **at, size_t n)
@@ -48,10 +50,8 @@ struct lcore *lcore_init(void *mem, uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n
 		sizeof(struct conn));
 	conn_pool_init(&lc->sides, carve(&at, conn_pool_bytes(n_sides, sizeof(struct tcp_side))),
 		n_sides, sizeof(struct tcp_side));
-	flow_table_init(
-		&lc->tcp_flows, carve(&at, flow_table_bytes(n_tcbs)), n_tcbs, &lc->tcbs);
-	flow_table_init(
-		&lc->udp_flows, carve(&at, flow_table_bytes(n_ucbs)), n_ucbs, &lc->ucbs);
+	flow_table_init(&lc->tcp_flows, carve(&at, flow_table_bytes(n_tcbs)), n_tcbs, &lc->tcbs);
+	flow_table_init(&lc->udp_flows, carve(&at, flow_table_bytes(n_ucbs)), n_ucbs, &lc->ucbs);
 	wheel_init(&lc->wheel, carve(&at, wheel_bytes(n_tcbs + n_ucbs)), n_tcbs + n_ucbs);
 	lc->queue_mem_n = queue_ids(n_tcbs, n_ucbs);
 	lc->queue_mem = carve(&at, lc->queue_mem_n * sizeof(uint32_t));
@@ -61,7 +61,7 @@ struct lcore *lcore_init(void *mem, uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n
 	return lc;
 }
 
-/* ---- the test cases' queues ---- */
+/* the test cases' queues */
 
 void idq_init(struct idq *q, uint32_t *v, uint32_t size)
 {

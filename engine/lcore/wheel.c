@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* A chunk for every 15 entries, and one more for each slot that can be begun. Chunks with holes may use up more: then
- * the wheel starves and blocks are scanned. */
+/* A chunk for every 15 entries, and one more for each slot that can be begun. Chunks with holes may
+ * use up more: then the wheel starves and blocks are scanned. */
 static uint32_t wheel_n_chunks(uint32_t n_conns)
 {
 	return n_conns / WHEEL_CHUNK + n_conns / 60 + 2 * WHEEL_SLOTS + 1;
@@ -123,7 +123,8 @@ static uint32_t wheel_fire(struct lcore *lc, uint32_t budget)
 		}
 		if (next != 0)
 			rte_prefetch0(&w->chunk[next]);
-		/* what fires may take out later entries of this very chunk: read each when its turn comes */
+		/* what fires may take out later entries of this very chunk: read each when its turn
+		 * comes */
 		for (uint32_t i = 0; i < n; i++) {
 			uint32_t id = ch->id[i];
 
@@ -150,7 +151,8 @@ static void wheel_take_up(struct wheel *w, uint32_t level, uint32_t slot)
 	w->fill[level][slot] = 0;
 }
 
-/* No chunk was free at some time: every block may have a deadline that no entry knows. Looks at some each turn. */
+/* No chunk was free at some time: every block may have a deadline that no entry knows. Looks at
+ * some each turn. */
 static cold_path uint32_t wheel_scan(struct lcore *lc, uint32_t budget)
 {
 	struct wheel *w = &lc->wheel;

@@ -1,7 +1,8 @@
-/* The timer wheel of a worker. An endpoint keeps its deadlines itself (t_life, t_rtx, t_ack); the wheel only remembers
- * when to look at it next. Moving a deadline later costs nothing: the entry comes due, sees the new deadline and goes
- * back in. An endpoint has at most one entry, in chunks of 15 ids, so that arming touches no neighbour and what comes
- * due can be prefetched. Level 0 ticks in ms; level 1 in 1024 ms, its entries go down to level 0 when due. */
+/* The timer wheel of a worker. An endpoint keeps its deadlines itself (t_life, t_rtx, t_ack); the
+ * wheel only remembers when to look at it next. Moving a deadline later costs nothing: the entry
+ * comes due, sees the new deadline and goes back in. An endpoint has at most one entry, in chunks
+ * of 15 ids, so that arming touches no neighbour and what comes due can be prefetched. Level 0
+ * ticks in ms; level 1 in 1024 ms, its entries go down to level 0 when due. */
 #pragma once
 
 #include "engine/lcore/lcore.h"
@@ -33,8 +34,8 @@ static force_inline void wheel_arm(struct lcore *lc, struct conn *c, uint32_t id
 	wheel_arm_slow(lc, c, id, d);
 }
 
-/* Handles at most budget entries that are due; conn_timer() is called for each whose deadline has passed. Returns how
- * many entries were looked at. */
+/* Handles at most budget entries that are due; conn_timer() is called for each whose deadline has
+ * passed. Returns how many entries were looked at. */
 uint32_t wheel_run(struct lcore *lc, uint32_t budget);
 
 static force_inline struct conn *conn_at(const struct lcore *lc, uint32_t id)

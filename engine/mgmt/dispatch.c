@@ -7,8 +7,8 @@
 
 #define WORDS_MAX 64
 
-#define CASE_ENGINE(id)   \
-	case CMD_##id:    \
+#define CASE_ENGINE(id) \
+	case CMD_##id:  \
 		return cmd_##id(&req->id, r);
 #define CASE_CLIENT(id) \
 	case CMD_##id:  \

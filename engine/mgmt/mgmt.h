@@ -1,9 +1,9 @@
-/* Management: the main lcore. Sleeps in epoll; operators, commands, test cases' course, criteria, segment. */
+/* Management: the main lcore. Sleeps in epoll; operators, commands, test cases' course, criteria,
+ * segment. */
 #pragma once
 
-#include "engine/boot/boot.h"
-
 #include "common/abi/segment.h"
+#include "engine/boot/boot.h"
 
 /* Before any thread is made. */
 void mgmt_block_signals(void);

@@ -1,15 +1,14 @@
 /* Inside management. */
 #pragma once
 
+#include "common/util/log.h"
 #include "engine/lcore/lcore.h"
 #include "engine/mgmt/mgmt.h"
-
-#include "common/util/log.h"
 
 /* What a handler says: a code (0, -errno) is returned, the sentence goes here. */
 struct reply {
 	char text[REPLY_TEXT_MAX];
-	bool deferred;       /* answered later, when port wait_port has stopped */
+	bool deferred; /* answered later, when port wait_port has stopped */
 	uint32_t wait_port;
 };
 int reply_fail(struct reply *r, int code, const char *fmt, ...) format_printf(3, 4);

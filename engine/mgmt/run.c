@@ -1,5 +1,5 @@
-/* The course of a port's test cases: in order of their ids, the next when the one before is done or async; criteria;
- * what the segment says of it all. */
+/* The course of a port's test cases: in order of their ids, the next when the one before is done or
+ * async; criteria; what the segment says of it all. */
 #include "engine/l2_eth/l2_eth.h"
 #include "engine/mgmt/mgmt_priv.h"
 
@@ -67,7 +67,9 @@ static int post_all(uint32_t port, struct lmsg m)
 	m.port = port;
 	for (uint32_t q = 0; q < ports[port].n_queues; q++)
 		rc |= mailbox_post(lcores[ports[port].queue_worker[q]], &m);
-	segment->hdr.n_lcores ? seg_stats_lcore(segment, n_workers)->msg.sent += ports[port].n_queues : 0;
+	segment->hdr.n_lcores
+		? seg_stats_lcore(segment, n_workers)->msg.sent += ports[port].n_queues
+		: 0;
 	return rc;
 }
 
@@ -122,12 +124,15 @@ static int addresses_check(uint32_t port, uint32_t tcid, struct reply *r)
 	char a[IP_STRLEN];
 
 	if (c->kind == tc_kind_CLIENT && route_next_hop(port, c->vlan_id, ip4_of(&c->dst.lo)) == 0)
-		return reply_fail(r, -EHOSTUNREACH, "test case %u: no way to %s: no interface of port %u%s in its subnet "
-			"and no gateway (add tests l3_intf, add tests l3_gw)", tcid, ip_str(&c->dst.lo, a), port,
-			c->vlan_id ? " on its VLAN" : "");
+		return reply_fail(r, -EHOSTUNREACH,
+			"test case %u: no way to %s: no interface of port %u%s in its subnet "
+			"and no gateway (add tests l3_intf, add tests l3_gw)",
+			tcid, ip_str(&c->dst.lo, a), port, c->vlan_id ? " on its VLAN" : "");
 	if (c->kind == tc_kind_SERVER && route_next_hop(port, c->vlan_id, ip4_of(&c->src.lo)) == 0)
-		return reply_fail(r, -EADDRNOTAVAIL, "test case %u: %s is outside the subnets of port %u, and there is no "
-			"gateway (add tests l3_intf, add tests l3_gw)", tcid, ip_str(&c->src.lo, a), port);
+		return reply_fail(r, -EADDRNOTAVAIL,
+			"test case %u: %s is outside the subnets of port %u, and there is no "
+			"gateway (add tests l3_intf, add tests l3_gw)",
+			tcid, ip_str(&c->src.lo, a), port);
 	return 0;
 }
 
@@ -135,7 +140,8 @@ static int pools_check(uint32_t port, struct reply *r)
 {
 	uint64_t want[2] = {0, 0};
 	const struct lcore *lc = lcores[ports[port].queue_worker[0]];
-	uint64_t have[2] = {(uint64_t)lc->tcbs.n * ports[port].n_queues, (uint64_t)lc->ucbs.n * ports[port].n_queues};
+	uint64_t have[2] = {(uint64_t)lc->tcbs.n * ports[port].n_queues,
+		(uint64_t)lc->ucbs.n * ports[port].n_queues};
 
 	for (uint32_t p = 0; p < n_ports; p++) {
 		for (uint32_t i = 0; i < TCS_MAX; i++) {
@@ -148,9 +154,12 @@ static int pools_check(uint32_t port, struct reply *r)
 	}
 	for (int u = 0; u < 2; u++) {
 		/* a queue of each kind for every session is laid out: see lcore/memory.c */
-		if (want[u] > have[u] || want[u] * 3 > (uint64_t)lc->queue_mem_n * ports[port].n_queues)
-			return reply_fail(r, -ENOSPC, "%" PRIu64 " %s sessions are wanted, the pool holds %" PRIu64
-				": raise --%s-pool-sz", want[u], u ? "UDP" : "TCP", have[u], u ? "ucb" : "tcb");
+		if (want[u] > have[u]
+			|| want[u] * 3 > (uint64_t)lc->queue_mem_n * ports[port].n_queues)
+			return reply_fail(r, -ENOSPC,
+				"%" PRIu64 " %s sessions are wanted, the pool holds %" PRIu64
+				": raise --%s-pool-sz",
+				want[u], u ? "UDP" : "TCP", have[u], u ? "ucb" : "tcb");
 	}
 	return 0;
 }
@@ -204,7 +213,8 @@ static bool tc_idle_on_workers(uint32_t port, uint32_t tcid)
 	for (uint32_t q = 0; q < ports[port].n_queues; q++) {
 		struct lcore *lc = lcores[ports[port].queue_worker[q]];
 
-		if (!mailbox_idle(lc) || __atomic_load_n(&lc->tcs[port][tcid].run, __ATOMIC_ACQUIRE) != TCR_IDLE)
+		if (!mailbox_idle(lc)
+			|| __atomic_load_n(&lc->tcs[port][tcid].run, __ATOMIC_ACQUIRE) != TCR_IDLE)
 			return false;
 	}
 	return true;
@@ -252,8 +262,8 @@ static void stopping_tick(uint32_t port)
 }
 
 /* How much of the criterion is there; runtime in seconds. */
-static uint64_t achieved(const struct tc_config *c, struct tc_course *t, const struct stats_tc *st, uint32_t n_queues,
-	uint64_t now)
+static uint64_t achieved(const struct tc_config *c, struct tc_course *t, const struct stats_tc *st,
+	uint32_t n_queues, uint64_t now)
 {
 	switch ((enum criterion)c->criterion) {
 	case criterion_RUN_TIME:
@@ -263,7 +273,8 @@ static uint64_t achieved(const struct tc_config *c, struct tc_course *t, const s
 	case criterion_CLIENTS_UP:
 		return st->up;
 	case criterion_CLIENTS_ESTAB:
-		/* at the same time; sessions that close by themselves may never all be up at once */
+		/* at the same time; sessions that close by themselves may never all be up at once
+		 */
 		t->estab_max = MAX_OF(t->estab_max, st->estab_now);
 		if (c->requests != 0 || c->uptime_s != TC_FOREVER)
 			return MAX_OF(t->estab_max, st->estab);
@@ -285,8 +296,8 @@ static bool another_waits(uint32_t port, uint32_t tcid)
 	return false;
 }
 
-/* Clients that have done their time are closed; those that had to reach a number stay up until stop, unless the next
- * test case waits. Servers stay. */
+/* Clients that have done their time are closed; those that had to reach a number stay up until
+ * stop, unless the next test case waits. Servers stay. */
 static void tc_over(uint32_t port, uint32_t tcid, enum tc_state state, uint64_t now)
 {
 	const struct tc_config *c = &tc_cfgs[port][tcid];
@@ -295,7 +306,8 @@ static void tc_over(uint32_t port, uint32_t tcid, enum tc_state state, uint64_t 
 	t->state = state;
 	t->end_ns = now;
 	log_line(6, "port %u test case %u %s %s", port, tcid, tc_state_word(state), t->reason);
-	if (c->kind == tc_kind_CLIENT && (c->criterion == criterion_RUN_TIME || another_waits(port, tcid)))
+	if (c->kind == tc_kind_CLIENT
+		&& (c->criterion == criterion_RUN_TIME || another_waits(port, tcid)))
 		tc_stop(port, tcid);
 }
 
@@ -313,7 +325,8 @@ static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, uint64_t second)
 			c->kind == tc_kind_CLIENT ? st->responses : st->requests};
 
 		for (int i = 0; i < 4; i++) {
-			t->rate[i] = (uint64_t)((double)(at[i] - t->last[i]) * (double)NS / (double)second);
+			t->rate[i] = (uint64_t)((double)(at[i] - t->last[i]) * (double)NS
+				/ (double)second);
 			t->last[i] = at[i];
 		}
 	}
@@ -327,9 +340,11 @@ static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, uint64_t second)
 		t->estab_us = st->last_estab_us;
 		if (t->achieved >= c->criterion_count) {
 			tc_over(port, tcid, tc_state_PASSED, now);
-		} else if (c->criterion != criterion_RUN_TIME && now - t->start_ns > FAIL_AFTER_S * NS) {
+		} else if (c->criterion != criterion_RUN_TIME
+			&& now - t->start_ns > FAIL_AFTER_S * NS) {
 			snprintf(t->reason, sizeof(t->reason), "%s: %" PRIu64 " of %u after %u s",
-				criterion_word(c->criterion), t->achieved, c->criterion_count, FAIL_AFTER_S);
+				criterion_word(c->criterion), t->achieved, c->criterion_count,
+				FAIL_AFTER_S);
 			tc_over(port, tcid, tc_state_FAILED, now);
 		}
 	}

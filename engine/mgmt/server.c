@@ -1,9 +1,9 @@
-/* Operators: they come over a Unix socket, get a slot, command through its rings, and are gone the moment their socket is.
- * One byte over the socket wakes the other side, so that management sleeps while nobody wants anything. */
-#include "engine/mgmt/mgmt_priv.h"
-
+/* Operators: they come over a Unix socket, get a slot, command through its rings, and are gone the
+ * moment their socket is. One byte over the socket wakes the other side, so that management sleeps
+ * while nobody wants anything. */
 #include "common/abi/attach.h"
 #include "common/abi/ring.h"
+#include "engine/mgmt/mgmt_priv.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define TICK_MS 100
-#define TURN_CMDS 8      /* of one operator before the others are looked at */
+#define TURN_CMDS 8 /* of one operator before the others are looked at */
 #define STOP_BOUND_NS UINT64_C(5000000000)
 enum {
 	EV_LISTEN = OPERATORS_MAX,
@@ -28,7 +28,8 @@ enum {
 };
 
 /* What the engine knows of a slot; the shared words are for the client. */
-struct operator{
+struct operator
+{
 	int fd; /* -1: free */
 	bool greeted;
 	uint32_t req_cons, rep_prod;
@@ -89,8 +90,8 @@ static int request(uint32_t i, const struct req_cell *c)
 			rc = reply_fail(&r, -EPERM, "operator %s may only look", s->name);
 		else
 			rc = mgmt_dispatch(c->cmd_id, &c->req, &r);
-		log_line(6, "%s (uid %u, pid %u): %s: %s", s->name, s->uid, s->pid, cmd_desc(c->cmd_id)->path,
-			rc == 0 ? "ok" : r.text);
+		log_line(6, "%s (uid %u, pid %u): %s: %s", s->name, s->uid, s->pid,
+			cmd_desc(c->cmd_id)->path, rc == 0 ? "ok" : r.text);
 	}
 	if (rc == 0 && r.deferred) {
 		ops[i].waiting = true;
@@ -134,7 +135,8 @@ static void name_take(struct seg_slot *s, const struct hello *h)
 
 static void op_greet(uint32_t i, const struct hello *h)
 {
-	struct welcome w = {.magic = HELLO_MAGIC, .slot = i, .fingerprint = segment->hdr.fingerprint};
+	struct welcome w = {
+		.magic = HELLO_MAGIC, .slot = i, .fingerprint = segment->hdr.fingerprint};
 	struct seg_slot *s = &segment->slots[i];
 	uint32_t generation = s->generation;
 	struct ucred who = {0};
@@ -144,8 +146,10 @@ static void op_greet(uint32_t i, const struct hello *h)
 	getsockopt(ops[i].fd, SOL_SOCKET, SO_PEERCRED, &who, &len);
 	if (h->magic != HELLO_MAGIC || h->fingerprint != segment->hdr.fingerprint) {
 		w.code = -EPROTO;
-		snprintf(w.text, sizeof(w.text), "this program was built from other tables than the engine (%.32s): "
-			"build both from one tree", segment->hdr.version);
+		snprintf(w.text, sizeof(w.text),
+			"this program was built from other tables than the engine (%.32s): "
+			"build both from one tree",
+			segment->hdr.version);
 		send(ops[i].fd, &w, sizeof(w), MSG_DONTWAIT | MSG_NOSIGNAL);
 		op_drop(i);
 		return;
@@ -199,7 +203,8 @@ static void op_accept(void)
 		watch(fd, i);
 		return;
 	}
-	snprintf(w.text, sizeof(w.text), "all %u places for operators are taken (show operators)", OPERATORS_MAX);
+	snprintf(w.text, sizeof(w.text), "all %u places for operators are taken (show operators)",
+		OPERATORS_MAX);
 	send(fd, &w, sizeof(w), MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
 }
@@ -210,7 +215,8 @@ static int listen_at(const char *prefix)
 	char dir[96];
 
 	rundir_path(prefix, dir, sizeof(dir));
-	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", dir, SEG_SOCKET) >= (int)sizeof(a.sun_path))
+	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", dir, SEG_SOCKET)
+		>= (int)sizeof(a.sun_path))
 		return -ENAMETOOLONG;
 	unlink(a.sun_path);
 	listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -357,8 +363,8 @@ int mgmt_run(const struct options *o)
 	segment->hdr.state = engine_state_READY;
 	if (o->cmd_file[0] != '\0')
 		mgmt_file(o->cmd_file);
-	fprintf(stderr, "warp17: READY prefix=%s pid=%d ports=%u workers=%u\n", o->prefix, (int)getpid(),
-		n_ports, n_workers);
+	fprintf(stderr, "warp17: READY prefix=%s pid=%d ports=%u workers=%u\n", o->prefix,
+		(int)getpid(), n_ports, n_workers);
 	for (bool more = false; !turn(more ? 0 : -1, tfd);)
 		more = serve_all();
 	stop_all(tfd);

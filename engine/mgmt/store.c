@@ -1,5 +1,5 @@
-/* Configuration: interfaces and test cases as commands change them. Refused while the port runs, so that workers may read
- * it in place. */
+/* Configuration: interfaces and test cases as commands change them. Refused while the port runs, so
+ * that workers may read it in place. */
 #include "engine/mgmt/mgmt_priv.h"
 
 #include <errno.h>
@@ -25,9 +25,11 @@ int reply_fail(struct reply *r, int code, const char *fmt, ...)
 static int port_idle(uint32_t port, struct reply *r)
 {
 	if (port >= n_ports)
-		return reply_fail(r, -ENODEV, "port %u does not exist: the engine has ports 0..%u", port, n_ports - 1);
+		return reply_fail(r, -ENODEV, "port %u does not exist: the engine has ports 0..%u",
+			port, n_ports - 1);
 	if (port_runs[port] != PORT_IDLE)
-		return reply_fail(r, -EALREADY, "port %u is running: stop tests port %u first", port, port);
+		return reply_fail(
+			r, -EALREADY, "port %u is running: stop tests port %u first", port, port);
 	return 0;
 }
 
@@ -51,7 +53,8 @@ static int v4_only(const struct ip_addr *a, const char *what, struct reply *r)
 {
 	if (a->family == 4)
 		return 0;
-	return reply_fail(r, -EAFNOSUPPORT, "%s: IPv6 is not supported yet, give an IPv4 address", what);
+	return reply_fail(
+		r, -EAFNOSUPPORT, "%s: IPv6 is not supported yet, give an IPv4 address", what);
 }
 
 int cmd_add_tests_l3_intf(const struct req_add_tests_l3_intf *q, struct reply *r)
@@ -70,15 +73,18 @@ int cmd_add_tests_l3_intf(const struct req_add_tests_l3_intf *q, struct reply *r
 	if (rc != 0)
 		return rc;
 	if (mask == 0 || (~mask & (~mask + 1)) != 0)
-		return reply_fail(r, -EINVAL, "mask: not a netmask, expected one like 255.255.255.0");
+		return reply_fail(
+			r, -EINVAL, "mask: not a netmask, expected one like 255.255.255.0");
 	if (ip == 0 || ip >> 28 >= 14)
 		return reply_fail(r, -EINVAL, "ip: not a unicast address");
 	for (uint32_t i = 0; i < l3->n_intfs; i++) {
 		if (ip4_of(&l3->intf[i].ip) == ip && l3->intf[i].vlan_id == q->vlan_id)
-			return reply_fail(r, -EEXIST, "port %u has that interface already", q->port);
+			return reply_fail(
+				r, -EEXIST, "port %u has that interface already", q->port);
 	}
 	if (l3->n_intfs == L3_INTFS_MAX)
-		return reply_fail(r, -ENOSPC, "port %u has %u interfaces, no more are possible", q->port, L3_INTFS_MAX);
+		return reply_fail(r, -ENOSPC, "port %u has %u interfaces, no more are possible",
+			q->port, L3_INTFS_MAX);
 	l3->intf[l3->n_intfs++] = f;
 	publish_port(q->port);
 	return 0;
@@ -102,7 +108,9 @@ static int tc_new(uint32_t port, uint32_t tcid, struct reply *r)
 	int rc = port_idle(port, r);
 
 	if (rc == 0 && tc_cfgs[port][tcid].kind != tc_kind_NONE)
-		return reply_fail(r, -EEXIST, "port %u has a test case %u already: del tests port %u test-case-id %u first",
+		return reply_fail(r, -EEXIST,
+			"port %u has a test case %u already: del tests port %u test-case-id %u "
+			"first",
 			port, tcid, port, tcid);
 	return rc;
 }
@@ -209,11 +217,14 @@ int cmd_set_tests_criteria(const struct req_set_tests_criteria *q, struct reply 
 
 	if (rc != 0)
 		return rc;
-	if (server && (q->criterion == criterion_CLIENTS_UP || q->criterion == criterion_CLIENTS_ESTAB))
+	if (server
+		&& (q->criterion == criterion_CLIENTS_UP
+			|| q->criterion == criterion_CLIENTS_ESTAB))
 		return reply_fail(r, -EINVAL, "%s is for clients, test case %u is a server",
 			criterion_word(q->criterion), q->tcid);
 	if (!server && q->criterion == criterion_SERVERS_UP)
-		return reply_fail(r, -EINVAL, "servers-up is for servers, test case %u is a client", q->tcid);
+		return reply_fail(
+			r, -EINVAL, "servers-up is for servers, test case %u is a client", q->tcid);
 	tc_cfgs[q->port][q->tcid].criterion = q->criterion;
 	tc_cfgs[q->port][q->tcid].criterion_count = q->count;
 	publish_tc(q->port, q->tcid);
@@ -248,9 +259,9 @@ int cmd_set_tests_tcp_options(const struct req_set_tests_tcp_options *q, struct 
 
 	if (rc != 0)
 		return rc;
-#define TAKE(field, to)                                   \
-	if (REQ_HAS(q, set_tests_tcp_options, field))     \
-		o->to = q->field
+#define TAKE(field, to)                               \
+	if (REQ_HAS(q, set_tests_tcp_options, field)) \
+	o->to = q->field
 	TAKE(win_size, win_size);
 	TAKE(syn_retry, syn_retry);
 	TAKE(syn_ack_retry, syn_ack_retry);
@@ -298,12 +309,13 @@ static int of_kind(uint32_t port, uint32_t tcid, enum tc_kind kind, struct reply
 	int rc = tc_idle(port, tcid, r);
 
 	if (rc == 0 && tc_cfgs[port][tcid].kind != kind)
-		return reply_fail(r, -EINVAL, "test case %u is a %s", tcid, tc_kind_word(tc_cfgs[port][tcid].kind));
+		return reply_fail(r, -EINVAL, "test case %u is a %s", tcid,
+			tc_kind_word(tc_cfgs[port][tcid].kind));
 	return rc;
 }
 
-static int set_raw(uint32_t port, uint32_t tcid, enum tc_kind kind, uint32_t req, uint32_t resp, uint32_t requests,
-	struct reply *r)
+static int set_raw(uint32_t port, uint32_t tcid, enum tc_kind kind, uint32_t req, uint32_t resp,
+	uint32_t requests, struct reply *r)
 {
 	int rc = of_kind(port, tcid, kind, r);
 	struct tc_config c;
@@ -361,7 +373,8 @@ int cmd_set_tests_server_http(const struct req_set_tests_server_http *q, struct 
 	return app_store(q->port, q->tcid, &c, r);
 }
 
-static int add_field(uint32_t port, uint32_t tcid, enum tc_kind kind, const char *field, struct reply *r)
+static int add_field(
+	uint32_t port, uint32_t tcid, enum tc_kind kind, const char *field, struct reply *r)
 {
 	int rc = of_kind(port, tcid, kind, r);
 	struct tc_config c;
@@ -372,24 +385,28 @@ static int add_field(uint32_t port, uint32_t tcid, enum tc_kind kind, const char
 	c = tc_cfgs[port][tcid];
 	at = strlen(c.http.fields);
 	if (c.app != app_kind_HTTP)
-		return reply_fail(r, -EINVAL, "test case %u is not HTTP: set tests %s http first", tcid,
-			tc_kind_word(kind));
+		return reply_fail(r, -EINVAL, "test case %u is not HTTP: set tests %s http first",
+			tcid, tc_kind_word(kind));
 	if (strchr(field, ':') == NULL || field[0] == ':')
-		return reply_fail(r, -EINVAL, "http-field: '%s' has no name, expected \"Name: value\"", field);
+		return reply_fail(r, -EINVAL,
+			"http-field: '%s' has no name, expected \"Name: value\"", field);
 	if (strncasecmp(field, "content-length", 14) == 0)
 		return reply_fail(r, -EINVAL, "http-field: Content-Length is set by the size");
 	if (at + strlen(field) + 3 > sizeof(c.http.fields))
-		return reply_fail(r, -ENOSPC, "http-field: fields take more than %u bytes", HTTP_FIELDS_MAX);
+		return reply_fail(
+			r, -ENOSPC, "http-field: fields take more than %u bytes", HTTP_FIELDS_MAX);
 	snprintf(c.http.fields + at, sizeof(c.http.fields) - at, "%s\r\n", field);
 	return app_store(port, tcid, &c, r);
 }
 
-int cmd_set_tests_client_http_field(const struct req_set_tests_client_http_field *q, struct reply *r)
+int cmd_set_tests_client_http_field(
+	const struct req_set_tests_client_http_field *q, struct reply *r)
 {
 	return add_field(q->port, q->tcid, tc_kind_CLIENT, q->field.s, r);
 }
 
-int cmd_set_tests_server_http_field(const struct req_set_tests_server_http_field *q, struct reply *r)
+int cmd_set_tests_server_http_field(
+	const struct req_set_tests_server_http_field *q, struct reply *r)
 {
 	return add_field(q->port, q->tcid, tc_kind_SERVER, q->field.s, r);
 }
@@ -412,7 +429,8 @@ int cmd_start_tests(const struct req_start_tests *q, struct reply *r)
 int cmd_stop_tests(const struct req_stop_tests *q, struct reply *r)
 {
 	if (q->port >= n_ports)
-		return reply_fail(r, -ENODEV, "port %u does not exist: the engine has ports 0..%u", q->port, n_ports - 1);
+		return reply_fail(r, -ENODEV, "port %u does not exist: the engine has ports 0..%u",
+			q->port, n_ports - 1);
 	if (port_runs[q->port] == PORT_IDLE)
 		return reply_fail(r, -ENOENT, "port %u is not running", q->port);
 	r->deferred = true;

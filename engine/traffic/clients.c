@@ -1,24 +1,25 @@
-/* Clients: sessions open in the order of their tuples (source port fastest), send and close as the rates allow. */
-#include "engine/traffic/pacer.h"
-#include "engine/traffic/traffic_priv.h"
-
+/* Clients: sessions open in the order of their tuples (source port fastest), send and close as the
+ * rates allow. */
 #include "engine/l1_port/pkt.h"
 #include "engine/l2_eth/l2_eth.h"
 #include "engine/l4_tcp/tcp_priv.h"
 #include "engine/l4_udp/l4_udp.h"
 #include "engine/lcore/wheel.h"
+#include "engine/traffic/pacer.h"
+#include "engine/traffic/traffic_priv.h"
 
 #include <rte_prefetch.h>
 
-#define OPEN_BURST 32     /* sessions opened in a turn */
-#define OPEN_BURST_BUSY 8 /* ... that received whole bursts: neither opening nor receiving starves the other */
+#define OPEN_BURST 32 /* sessions opened in a turn */
+#define OPEN_BURST_BUSY \
+	8 /* ... that received whole bursts: neither opening nor receiving starves the other */
 #define SEND_BURST 128
 #define CLOSE_BURST 64
 #define AHEAD 6 /* endpoints prefetched ahead */
 #define NEIGHBOUR_WAIT_MS 1000
 
-/* The tuple of this worker's first session. Sessions of a test case are numbered source port first, then source
- * address, destination port, destination address. */
+/* The tuple of this worker's first session. Sessions of a test case are numbered source port first,
+ * then source address, destination port, destination address. */
 static void tuple_first(struct tc_run *tc, uint64_t i)
 {
 	const struct tc_config *cfg = tc->cfg;
@@ -55,7 +56,8 @@ void clients_start(struct lcore *lc, struct tc_run *tc, const struct lmsg *m)
 	const struct tc_config *cfg = tc->cfg;
 	uint64_t total = tc_sessions(cfg);
 	double share = total == 0 ? 0 : (double)m->share_n / (double)total;
-	uint64_t init = (uint64_t)(cfg->init_s == TC_FOREVER ? 1000000 : cfg->init_s) * 1000 * lc->cycles_per_ms;
+	uint64_t init = (uint64_t)(cfg->init_s == TC_FOREVER ? 1000000 : cfg->init_s) * 1000
+		* lc->cycles_per_ms;
 	uint32_t *v = lc->queue_mem + lc->queue_mem_used, n = m->share_n;
 
 	BUG_ON(lc->queue_mem_used + 3 * (uint64_t)n > lc->queue_mem_n); /* management has checked */
@@ -76,7 +78,8 @@ void clients_start(struct lcore *lc, struct tc_run *tc, const struct lmsg *m)
 		pacer_start(&tc->send, tc->open_tsc, cfg->rate_send * share, lc->tsc_hz);
 }
 
-/* May a packet be sent to the next destination? Until its neighbour has answered, for a second, nothing is opened. */
+/* May a packet be sent to the next destination? Until its neighbour has answered, for a second,
+ * nothing is opened. */
 static bool neighbour_ready(struct lcore *lc, struct lport *lp, struct tc_run *tc, uint32_t dst)
 {
 	uint8_t mac[6];
@@ -116,7 +119,8 @@ static void session_open(struct lcore *lc, struct tc_run *tc, uint32_t id)
 		tcp_open(lc, tc, (struct tcb *)conn_at(lc, id), id);
 }
 
-/* One that was open before. False: no room in the flow table; it goes back to the end of the queue. */
+/* One that was open before. False: no room in the flow table; it goes back to the end of the queue.
+ */
 static bool reopen_one(struct lcore *lc, struct tc_run *tc)
 {
 	uint32_t id = idq_get(&tc->q_open);

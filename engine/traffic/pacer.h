@@ -1,4 +1,5 @@
-/* Rates: what is allowed by now is elapsed time times the rate, so that nothing is lost to rounding. */
+/* Rates: what is allowed by now is elapsed time times the rate, so that nothing is lost to
+ * rounding. */
 #pragma once
 
 #include "engine/lcore/lcore.h"
@@ -11,7 +12,8 @@ static inline void pacer_start(struct pacer *p, uint64_t now, double per_second,
 	p->cap = (uint64_t)(per_second / 10) + 16;
 }
 
-/* How many more may be done now; at most max. What a stall of over 100 ms left undone is given up and *behind counts. */
+/* How many more may be done now; at most max. What a stall of over 100 ms left undone is given up
+ * and *behind counts. */
 static inline uint32_t pacer_allow(struct pacer *p, uint64_t now, uint32_t max, uint64_t *behind)
 {
 	uint64_t due, todo;

@@ -1,4 +1,5 @@
-/* What happens to sessions: established, sending, closed, gone. Called by TCP and UDP as it happens. */
+/* What happens to sessions: established, sending, closed, gone. Called by TCP and UDP as it
+ * happens. */
 #include "engine/l1_port/pkt.h"
 #include "engine/l4_conn/flow.h"
 #include "engine/l4_tcp/l4_tcp.h"
@@ -22,7 +23,8 @@ static void begin_now(const struct tc_run *tc, struct conn *c, uint8_t kind)
 	}
 }
 
-/* Another kind than the last has to wait until that is acknowledged: retransmission rebuilds bytes by their kind. */
+/* Another kind than the last has to wait until that is acknowledged: retransmission rebuilds bytes
+ * by their kind. */
 static bool begin_message(const struct tc_run *tc, struct conn *c, uint8_t kind)
 {
 	if (unlikely(!tc->is_udp && kind != TXK_NOW(c->tx_kind)
@@ -41,7 +43,8 @@ void conn_begin_waiting(struct tc_run *tc, struct conn *c)
 		begin_now(tc, c, TXK_NEXT(c->tx_kind) - 1);
 }
 
-static bool act_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id, uint8_t kind, bool streaming)
+static bool act_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id, uint8_t kind,
+	bool streaming)
 {
 	if (unlikely(c->flags & (CF_CLOSE | CF_WANT_CLOSE)))
 		return false;
@@ -58,7 +61,8 @@ static bool act_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32
 
 static void act_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
-	if (tc->is_client && tc->close.per_cycle != 0 && c->state == CS_ESTAB && tc->run == TCR_RUNNING) {
+	if (tc->is_client && tc->close.per_cycle != 0 && c->state == CS_ESTAB
+		&& tc->run == TCR_RUNNING) {
 		c->flags |= CF_WANT_CLOSE;
 		if (!(c->flags & CF_Q_CLOSE)) {
 			c->flags |= CF_Q_CLOSE;
@@ -91,7 +95,8 @@ void session_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t 
 	session_output(lc, lp, tc, c, id);
 }
 
-void session_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id)
+void session_output(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id)
 {
 	if (tc->is_udp)
 		udp_output(lc, lp, tc, c, id);
@@ -194,7 +199,8 @@ void traffic_gone(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t 
 		c->flags &= ~CF_ESTABLISHED;
 		tc->st->estab_now--;
 	}
-	if (!tc->is_client || tc->run != TCR_RUNNING || tc->paused || tc->downtime_ms == TC_FOREVER) {
+	if (!tc->is_client || tc->run != TCR_RUNNING || tc->paused
+		|| tc->downtime_ms == TC_FOREVER) {
 		conn_release(lc, c, id);
 		return;
 	}

@@ -1,11 +1,10 @@
-/* A test case ends: every session is closed with FIN; what is left after the grace time is reset and counted. The pool is
- * walked some blocks a turn, so that other test cases go on. */
-#include "engine/traffic/traffic_priv.h"
-
+/* A test case ends: every session is closed with FIN; what is left after the grace time is reset
+ * and counted. The pool is walked some blocks a turn, so that other test cases go on. */
 #include "engine/l1_port/pkt.h"
 #include "engine/l4_tcp/l4_tcp.h"
 #include "engine/l4_udp/l4_udp.h"
 #include "engine/lcore/wheel.h"
+#include "engine/traffic/traffic_priv.h"
 
 #include <rte_prefetch.h>
 
@@ -51,7 +50,8 @@ static void reset_one(struct lcore *lc, struct tc_run *tc, struct conn *c, uint3
 	else if (id & CONN_UDP)
 		udp_end(lc, c, id);
 	else
-		tcp_abort(lc, (struct tcb *)c, id, c->state == CS_TIME_WAIT ? NULL : &tc->st->failed_stop);
+		tcp_abort(lc, (struct tcb *)c, id,
+			c->state == CS_TIME_WAIT ? NULL : &tc->st->failed_stop);
 }
 
 typedef void stop_fn(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);

@@ -1,16 +1,15 @@
 /* Test cases on this worker: start, one turn, stop. */
-#include "engine/traffic/traffic_priv.h"
-
 #include "engine/l1_port/pkt.h"
 #include "engine/l4_tcp/tcp_priv.h"
 #include "engine/lcore/wheel.h"
+#include "engine/traffic/traffic_priv.h"
 
 #include <rte_prefetch.h>
 
 #include <string.h>
 
 #define BLOCKED_BURST 64
-#define AHEAD 6 /* endpoints prefetched ahead */
+#define AHEAD 6        /* endpoints prefetched ahead */
 #define HEADERS_TCP 40 /* IPv4 and TCP without options */
 #define HEADERS_UDP 28
 
@@ -62,7 +61,8 @@ void tc_run_start(struct lcore *lc, const struct lmsg *m)
 	tc->cfg = &tc_cfgs[m->port][m->tcid];
 	tc->app = &app_tcs[m->port * TCS_MAX + m->tcid];
 	tc->st = &seg_stats_tc(lc->seg, lc->index, m->port, m->tcid)->tc;
-	memset(tc->st, 0, sizeof(*tc->st)); /* a new run counts from 0; this worker alone writes it */
+	memset(tc->st, 0,
+		sizeof(*tc->st)); /* a new run counts from 0; this worker alone writes it */
 	tc->start_tsc = lc->now_tsc;
 	settings_take(lc, tc);
 	lc->tc_list[lc->n_tcs++] = tc;
@@ -101,7 +101,8 @@ static uint32_t blocked_run(struct lcore *lc)
 		}
 
 		if (conn_unqueue(lc, c, id, CF_BLOCKED) && c->state > CS_CLOSED)
-			session_output(lc, lcore_lport(lc, c->port), lcore_tc(lc, c->port, c->tcid), c, id);
+			session_output(lc, lcore_lport(lc, c->port), lcore_tc(lc, c->port, c->tcid),
+				c, id);
 	}
 	return n;
 }

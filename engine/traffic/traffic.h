@@ -1,4 +1,5 @@
-/* Test cases on a worker: sessions open, send and close here, paced; TCP and UDP report what became of them. */
+/* Test cases on a worker: sessions open, send and close here, paced; TCP and UDP report what became
+ * of them. */
 #pragma once
 
 #include "engine/lcore/lcore.h"
@@ -7,33 +8,38 @@
 void tc_run_start(struct lcore *lc, const struct lmsg *m);
 void tc_run_stop(struct lcore *lc, struct tc_run *tc, uint32_t grace_ms);
 
-/* One turn of every running test case: opens, sends, closes what the rates allow. Returns how much was done. */
+/* One turn of every running test case: opens, sends, closes what the rates allow. Returns how much
+ * was done. */
 uint32_t traffic_run(struct lcore *lc, bool rx_busy);
 
 /* An endpoint's deadline has passed (from the wheel). May free it. */
 void conn_timer(struct lcore *lc, struct conn *c, uint32_t id);
 
-/* ---- from TCP and UDP ---- */
+/* from TCP and UDP */
 
-/* Carries out what the application asked for. Streaming (a client's next message without an answer) goes through the
- * queue, so that one endpoint cannot keep the worker. Returns true when the endpoint has something new to send now. */
-bool traffic_act(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id, enum app_act act, uint8_t kind,
-	bool streaming);
+/* Carries out what the application asked for. Streaming (a client's next message without an answer)
+ * goes through the queue, so that one endpoint cannot keep the worker. Returns true when the
+ * endpoint has something new to send now. */
+bool traffic_act(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id, enum app_act act,
+	uint8_t kind, bool streaming);
 
-/* The connection is established: counts, starts the uptime, asks the application. As traffic_act(). */
+/* The connection is established: counts, starts the uptime, asks the application. As traffic_act().
+ */
 bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
 
 /* It ended: both FINs are through. Counted once. */
 void traffic_closed(struct tc_run *tc, struct conn *c);
 
-/* The block is no longer needed by its transport. A client session waits for its reopening, the rest is freed. */
+/* The block is no longer needed by its transport. A client session waits for its reopening, the
+ * rest is freed. */
 void traffic_gone(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
 
 /* A message that waited until all before it was acknowledged begins. */
 void conn_begin_waiting(struct tc_run *tc, struct conn *c);
 
 /* The server test case that listens on an address and port, or NULL. */
-struct tc_run *traffic_listener(struct lcore *lc, struct lport *lp, bool udp, uint32_t addr, uint16_t port);
+struct tc_run *traffic_listener(
+	struct lcore *lc, struct lport *lp, bool udp, uint32_t addr, uint16_t port);
 
 static inline struct app_stats traffic_app_stats(struct lport *lp, struct tc_run *tc)
 {

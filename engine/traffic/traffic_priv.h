@@ -7,12 +7,14 @@
 void session_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
 /* The message that waits in the queue begins, when the session still wants it. */
 void session_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
-void session_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id);
+void session_output(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id);
 /* A closed client session may open again. */
 void session_requeue(struct tc_run *tc, struct conn *c, uint32_t id);
 /* A closed session's block goes back to its pool. */
 void session_drop(struct lcore *lc, struct conn *c, uint32_t id);
-/* It was taken out of a queue. False: it had been freed meanwhile, nothing is to be done with it. */
+/* It was taken out of a queue. False: it had been freed meanwhile, nothing is to be done with it.
+ */
 bool conn_unqueue(struct lcore *lc, struct conn *c, uint32_t id, uint16_t flag);
 
 static inline void conn_pool_put(struct lcore *lc, uint32_t id)

@@ -1,5 +1,5 @@
-/* What the machine gives before any protocol: allocate, write 54 bytes of headers, through a ring pair, read, free; bursts
- * of 32 on one core. Prints "ceiling_packets_per_s N". */
+/* What the machine gives before any protocol: allocate, write 54 bytes of headers, through a ring
+ * pair, read, free; bursts of 32 on one core. Prints "ceiling_packets_per_s N". */
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_eth_ring.h>
@@ -39,14 +39,15 @@ static int port_up(int dev, struct rte_mempool *pool)
 {
 	struct rte_eth_conf conf = {0};
 
-	return rte_eth_dev_configure(dev, 1, 1, &conf) || rte_eth_rx_queue_setup(dev, 0, 1024, 0, NULL, pool)
+	return rte_eth_dev_configure(dev, 1, 1, &conf)
+		|| rte_eth_rx_queue_setup(dev, 0, 1024, 0, NULL, pool)
 		|| rte_eth_tx_queue_setup(dev, 0, 1024, 0, NULL) || rte_eth_dev_start(dev);
 }
 
 int main(void)
 {
-	static const char *const args[] = {
-		"ceiling", "-l", "1", "--no-pci", "--in-memory", "-m", "128", "--no-telemetry", "--log-level=*:error"};
+	static const char *const args[] = {"ceiling", "-l", "1", "--no-pci", "--in-memory", "-m",
+		"128", "--no-telemetry", "--log-level=*:error"};
 	char *argv[9];
 	struct rte_ring *ab, *ba;
 	struct rte_mempool *pool;

@@ -10,10 +10,10 @@
 
 struct sample {
 	const char *text;
-	uint32_t done; /* whole messages in it */
+	uint32_t done;    /* whole messages in it */
 	uint32_t invalid; /* 1: and then something that is not HTTP */
-	uint32_t status; /* class of the response */
-	uint32_t closed; /* the application closes */
+	uint32_t status;  /* class of the response */
+	uint32_t closed;  /* the application closes */
 };
 
 #define NGINX                                                                                \

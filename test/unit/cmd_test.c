@@ -219,7 +219,7 @@ static void bounds_of_every_number(void **state)
 	for (enum cmd_id id = 0; id < CMD_COUNT; id++) {
 		for (size_t k = 0; k < cmd_desc(id)->n_args; k++) {
 			const struct arg_desc *a = &cmd_desc(id)->args[k];
-			uint64_t max = a->max	    ? a->max
+			uint64_t max = a->max       ? a->max
 				: a->tag == ARG_u32 ? UINT32_MAX
 						    : UINT32_MAX - 1;
 
@@ -384,16 +384,16 @@ static void corruptions(void **state)
 	      "2.1.1.1 2.1.1.1 "
 	      "dport 80 80",
 		&id, &r);
-	refused(id, &r, 7, 1); /* present */
-	refused(id, &r, 0, 0x7e); /* a required one gone */
+	refused(id, &r, 7, 1);                                            /* present */
+	refused(id, &r, 0, 0x7e);                                         /* a required one gone */
 	refused(id, &r, offsetof(struct req_add_tests_client, proto), 2); /* word */
 	refused(id, &r, offsetof(struct req_add_tests_client, port), 64); /* bound */
 	refused(id, &r, offsetof(struct req_add_tests_client, src.lo.family), 5); /* family */
 	refused(id, &r, offsetof(struct req_add_tests_client, src.lo.family), 6); /* two families */
-	refused(id, &r, offsetof(struct req_add_tests_client, src.lo.b) + 4, 1); /* behind IPv4 */
+	refused(id, &r, offsetof(struct req_add_tests_client, src.lo.b) + 4, 1);  /* behind IPv4 */
 	refused(id, &r, offsetof(struct req_add_tests_client, src.lo.b) + 3, 10); /* reversed */
-	refused(id, &r, offsetof(struct req_add_tests_client, sport.lo), 7); /* reversed */
-	refused(id, &r, offsetof(struct req_add_tests_client, sport.lo), 0); /* below 1 */
+	refused(id, &r, offsetof(struct req_add_tests_client, sport.lo), 7);      /* reversed */
+	refused(id, &r, offsetof(struct req_add_tests_client, sport.lo), 0);      /* below 1 */
 	refused(id, &r, sizeof(struct req_add_tests_client), 1); /* behind the request */
 	parse("set tests client http port 0 test-case-id 0 http-field \"A: b\"", &id, &r);
 	refused(id, &r, offsetof(struct req_set_tests_client_http_field, field.s) + 1, '\n');

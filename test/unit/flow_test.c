@@ -1,12 +1,10 @@
-/* The flow table against a model: what was inserted is found, what was removed is not, overflow buckets come back. */
+/* The flow table against a model: what was inserted is found, what was removed is not, overflow
+ * buckets come back. */
 #include "engine/l4_conn/flow.h"
+#include "test/unit/unit.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define N 20000
 
@@ -26,21 +24,30 @@ static void insert_find_remove(void **state)
 		for (uint32_t i = 0; i < N; i++) {
 			struct conn *c = pool_at(&pool, i);
 
-			*c = (struct conn){.laddr = 0x0a000001 + i / 5000, .raddr = 0x0a0000fd, .lport = 10000 + i % 5000,
-				.rport = 80 + round, .port = 1, .state = CS_ESTAB};
+			*c = (struct conn){.laddr = 0x0a000001 + i / 5000,
+				.raddr = 0x0a0000fd,
+				.lport = 10000 + i % 5000,
+				.rport = 80 + round,
+				.port = 1,
+				.state = CS_ESTAB};
 			assert_int_equal(flow_insert(&t, conn_hash(c), i), 0);
 		}
 		for (uint32_t i = 0; i < N; i++) {
 			struct conn *c = pool_at(&pool, i);
 
-			assert_int_equal(flow_find(&t, conn_hash(c), 1, c->laddr, c->raddr, c->lport, c->rport), i);
-			assert_int_equal(flow_find(&t, conn_hash(c), 1, c->laddr, c->raddr, c->lport, 9), CONN_NONE);
+			assert_int_equal(flow_find(&t, conn_hash(c), 1, c->laddr, c->raddr,
+						 c->lport, c->rport),
+				i);
+			assert_int_equal(
+				flow_find(&t, conn_hash(c), 1, c->laddr, c->raddr, c->lport, 9),
+				CONN_NONE);
 		}
 		for (uint32_t i = 0; i < N; i += 2)
 			flow_remove(&t, conn_hash(pool_at(&pool, i)), i);
 		for (uint32_t i = 0; i < N; i++) {
 			struct conn *c = pool_at(&pool, i);
-			uint32_t id = flow_find(&t, conn_hash(c), 1, c->laddr, c->raddr, c->lport, c->rport);
+			uint32_t id = flow_find(
+				&t, conn_hash(c), 1, c->laddr, c->raddr, c->lport, c->rport);
 
 			assert_int_equal(id, i % 2 ? i : CONN_NONE);
 		}

@@ -1,4 +1,5 @@
-/* The rings of an operator's slot: order, full, empty, wrap of the indices, and an other end that lies. */
+/* The rings of an operator's slot: order, full, empty, wrap of the indices, and an other end that
+ * lies. */
 #include "common/abi/ring.h"
 #include "test/unit/unit.h"
 
