@@ -3,7 +3,9 @@
 #include "common/util/log.h"
 #include "common/util/version.h"
 #include "engine/boot/boot.h"
+#include "engine/l1_port/l1_port.h"
 #include "engine/lcore/lcore.h"
+#include "engine/traffic/traffic.h"
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -25,7 +27,6 @@
 
 struct lcore *lcores[WORKERS_MAX];
 uint32_t n_workers;
-struct app_tc *app_tcs;
 struct seg *segment;
 
 static void *memory(const char *name, size_t len, uint32_t socket, bool any)
@@ -154,29 +155,6 @@ int lcores_map(const struct options *o)
 	return 0;
 }
 
-static void segment_ports(void)
-{
-	for (uint32_t p = 0; p < n_ports; p++) {
-		struct seg_port *sp = seg_port(segment, p);
-		struct rte_eth_dev_info info = {0};
-
-		sp->kind = ports[p].kind;
-		sp->socket = ports[p].socket;
-		sp->mtu = ports[p].mtu;
-		sp->n_queues = ports[p].n_queues;
-		sp->needs_csum = ports[p].sw_csum;
-		sp->offload_rx_csum = ports[p].rx_offload;
-		sp->offload_tx_csum = ports[p].tx_offload;
-		sp->peer = ports[p].peer;
-		memcpy(sp->mac, ports[p].mac, 6);
-		for (uint32_t q = 0; q < sp->n_queues; q++)
-			sp->queue_lcore[q] = ports[p].queue_worker[q];
-		rte_eth_dev_get_name_by_port(ports[p].dev_id, sp->name);
-		if (rte_eth_dev_info_get(ports[p].dev_id, &info) == 0)
-			snprintf(sp->driver, sizeof(sp->driver), "%s", info.driver_name);
-	}
-}
-
 int segment_create(const struct options *o)
 {
 	struct timespec ts;
@@ -192,7 +170,7 @@ int segment_create(const struct options *o)
 	segment->hdr.loglevel = loglevel_INFO;
 	snprintf(segment->hdr.version, sizeof(segment->hdr.version), "%s", warp17_version());
 	snprintf(segment->hdr.prefix, sizeof(segment->hdr.prefix), "%s", o->prefix);
-	segment_ports();
+	ports_describe(segment);
 	for (uint32_t i = 0; i < n_workers; i++) {
 		struct lcore *lc = lcores[i];
 

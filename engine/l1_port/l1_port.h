@@ -1,29 +1,8 @@
 /* Ports: how they are made, what they can do, and bursts to and from them. */
 #pragma once
 
-#include "common/abi/segment.h"
 #include "engine/boot/boot.h"
-
-#include <rte_ethdev.h>
-#include <rte_mbuf.h>
-
-/* A port as workers see it: read-only after boot. */
-struct port {
-	uint16_t id;     /* ours, 0.. : device ports, then ring pairs, then TAPs */
-	uint16_t dev_id; /* ethdev's */
-	uint8_t mac[6];
-	uint8_t kind;       /* enum port_kind */
-	uint8_t sw_csum;    /* checksums are computed and checked by us */
-	uint8_t tx_offload; /* the device computes IPv4, TCP and UDP checksums */
-	uint8_t rx_offload; /* the device checks them: ol_flags tell */
-	uint16_t n_queues;
-	uint16_t mtu;  /* of IP: bytes behind the Ethernet header */
-	uint16_t peer; /* ring: the other port's id */
-	uint16_t queue_worker[WORKERS_MAX];
-	uint32_t socket;
-};
-extern struct port ports[PORTS_MAX];
-extern uint16_t n_ports;
+#include "engine/lcore/lcore_t.h"
 
 /* Makes the ports that the options ask for, after rte_eal_init() and the mbuf pools. 0, or -errno,
  * logged as one sentence. ring_pair.c, tap.c, port.c. */
@@ -31,5 +10,77 @@ int ports_create(const struct options *o);
 int ports_start(const struct options *o);
 /* Stops and closes all; removes TAPs. */
 void ports_fini(void);
+/* Management, before READY: what the ports are, into the segment. */
+void ports_describe(struct seg *seg);
 /* Management, once a second: link state and speed into the segment. */
 void ports_poll_link(struct seg *seg);
+
+/* Packet buffers and the way out of a port. Buffers freed by a worker are the next it uses: a LIFO of its own in front
+ * of the mempool keeps the working set in the cache. */
+void pkt_refill(struct stash *s);
+void pkt_free_slow(struct stash *s, struct rte_mbuf *m);
+void tx_flush(struct lcore *lc, struct lport *lp);
+void tx_push_slow(struct lcore *lc, struct lport *lp, struct rte_mbuf *m);
+
+/* A buffer with room for len bytes of frame, empty: data_len and pkt_len are len. NULL when the
+ * pool is empty. */
+static force_inline struct rte_mbuf *pkt_alloc(struct lcore *lc, uint16_t len)
+{
+	struct stash *s = &lc->stash;
+	struct rte_mbuf *m;
+
+	if (unlikely(s->n == 0)) {
+		pkt_refill(s);
+		if (s->n == 0)
+			return NULL;
+	}
+	m = s->m[--s->n];
+	m->data_off = RTE_PKTMBUF_HEADROOM;
+	m->ol_flags = 0;
+	m->data_len = len;
+	m->pkt_len = len;
+	return m;
+}
+
+static force_inline void pkt_free(struct lcore *lc, struct rte_mbuf *m)
+{
+	struct stash *s = &lc->stash;
+
+	if (likely(m->pool == s->pool && m->nb_segs == 1 && s->n < STASH_LEN
+		    && rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m)))
+		s->m[s->n++] = m;
+	else
+		pkt_free_slow(s, m);
+}
+
+/* Takes the packet: the port's, or dropped and counted. */
+static force_inline void tx_push(struct lcore *lc, struct lport *lp, struct rte_mbuf *m)
+{
+	if (unlikely(lp->txq.n == TXQ_LEN)) {
+		tx_push_slow(lc, lp, m);
+		return;
+	}
+	lp->txq.bytes += m->pkt_len;
+	lp->txq.pkt[lp->txq.n++] = m;
+}
+
+/* Room in a port, by what is to be sent: payload gives way to what opens and closes sessions, and
+ * both to the answers that received packets need, so that neither starves and answers are not lost.
+ * A sender without room waits. */
+static force_inline bool tx_room_below(struct lcore *lc, struct lport *lp, uint32_t limit)
+{
+	if (likely(lp->txq.n < limit))
+		return true;
+	tx_flush(lc, lp);
+	return lp->txq.n < limit;
+}
+
+static force_inline bool tx_room(struct lcore *lc, struct lport *lp)
+{
+	return tx_room_below(lc, lp, TXQ_LEN / 4);
+}
+
+static force_inline bool tx_room_session(struct lcore *lc, struct lport *lp)
+{
+	return tx_room_below(lc, lp, TXQ_LEN / 2);
+}

@@ -6,6 +6,7 @@
 
 #include <rte_bus_vdev.h>
 #include <rte_errno.h>
+#include <rte_ethdev.h>
 
 #include <errno.h>
 #include <string.h>
@@ -156,6 +157,29 @@ void ports_fini(void)
 	for (uint16_t i = 0; i < n_ports; i++) {
 		rte_eth_dev_stop(ports[i].dev_id);
 		rte_eth_dev_close(ports[i].dev_id);
+	}
+}
+
+void ports_describe(struct seg *seg)
+{
+	for (uint32_t p = 0; p < n_ports; p++) {
+		struct seg_port *sp = seg_port(seg, p);
+		struct rte_eth_dev_info info = {0};
+
+		sp->kind = ports[p].kind;
+		sp->socket = ports[p].socket;
+		sp->mtu = ports[p].mtu;
+		sp->n_queues = ports[p].n_queues;
+		sp->needs_csum = ports[p].sw_csum;
+		sp->offload_rx_csum = ports[p].rx_offload;
+		sp->offload_tx_csum = ports[p].tx_offload;
+		sp->peer = ports[p].peer;
+		memcpy(sp->mac, ports[p].mac, 6);
+		for (uint32_t q = 0; q < sp->n_queues; q++)
+			sp->queue_lcore[q] = ports[p].queue_worker[q];
+		rte_eth_dev_get_name_by_port(ports[p].dev_id, sp->name);
+		if (rte_eth_dev_info_get(ports[p].dev_id, &info) == 0)
+			snprintf(sp->driver, sizeof(sp->driver), "%s", info.driver_name);
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include <rte_bus_vdev.h>
 #include <rte_errno.h>
+#include <rte_ethdev.h>
 
 #include <errno.h>
 #include <fcntl.h>

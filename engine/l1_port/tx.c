@@ -1,5 +1,7 @@
 /* The last step of a packet: into the port. */
-#include "engine/l1_port/pkt.h"
+#include "engine/l1_port/l1_port.h"
+
+#include <rte_ethdev.h>
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* ARP for IPv4 over Ethernet (RFC 826). One table a port. Only the worker of the port's queue 0
  * writes it; other workers of the port and management read entries whose state says that they are
  * whole. */
-#include "engine/l1_port/pkt.h"
+#include "engine/l1_port/l1_port.h"
 #include "engine/l2_eth/l2_eth.h"
 
 #include <rte_byteorder.h>

@@ -1,5 +1,5 @@
 /* ICMP (RFC 792): answers echo requests, counts the rest. */
-#include "engine/l1_port/pkt.h"
+#include "engine/l1_port/l1_port.h"
 #include "engine/l3_ip/l3_ip.h"
 
 #include <rte_byteorder.h>

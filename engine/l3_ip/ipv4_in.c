@@ -1,6 +1,6 @@
 /* IPv4 received (RFC 791): header checks, then the tuple and its hash. */
 #include "engine/l2_eth/l2_eth.h"
-#include "engine/l4_conn/flow.h"
+#include "engine/l4_conn/l4_conn.h"
 
 #include <rte_byteorder.h>
 

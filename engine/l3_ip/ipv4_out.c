@@ -1,5 +1,5 @@
 /* IPv4 sent: header, checksums by whoever has to. */
-#include "engine/l1_port/pkt.h"
+#include "engine/l1_port/l1_port.h"
 #include "engine/l2_eth/l2_eth.h"
 
 #include <rte_byteorder.h>

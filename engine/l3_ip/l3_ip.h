@@ -68,6 +68,14 @@ struct pkt {
  * Sets class. */
 void ipv4_in(struct lcore *lc, struct lport *lp, struct pkt *p);
 
+/* Control path state that workers read while a port runs and management changes only while it does not. */
+struct port_l3 {
+	uint32_t n_intfs;
+	struct l3_intf intf[L3_INTFS_MAX];
+	uint32_t gw; /* host order, 0 none */
+};
+extern struct port_l3 port_l3[PORTS_MAX];
+
 /* ICMP: echo requests for our addresses are answered in place (then the buffer is kept). */
 bool icmp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
 

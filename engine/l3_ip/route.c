@@ -1,6 +1,8 @@
 /* Connected subnets and gateways of a port, and whose addresses are ours. */
 #include "engine/l3_ip/l3_ip.h"
 
+struct port_l3 port_l3[PORTS_MAX];
+
 uint32_t route_next_hop(uint8_t port, uint16_t vlan, uint32_t dst)
 {
 	const struct port_l3 *l3 = &port_l3[port];

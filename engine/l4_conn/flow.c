@@ -1,5 +1,5 @@
 /* The flow table's slow half, and how pool and table are laid out. */
-#include "engine/l4_conn/flow.h"
+#include "engine/l4_conn/l4_conn.h"
 
 #include <errno.h>
 #include <string.h>

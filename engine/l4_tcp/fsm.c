@@ -9,12 +9,8 @@
 static uint64_t *state_gauge(struct lport *lp, uint8_t state)
 {
 	static const uint16_t off[CS_COUNT] = {
-#define S(name, field) [CS_##name] = offsetof(struct stats_tsm, field)
-		S(CLOSED, in_closed), S(SYN_SENT, in_syn_sent), S(SYN_RCVD, in_syn_rcvd),
-		S(ESTAB, in_estab), S(FIN_WAIT_1, in_fin_wait_1), S(FIN_WAIT_2, in_fin_wait_2),
-		S(CLOSE_WAIT, in_close_wait), S(CLOSING, in_closing), S(LAST_ACK, in_last_ack),
-		S(TIME_WAIT, in_time_wait)
-#undef S
+#define TCP_STATE(NAME, field, ...) [CS_##NAME] = offsetof(struct stats_tsm, field),
+#include "common/stats/tcp_states.def"
 	};
 
 	return (uint64_t *)((char *)&lp->st->tsm + off[state]);

@@ -1,10 +1,10 @@
 /* Inside TCP. */
 #pragma once
 
-#include "engine/l1_port/pkt.h"
-#include "engine/l4_conn/flow.h"
+#include "engine/l1_port/l1_port.h"
+#include "engine/l4_conn/l4_conn.h"
 #include "engine/l4_tcp/l4_tcp.h"
-#include "engine/lcore/wheel.h"
+#include "engine/lcore/lcore.h"
 #include "engine/traffic/traffic.h"
 
 #define TCP_MSS_DEFAULT 536 /* RFC 9293 §3.7.1: when the peer sends no option */
@@ -25,9 +25,6 @@ struct seg_in {
 
 /* fsm.c: state changes keep the per-state gauges right. */
 void tcp_state_set(struct lport *lp, struct tcb *t, uint8_t state);
-/* A block with its tuple set, in the flow table, or CONN_NONE. Keeps the entry of the wheel that it
- * may still have. */
-uint32_t tcb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash);
 /* Out of the flow table, side block freed, deadlines off; then traffic_gone(). */
 void tcp_end(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
 /* Both FINs are through: TIME-WAIT, or the end at once when it is skipped. */
@@ -43,7 +40,6 @@ void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_
 /* options.c */
 void tcp_parse_syn_options(const struct tcp_hdr *th, struct seg_in *s);
 uint16_t tcp_write_syn_options(uint8_t *at, uint16_t mss, uint8_t wscale);
-uint8_t tcp_wscale_for(uint32_t win);
 
 /* reasm.c: segments ahead of rcv_nxt. True when the buffer was kept. */
 bool tcp_ooo_keep(

@@ -1,6 +1,6 @@
 /* UDP in and out. */
-#include "engine/l1_port/pkt.h"
-#include "engine/l4_conn/flow.h"
+#include "engine/l1_port/l1_port.h"
+#include "engine/l4_conn/l4_conn.h"
 #include "engine/l4_udp/l4_udp.h"
 #include "engine/traffic/traffic.h"
 

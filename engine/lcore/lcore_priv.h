@@ -3,5 +3,5 @@
 
 #include "engine/lcore/lcore.h"
 
-/* Handles what management posted; *quit is set when the loop is to end. */
-void mailbox_poll(struct lcore *lc, bool *quit);
+/* Handles what management posted. */
+void mailbox_poll(struct lcore *lc);

@@ -1,15 +1,16 @@
 /* The worker: one turn receives a burst of each port, then timers, then what the test cases want,
  * then sends. */
-#include "engine/l1_port/pkt.h"
+#include "engine/l1_port/l1_port.h"
 #include "engine/l2_eth/l2_eth.h"
-#include "engine/l4_conn/flow.h"
+#include "engine/l4_conn/l4_conn.h"
 #include "engine/l4_tcp/l4_tcp.h"
 #include "engine/l4_udp/l4_udp.h"
+#include "engine/lcore/lcore.h"
 #include "engine/lcore/lcore_priv.h"
-#include "engine/lcore/wheel.h"
 #include "engine/traffic/traffic.h"
 
 #include <rte_cycles.h>
+#include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
 #define TIMER_BUDGET 512
@@ -134,17 +135,16 @@ int lcore_loop(void *arg)
 	struct lcore *lc = arg;
 	struct stats_lcore *st = &lc->lst->lcore;
 	uint64_t start = rte_rdtsc(), gauges_at = start;
-	bool quit = false;
 
 	clock_set(lc, start);
 	lc->wheel.now = lc->now_ms;
 	gauges_update(lc);
-	while (!quit) {
+	while (!lc->quit) {
 		uint64_t end;
 		uint32_t done;
 
 		if (unlikely(__atomic_load_n(&lc->mbox.prod, __ATOMIC_RELAXED) != lc->mbox.cons))
-			mailbox_poll(lc, &quit);
+			mailbox_poll(lc);
 		done = turn(lc);
 		end = rte_rdtsc();
 		st->loops++;

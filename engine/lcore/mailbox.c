@@ -22,36 +22,53 @@ bool mailbox_idle(const struct lcore *lc)
 	return __atomic_load_n(&lc->mbox.cons, __ATOMIC_ACQUIRE) == lc->mbox.prod;
 }
 
-static void mailbox_handle(struct lcore *lc, const struct lmsg *m, bool *quit)
+static void on_port_start(struct lcore *lc, const struct lmsg *m)
 {
-	struct lport *lp = m->id == LMSG_QUIT ? NULL : lcore_lport(lc, m->port);
+	struct lport *lp = lcore_lport(lc, m->port);
 
+	lp->running = 1;
+	arp_port_start(lc, lp);
+}
+
+static void on_port_stop(struct lcore *lc, const struct lmsg *m)
+{
+	struct lport *lp = lcore_lport(lc, m->port);
+
+	arp_port_stop(lc, lp);
+	lp->running = 0;
+}
+
+static void on_tc_start(struct lcore *lc, const struct lmsg *m)
+{
+	tc_run_start(lc, m);
+}
+
+static void on_tc_stop(struct lcore *lc, const struct lmsg *m)
+{
+	tc_run_stop(lc, lcore_tc(lc, m->port, m->tcid), m->grace_ms);
+}
+
+static void on_quit(struct lcore *lc, const struct lmsg *m)
+{
+	(void)m;
+	lc->quit = 1;
+}
+
+static void mailbox_handle(struct lcore *lc, const struct lmsg *m)
+{
 	lc->lst->msg.rcvd++;
 	switch ((enum lmsg_id)m->id) {
-	case LMSG_PORT_START:
-		lp->running = 1;
-		arp_port_start(lc, lp);
+#define LMSG(NAME, handler, help) \
+	case LMSG_##NAME:         \
+		handler(lc, m);   \
 		break;
-	case LMSG_PORT_STOP:
-		arp_port_stop(lc, lp);
-		lp->running = 0;
-		break;
-	case LMSG_TC_START:
-		tc_run_start(lc, m);
-		break;
-	case LMSG_TC_PAUSE:
-		lcore_tc(lc, m->port, m->tcid)->paused = 1;
-		break;
-	case LMSG_TC_STOP:
-		tc_run_stop(lc, lcore_tc(lc, m->port, m->tcid), m->grace_ms);
-		break;
-	case LMSG_QUIT:
-		*quit = true;
+#include "engine/lcore/lmsg.def"
+	case LMSG_COUNT:
 		break;
 	}
 }
 
-void mailbox_poll(struct lcore *lc, bool *quit)
+void mailbox_poll(struct lcore *lc)
 {
 	struct mailbox *b = &lc->mbox;
 	uint32_t prod = __atomic_load_n(&b->prod, __ATOMIC_ACQUIRE); /* pairs with mailbox_post() */
@@ -59,7 +76,7 @@ void mailbox_poll(struct lcore *lc, bool *quit)
 	while (b->cons != prod) {
 		struct lmsg m = b->msg[b->cons % MAILBOX_LEN];
 
-		mailbox_handle(lc, &m, quit);
+		mailbox_handle(lc, &m);
 		__atomic_store_n(&b->cons, b->cons + 1, __ATOMIC_RELEASE);
 	}
 }

@@ -1,6 +1,6 @@
 /* How a worker's memory is laid out: one block, reserved at boot, nothing after. */
 #include "engine/l4_tcp/l4_tcp.h"
-#include "engine/lcore/wheel.h"
+#include "engine/lcore/lcore.h"
 
 #include <string.h>
 

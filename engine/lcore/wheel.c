@@ -1,6 +1,5 @@
 /* See wheel.h. */
-#include "engine/lcore/wheel.h"
-
+#include "engine/lcore/lcore.h"
 #include "engine/traffic/traffic.h"
 
 #include <rte_prefetch.h>

@@ -2,8 +2,11 @@
 #pragma once
 
 #include "common/util/log.h"
+#include "engine/l1_port/l1_port.h"
+#include "engine/l2_eth/l2_eth.h"
 #include "engine/lcore/lcore.h"
 #include "engine/mgmt/mgmt.h"
+#include "engine/traffic/traffic.h"
 
 /* What a handler says: a code (0, -errno) is returned, the sentence goes here. */
 struct reply {

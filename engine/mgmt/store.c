@@ -9,9 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-struct port_l3 port_l3[PORTS_MAX];
-struct tc_config tc_cfgs[PORTS_MAX][TCS_MAX];
-
 int reply_fail(struct reply *r, int code, const char *fmt, ...)
 {
 	va_list ap;

@@ -1,10 +1,10 @@
 /* Clients: sessions open in the order of their tuples (source port fastest), send and close as the
  * rates allow. */
-#include "engine/l1_port/pkt.h"
+#include "engine/l1_port/l1_port.h"
 #include "engine/l2_eth/l2_eth.h"
-#include "engine/l4_tcp/tcp_priv.h"
+#include "engine/l4_tcp/l4_tcp.h"
 #include "engine/l4_udp/l4_udp.h"
-#include "engine/lcore/wheel.h"
+#include "engine/lcore/lcore.h"
 #include "engine/traffic/pacer.h"
 #include "engine/traffic/traffic_priv.h"
 
@@ -232,7 +232,7 @@ uint32_t clients_run(struct lcore *lc, struct tc_run *tc, bool rx_busy)
 
 	if (tc->close.per_cycle != 0)
 		done += close_run(lc, lp, tc);
-	if (unlikely(tc->paused || (int64_t)(lc->now_tsc - tc->open_tsc) < 0))
+	if (unlikely((int64_t)(lc->now_tsc - tc->open_tsc) < 0))
 		return done;
 	done += send_run(lc, lp, tc);
 	return done + open_run(lc, lp, tc, rx_busy);

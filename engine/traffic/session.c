@@ -1,10 +1,10 @@
 /* What happens to sessions: established, sending, closed, gone. Called by TCP and UDP as it
  * happens. */
-#include "engine/l1_port/pkt.h"
-#include "engine/l4_conn/flow.h"
+#include "engine/l1_port/l1_port.h"
+#include "engine/l4_conn/l4_conn.h"
 #include "engine/l4_tcp/l4_tcp.h"
 #include "engine/l4_udp/l4_udp.h"
-#include "engine/lcore/wheel.h"
+#include "engine/lcore/lcore.h"
 #include "engine/traffic/traffic_priv.h"
 
 /* The message becomes the one being sent. TCP counts on in sequence numbers, UDP from 0. */
@@ -148,8 +148,6 @@ bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id
 		c->flags |= CF_LIFE_UP;
 		wheel_arm(lc, c, id);
 	}
-	if (tc->paused && act == APP_SEND)
-		return false;
 	return traffic_act(lc, tc, c, id, act, kind, false);
 }
 
@@ -199,8 +197,7 @@ void traffic_gone(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t 
 		c->flags &= ~CF_ESTABLISHED;
 		tc->st->estab_now--;
 	}
-	if (!tc->is_client || tc->run != TCR_RUNNING || tc->paused
-		|| tc->downtime_ms == TC_FOREVER) {
+	if (!tc->is_client || tc->run != TCR_RUNNING || tc->downtime_ms == TC_FOREVER) {
 		conn_release(lc, c, id);
 		return;
 	}
@@ -235,7 +232,7 @@ void conn_timer(struct lcore *lc, struct conn *c, uint32_t id)
 		if (!life)
 			return;
 		c->t_life = 0;
-		if (tc->run == TCR_RUNNING && !tc->paused)
+		if (tc->run == TCR_RUNNING)
 			session_requeue(tc, c, id);
 		else
 			conn_release(lc, c, id);

@@ -1,9 +1,9 @@
 /* A test case ends: every session is closed with FIN; what is left after the grace time is reset
  * and counted. The pool is walked some blocks a turn, so that other test cases go on. */
-#include "engine/l1_port/pkt.h"
+#include "engine/l1_port/l1_port.h"
 #include "engine/l4_tcp/l4_tcp.h"
 #include "engine/l4_udp/l4_udp.h"
-#include "engine/lcore/wheel.h"
+#include "engine/lcore/lcore.h"
 #include "engine/traffic/traffic_priv.h"
 
 #include <rte_prefetch.h>

@@ -1,12 +1,15 @@
 /* Test cases on this worker: start, one turn, stop. */
-#include "engine/l1_port/pkt.h"
-#include "engine/l4_tcp/tcp_priv.h"
-#include "engine/lcore/wheel.h"
+#include "engine/l1_port/l1_port.h"
+#include "engine/l4_tcp/l4_tcp.h"
+#include "engine/lcore/lcore.h"
 #include "engine/traffic/traffic_priv.h"
 
 #include <rte_prefetch.h>
 
 #include <string.h>
+
+struct tc_config tc_cfgs[PORTS_MAX][TCS_MAX];
+struct app_tc *app_tcs;
 
 #define BLOCKED_BURST 64
 #define AHEAD 6        /* endpoints prefetched ahead */

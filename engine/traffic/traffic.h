@@ -4,6 +4,11 @@
 
 #include "engine/lcore/lcore.h"
 
+/* Configurations of all test cases, and what the applications made of them at start. Workers read them while a port
+ * runs; management changes them only while it does not. */
+extern struct tc_config tc_cfgs[PORTS_MAX][TCS_MAX];
+extern struct app_tc *app_tcs; /* [n_ports][TCS_MAX], hugepage memory */
+
 /* From the mailbox. */
 void tc_run_start(struct lcore *lc, const struct lmsg *m);
 void tc_run_stop(struct lcore *lc, struct tc_run *tc, uint32_t grace_ms);

@@ -1,6 +1,6 @@
 /* The flow table against a model: what was inserted is found, what was removed is not, overflow
  * buckets come back. */
-#include "engine/l4_conn/flow.h"
+#include "engine/l4_conn/l4_conn.h"
 #include "test/unit/unit.h"
 
 #include <stdlib.h>

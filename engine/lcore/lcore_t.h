@@ -1,0 +1,100 @@
+/* All that one packet lcore ("worker") owns. Only its own thread touches it, but for the mailbox and what is said
+ * below. Time is passed down in it; layers below the loop never read a clock. */
+#pragma once
+
+#include "common/abi/segment.h"
+#include "engine/l1_port/l1_port_t.h"
+#include "engine/l4_conn/l4_conn_t.h"
+#include "engine/traffic/traffic_t.h"
+
+/* The timer wheel: wheel.c */
+#define WHEEL_SLOTS 1024 /* a level; level 0 ticks in ms, level 1 in WHEEL_SLOTS ms */
+#define WHEEL_CHUNK 15
+struct wheel_chunk {
+	uint32_t id[WHEEL_CHUNK]; /* CONN_NONE: taken out */
+	uint32_t next;            /* chunk, 0 none */
+} cache_aligned;
+static_assert(sizeof(struct wheel_chunk) == 64, "a chunk is one line");
+
+struct wheel {
+	struct wheel_chunk *chunk;     /* chunk 0 is not used */
+	uint32_t free, n_free, n;      /* list of free chunks */
+	uint32_t now;                  /* ms handled so far */
+	uint32_t head[2][WHEEL_SLOTS]; /* newest chunk of a slot, 0 none */
+	uint8_t fill[2][WHEEL_SLOTS];  /* ids in it */
+	uint32_t firing, firing_fill;  /* chunk being worked off, and how many ids are left in it */
+	uint8_t firing_level;
+	uint32_t scan;   /* while starved: next block to look at */
+	uint8_t starved; /* deadlines without an entry may exist */
+};
+
+/* Where packets to an address go: a direct-mapped cache before the ARP table. */
+#define NH_CACHE 256
+struct nh_entry {
+	uint32_t dst, epoch; /* valid while epoch is the ARP table's */
+	uint16_t vlan;
+	uint8_t mac[6];
+};
+
+/* A port as this worker serves it. */
+struct lport {
+	const struct port *port;
+	uint16_t queue;
+	uint8_t running; /* tests are started on it */
+	uint8_t n_listen_tcp, n_listen_udp;
+	struct listener listen_tcp[TCS_MAX], listen_udp[TCS_MAX];
+	struct stats_port_block *st;
+	struct txq txq;
+	struct nh_entry nh[NH_CACHE];
+};
+
+/* Messages from management: mailbox.c, lmsg.def */
+enum lmsg_id {
+#define LMSG(NAME, handler, help) LMSG_##NAME,
+#include "engine/lcore/lmsg.def"
+	LMSG_COUNT
+};
+struct lmsg {
+	uint16_t id; /* enum lmsg_id */
+	uint8_t port, tcid;
+	uint32_t grace_ms;
+	uint64_t share_first, share_n; /* TC_START: this worker's sessions */
+};
+#define MAILBOX_LEN 256
+/* Single producer (management), single consumer (the worker). */
+struct mailbox {
+	uint32_t prod cache_aligned; /* management */
+	uint32_t cons cache_aligned; /* worker */
+	struct lmsg msg[MAILBOX_LEN];
+};
+
+/* The worker. */
+struct lcore {
+	/* read-only after boot */
+	uint32_t index, lcore_id, socket;
+	uint32_t n_lports;
+	uint64_t tsc_hz, cycles_per_ms, cycles_per_us;
+	struct seg *seg;
+	struct stats_lcore_block *lst;
+	uint8_t lport_of[PORTS_MAX]; /* port id to index in lports, 255 none */
+	/* clock: set once a turn */
+	uint64_t now_tsc;
+	uint32_t now_ms; /* since boot, never 0 */
+	uint32_t now_us;
+	/* this lcore only */
+	struct conn_pool tcbs, ucbs, sides;
+	struct flow_table tcp_flows, udp_flows;
+	struct wheel wheel;
+	struct stash stash;
+	struct idq blocked;  /* endpoints with something to send for which a port had no room */
+	uint32_t *queue_mem; /* for the test cases' idqs: queue_mem_n ids */
+	uint32_t queue_mem_n, queue_mem_used;
+	uint64_t isn_secret[2];
+	uint16_t ip_id;
+	uint8_t quit;   /* the loop is to end */
+	uint32_t n_tcs; /* running test cases, in tc_list */
+	struct tc_run *tc_list[PORTS_MAX * TCS_MAX];
+	struct lport lports[PORTS_MAX];
+	struct tc_run (*tcs)[TCS_MAX]; /* [n_ports], by port id */
+	struct mailbox mbox;
+};

@@ -1,0 +1,57 @@
+/* Types of test cases on a worker. */
+#pragma once
+
+#include "engine/l7_app/l7_app.h"
+
+/* So many a second, counted from its start: exact over any time. */
+struct pacer {
+	double per_cycle;       /* 0: no limit */
+	uint64_t t0, done, cap; /* cap: what may be made up for after a stall */
+};
+
+/* Circular array of ids, with room for every session. */
+struct idq {
+	uint32_t *v;
+	uint32_t head, n, size;
+};
+
+/* A test case as one worker runs it. */
+enum tc_run_state {
+	TCR_IDLE,
+	TCR_RUNNING,
+	TCR_STOPPING
+};
+
+struct tc_run {
+	uint32_t run; /* enum tc_run_state; written here, read by management */
+	uint8_t port, tcid, is_client, is_udp;
+	const struct tc_config *cfg;
+	const struct app_tc *app;
+	struct stats_tc *st;
+	/* what the packet path wants of cfg, in its units */
+	uint32_t rto_ms, fin_to_ms, twait_to_ms, orphan_to_ms, uptime_ms,
+		downtime_ms; /* TC_FOREVER */
+	uint8_t syn_retry, syn_ack_retry, data_retry, retry;
+	uint8_t twait_skip, ack_delay, wscale;
+	uint8_t send_limited;
+	uint16_t mss, vlan_tci;
+	uint32_t win;
+	uint64_t start_tsc, open_tsc; /* when started; when clients begin to open */
+	/* clients: sessions [first, first + n) of the test case are this worker's */
+	uint64_t first;
+	uint32_t n, next;        /* the first next of them were opened */
+	uint32_t at_src, at_dst; /* tuple of session next */
+	uint16_t at_sport, at_dport;
+	struct pacer open, close, send;
+	struct idq q_open, q_close, q_send;
+	uint32_t stop_scan; /* stopping: next block to look at */
+	uint8_t stop_phase;
+	uint64_t stop_deadline; /* tsc */
+};
+
+/* Where a server test case listens. */
+struct listener {
+	uint32_t lo, hi; /* addresses */
+	uint16_t plo, phi;
+	uint8_t tcid;
+};
