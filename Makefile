@@ -23,7 +23,7 @@ BIN := $(if $(filter release,$(MODE)),build,$(B))
 Q := $(if $(filter 1,$V),,@)
 say = $(if $(filter 1,$V),,@printf '  %-7s %s\n' $(1) $(2);)
 
-PKGS := libdpdk libedit jansson numa libmicrohttpd
+PKGS := libdpdk libedit jansson numa libbsd libmicrohttpd
 ifeq ($(filter clean help,$(MAKECMDGOALS)),)
 ifneq ($(shell pkg-config --exists $(PKGS) && echo ok),ok)
 $(error missing one of: $(PKGS); run scripts/install-deps)
@@ -42,8 +42,13 @@ VERSION_TEXT := $(shell cat VERSION)+$(shell git describe --always --dirty 2>/de
 CFLAGS := -std=gnu2x -D_GNU_SOURCE $(WARN) $(MODE_$(MODE)) -I. $(call sys,$(PKGS)) -march=$(ARCH) -MMD -MP $(EXTRA_CFLAGS)
 LDFLAGS := $(filter -fsanitize=%,$(MODE_$(MODE)))
 LIBS_ENGINE := $(shell pkg-config --libs libdpdk) -lrte_net_ring -lrte_net_tap -lrte_bus_vdev
-LIBS_CLI := $(shell pkg-config --libs libdpdk libedit jansson)
-LIBS_EXPORTER := $(shell pkg-config --libs libdpdk jansson libmicrohttpd)
+# Clients hold the EAL alone, linked in: no driver is loaded, so nothing of theirs takes the locks that ethdev and buses
+# share with the engine, and attaching is quick. What an EAL of another version needs beside is taken when it is there.
+DPDK_LIBDIR := $(shell pkg-config --variable=libdir libdpdk)
+LIBS_EAL := -Wl,-Bstatic $(foreach l,eal telemetry kvargs argparse log,$(if $(wildcard $(DPDK_LIBDIR)/librte_$(l).a),-lrte_$(l))) \
+	-Wl,-Bdynamic $(shell pkg-config --libs libbsd numa) -lpthread -ldl -lm
+LIBS_CLI := $(LIBS_EAL) $(shell pkg-config --libs libedit jansson)
+LIBS_EXPORTER := $(LIBS_EAL) $(shell pkg-config --libs jansson libmicrohttpd)
 LIBS_TEST := $(shell pkg-config --libs libdpdk jansson cmocka 2>/dev/null)
 
 # A source that exists is built; no list to forget it in.
@@ -78,6 +83,13 @@ $(B)/flags: FORCE
 	@mkdir -p $(@D); echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
 $(B)/version: FORCE
 	@mkdir -p $(@D); echo '$(VERSION_TEXT)' | cmp -s - $@ || echo '$(VERSION_TEXT)' > $@
+# what engine and clients must have in common; a program of another sum is refused at attach
+ABI_SRC := $(sort $(wildcard common/abi/*.h common/cmd/*.h common/cmd/*.def common/stats/*.h common/stats/*.def common/util/ip.h))
+ABI_SUM := $(shell cat $(ABI_SRC) | cksum | cut -d' ' -f1)
+$(B)/abi: FORCE
+	@mkdir -p $(@D); echo '$(ABI_SUM)' | cmp -s - $@ || echo '$(ABI_SUM)' > $@
+$(B)/common/cmd/table.o: EXTRA_DEF := -DWARP17_ABI_SUM='UINT64_C($(ABI_SUM))'
+$(B)/common/cmd/table.o: $(B)/abi
 FORCE:
 $(B)/common/util/version.o: EXTRA_DEF := -DWARP17_VERSION='"$(VERSION_TEXT)"'
 $(B)/common/util/version.o: $(B)/version

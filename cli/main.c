@@ -40,6 +40,16 @@ struct job {
 	const char *arg;
 };
 
+/* In a signal's context. */
+static void on_stuck(void)
+{
+	static const char text
+		[] = "warp17-cli: attaching did not end in time: another client of the engine may "
+		     "be stopped while it attaches\n";
+
+	_exit(write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ? CLI_NO_ENGINE : CLI_TIMEOUT);
+}
+
 static int jobs_run(struct cli *cli, const struct job *job, int n)
 {
 	int rc = CLI_OK;
@@ -70,7 +80,7 @@ int main(int argc, char **argv)
 		{"read-only", 0, NULL, O_READ_ONLY}, {"timeout", 1, NULL, O_TIMEOUT},
 		{"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
 	struct cli cli = {.prog = argv[0], .prefix = "warp17", .timeout_ms = 60000};
-	struct attach_opts o = {.prog = argv[0], .kind = client_kind_CLI};
+	struct attach_opts o = {.prog = argv[0], .kind = client_kind_CLI, .stuck = on_stuck};
 	struct job job[256];
 	char line[1024] = "";
 	int n = 0, c, rc;

@@ -247,27 +247,33 @@ json_t *show_arp(const struct seg *s)
 	return json_pack("{so}", "entries", a);
 }
 
+static json_t *operator_view(uint32_t i, uint32_t state, const struct seg_operator *o)
+{
+	time_t t = (time_t)(o->attach_realtime_ns / 1000000000);
+	char since[32];
+	struct tm tm;
+
+	localtime_r(&t, &tm);
+	strftime(since, sizeof(since), "%F %T", &tm);
+	return json_pack("{si ss# ss ss si si ss sb sI ss#}", "slot", i, "name", o->name,
+		(int)strnlen(o->name, sizeof(o->name)), "kind", client_kind_word(o->kind), "state",
+		operator_state_word(state), "pid", o->pid, "uid", o->uid, "since", since,
+		"read_only", o->read_only != 0, "commands", (json_int_t)o->n_commands,
+		"last_command", o->last_command,
+		(int)strnlen(o->last_command, sizeof(o->last_command)));
+}
+
 json_t *show_operators(const struct seg *s)
 {
 	json_t *a = json_array();
 
 	for (uint32_t i = 0; i < OPERATORS_MAX; i++) {
-		const struct seg_slot *o = &s->slots[i];
-		time_t t = o->attach_realtime_ns / 1000000000;
-		char since[32];
-		struct tm tm;
+		const struct seg_operator *o = &s->operators[i];
+		/* pairs with state_set() of engine/mgmt/operators.c */
+		uint32_t state = __atomic_load_n(&o->state, __ATOMIC_ACQUIRE);
 
-		if (o->state == 0)
-			continue;
-		localtime_r(&t, &tm);
-		strftime(since, sizeof(since), "%F %T", &tm);
-		json_array_append_new(a,
-			json_pack("{si ss# ss si si ss sb sI ss#}", "slot", i, "name", o->name,
-				(int)strnlen(o->name, sizeof(o->name)), "kind",
-				client_kind_word(o->kind), "pid", o->pid, "uid", o->uid, "since",
-				since, "read_only", o->read_only != 0, "commands",
-				(json_int_t)o->n_commands, "last_command", o->last_command,
-				(int)strnlen(o->last_command, sizeof(o->last_command))));
+		if (state != operator_state_FREE)
+			json_array_append_new(a, operator_view(i, state, o));
 	}
 	return json_pack("{so}", "operators", a);
 }

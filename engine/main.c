@@ -4,16 +4,60 @@
 #include "engine/mgmt/mgmt.h"
 
 #include <rte_eal.h>
-#include <rte_errno.h>
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#define CLOSE_SECONDS 3
 
 static int fail(const char *what)
 {
 	fprintf(stderr, "warp17: error: %s\n", what);
 	return EXIT_FAILURE;
+}
+
+static int up_and_run(const struct options *o, const struct memory_plan *plan)
+{
+	int rc = workers_create(o, plan);
+
+	if (rc == 0)
+		rc = ports_create(o);
+	if (rc == 0)
+		rc = lcores_map(o);
+	if (rc == 0)
+		rc = segment_create(o);
+	if (rc == 0)
+		rc = ports_start(o);
+	if (rc == 0) {
+		workers_launch();
+		rc = mgmt_run(o);
+		workers_quit();
+	}
+	ports_stop();
+	return rc == 0 ? EXIT_SUCCESS : fail("not started; the reason is above");
+}
+
+static int status;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	_exit(status);
+}
+
+/* Not through rte_eal_cleanup(), and closing devices for a bounded time only: a client that was
+ * killed while it held a lock it shares with our EAL would keep us here for ever. */
+static void leave(const char *prefix)
+{
+	rundir_remove(prefix);
+	fflush(NULL);
+	signal(SIGALRM, on_alarm);
+	alarm(CLOSE_SECONDS);
+	ports_close();
+	_exit(status);
 }
 
 int main(int argc, char **argv)
@@ -35,8 +79,7 @@ int main(int argc, char **argv)
 	if (other != 0) {
 		fprintf(stderr,
 			"warp17: error: an engine with prefix %s runs already (pid %u): stop it, "
-			"or give "
-			"another --file-prefix\n",
+			"or give another --file-prefix\n",
 			cl.o.prefix, other);
 		return EXIT_FAILURE;
 	}
@@ -46,21 +89,6 @@ int main(int argc, char **argv)
 	eal_args_complete(&cl, &plan);
 	if (rte_eal_init(cl.eal_argc, cl.eal_argv) < 0)
 		return fail("the EAL did not start; what it said is above");
-	rc = workers_create(&cl.o, &plan);
-	if (rc == 0)
-		rc = ports_create(&cl.o);
-	if (rc == 0)
-		rc = lcores_map(&cl.o);
-	if (rc == 0)
-		rc = segment_create(&cl.o);
-	if (rc == 0)
-		rc = ports_start(&cl.o);
-	if (rc == 0) {
-		workers_launch();
-		rc = mgmt_run(&cl.o);
-		workers_quit();
-	}
-	ports_fini();
-	rte_eal_cleanup();
-	return rc == 0 ? EXIT_SUCCESS : fail("not started; the reason is above");
+	status = up_and_run(&cl.o, &plan);
+	leave(cl.o.prefix);
 }

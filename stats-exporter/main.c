@@ -88,7 +88,15 @@ static void signals(int how)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGALRM); /* of an image that was stuck */
 	sigprocmask(how, &set, NULL);
+}
+
+static void give_up(void)
+{
+	static const char text[] = "warp17-stats-exporter: attaching did not end in time\n";
+
+	_exit(write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ? 3 : 5);
 }
 
 static int once(struct exporter *x, const struct attach_opts *o)
@@ -105,23 +113,33 @@ static int once(struct exporter *x, const struct attach_opts *o)
 	return 0;
 }
 
-/* The next image of this program begins without EAL, on the same socket. */
-static void again(int fd, char **argv)
+static char **image_argv;
+static int image_fd;
+
+/* The next image of this program begins without EAL, on the same socket. May be called from a
+ * signal's handler. */
+static void again(void)
+{
+	fcntl(image_fd, F_SETFD, 0);
+	/* the EAL's files are not closed by exec, and their locks would keep the next engine from
+	 * starting */
+	close_range(3, (unsigned int)image_fd - 1, 0);
+	close_range((unsigned int)image_fd + 1, ~0U, 0);
+	execv("/proc/self/exe", image_argv);
+	_exit(1);
+}
+
+static void image_keep(int fd, char **argv)
 {
 	char n[16];
 
 	snprintf(n, sizeof(n), "%d", fd);
 	setenv(FD_ENV, n, 1);
-	fcntl(fd, F_SETFD, 0);
-	/* the EAL's files are not closed by exec, and their locks would keep the next engine from
-	 * starting */
-	close_range(3, (unsigned int)fd - 1, 0);
-	close_range((unsigned int)fd + 1, ~0U, 0);
-	execv("/proc/self/exe", argv);
-	_exit(1);
+	image_fd = fd;
+	image_argv = argv;
 }
 
-static int serve(struct exporter *x, const struct attach_opts *o, int fd, char **argv)
+static int serve(struct exporter *x, const struct attach_opts *o, int fd)
 {
 	struct MHD_Daemon *d = http_start(x, fd);
 	const struct timespec nap = {0, 20 * 1000000};
@@ -143,7 +161,7 @@ static int serve(struct exporter *x, const struct attach_opts *o, int fd, char *
 			nanosleep(&nap, NULL); /* what is under way is answered */
 			signals(SIG_BLOCK);
 			if (!leave)
-				again(fd, argv);
+				again();
 		}
 		/* woken at once when the engine goes: a new one waits for us to let go of the old
 		 * one's memory */
@@ -190,6 +208,7 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
+	o.stuck = just_once ? give_up : again;
 	if (just_once)
 		_exit(once(&x, &o));
 	signal(SIGTERM, on_signal);
@@ -198,7 +217,8 @@ int main(int argc, char **argv)
 	fd = listen_on(where);
 	if (fd < 0)
 		return 1;
-	rc = serve(&x, &o, fd, argv);
+	image_keep(fd, argv);
+	rc = serve(&x, &o, fd);
 	fflush(NULL);
 	_exit(rc); /* never rte_eal_cleanup() */
 }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 
 #define PREFIX_DEFAULT "warp17"
 #define HANDSHAKE_MS 2000
+#define EAL_SECONDS 10
 
 void rundir_path(const char *prefix, char *buf, size_t len)
 {
@@ -32,6 +34,11 @@ void rundir_path(const char *prefix, char *buf, size_t len)
 	if (dir == NULL)
 		dir = getenv("XDG_RUNTIME_DIR");
 	snprintf(buf, len, "%s/dpdk/%s", dir ? dir : "/tmp", prefix ? prefix : PREFIX_DEFAULT);
+}
+
+static const char *prefix_of(const struct attach_opts *o)
+{
+	return o->prefix ? o->prefix : PREFIX_DEFAULT;
 }
 
 static int dial(const char *prefix)
@@ -95,35 +102,64 @@ static int handshake(struct client *c, const struct attach_opts *o, char *err, s
 	return 0;
 }
 
-/* The EAL pins the thread and talks; neither is wanted of a client. */
-static int eal_up(const struct attach_opts *o)
+static void (*stuck)(void);
+static int real_stderr;
+
+static void on_alarm(int sig)
 {
-	char prefix[96], lcores[32], prog[] = "warp17-client";
-	char a1[] = "--proc-type=secondary", a2[] = "--no-pci", a3[] = "--no-telemetry",
-	     a4[] = "--log-level=*:error";
-	char l[] = "--lcores";
-	char *argv[] = {prog, a1, a2, a3, a4, prefix, l, lcores, NULL};
-	int cpu = 0, rc, err_fd, null_fd;
+	(void)sig;
+	dup2(real_stderr, STDERR_FILENO);
+	stuck();
+}
+
+/* The EAL talks, pins the thread, and may wait for ever for a file lock that a stopped client
+ * holds: none of it is wanted of a client. */
+static int eal_init(int argc, char **argv)
+{
+	struct sigaction old, sa = {.sa_handler = on_alarm};
+	int null_fd, rc;
 	cpu_set_t was;
 
 	sched_getaffinity(0, sizeof(was), &was);
-	while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &was))
-		cpu++;
-	snprintf(
-		prefix, sizeof(prefix), "--file-prefix=%s", o->prefix ? o->prefix : PREFIX_DEFAULT);
-	snprintf(lcores, sizeof(lcores), "%u@%d", RTE_MAX_LCORE - 1, cpu);
 	fflush(NULL);
-	err_fd = dup(STDERR_FILENO);
+	real_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (getenv("WARP17_DEBUG") == NULL)
 		dup2(null_fd, STDERR_FILENO);
-	rc = rte_eal_init(8, argv);
+	sigaction(SIGALRM, &sa, &old);
+	alarm(EAL_SECONDS);
+	rc = rte_eal_init(argc, argv);
+	alarm(0);
+	sigaction(SIGALRM, &old, NULL);
 	fflush(NULL);
-	dup2(err_fd, STDERR_FILENO);
-	close(err_fd);
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
 	close(null_fd);
 	sched_setaffinity(0, sizeof(was), &was);
 	return rc < 0 ? -EFAULT : 0;
+}
+
+static int eal_up(const struct attach_opts *o)
+{
+	char prefix[96], lcores[32],
+		args[][32] = {"warp17-client", EAL_SAME_LAYOUT, "--proc-type=secondary", "--no-pci",
+			"--no-telemetry", "--log-level=*:error", "--lcores"};
+	char *argv[ARRAY_SIZE(args) + 3];
+	int cpu = 0, n = 0;
+	cpu_set_t set;
+
+	sched_getaffinity(0, sizeof(set), &set);
+	while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &set))
+		cpu++;
+	snprintf(prefix, sizeof(prefix), "--file-prefix=%s", prefix_of(o));
+	snprintf(lcores, sizeof(lcores), "%u@%d", RTE_MAX_LCORE - 1, cpu);
+	for (; n < (int)ARRAY_SIZE(args); n++)
+		argv[n] = args[n];
+	argv[n++] = lcores;
+	argv[n++] = prefix;
+	argv[n] = NULL;
+	stuck = o->stuck;
+	return eal_init(n, argv);
 }
 
 /* The address range was taken: once more with a fixed layout, as a new image of this process. */
@@ -146,16 +182,33 @@ static void again_without_aslr(void)
 
 static int map_segment(struct client *c, char *err, size_t errlen)
 {
-	const struct rte_memzone *mz = rte_memzone_lookup(SEG_MEMZONE);
+	const struct rte_memzone *seg = rte_memzone_lookup(SEG_MEMZONE);
+	const struct rte_memzone *slots = rte_memzone_lookup(SLOTS_MEMZONE);
 
-	c->seg = mz ? mz->addr : NULL;
-	if (c->seg == NULL || c->seg->hdr.magic != SEG_MAGIC
-		|| c->seg->hdr.fingerprint != schema_fingerprint()) {
-		snprintf(err, errlen, "the engine's segment is not there or of another build");
-		return -EPROTO;
+	if (seg != NULL && slots != NULL) {
+		c->seg = seg->addr;
+		c->slot = (struct slot *)slots->addr + c->slot_no;
+		if (c->seg->hdr.magic == SEG_MAGIC
+			&& c->seg->hdr.fingerprint == schema_fingerprint())
+			return 0;
 	}
-	c->slot = &c->seg->slots[c->slot_no];
-	return 0;
+	snprintf(err, errlen, "the engine's segment is not there or of another build");
+	return -EPROTO;
+}
+
+/* Why there is nobody to talk to, and the next step. */
+static int no_engine(int rc, const struct attach_opts *o, char *err, size_t errlen)
+{
+	if (rc == -EACCES || rc == -EPERM)
+		snprintf(err, errlen,
+			"not allowed to talk to the engine (prefix %s): run as its user, or as "
+			"root",
+			prefix_of(o));
+	else
+		snprintf(err, errlen,
+			"engine not running (prefix %s): start it with scripts/warp17 start",
+			prefix_of(o));
+	return rc;
 }
 
 int client_attach(struct client *c, const struct attach_opts *o, char *err, size_t errlen)
@@ -164,12 +217,8 @@ int client_attach(struct client *c, const struct attach_opts *o, char *err, size
 
 	memset(c, 0, sizeof(*c));
 	c->sock = dial(o->prefix);
-	if (c->sock < 0) {
-		snprintf(err, errlen,
-			"engine not running (prefix %s): start it with scripts/warp17 start",
-			o->prefix ? o->prefix : PREFIX_DEFAULT);
-		return c->sock;
-	}
+	if (c->sock < 0)
+		return no_engine(c->sock, o, err, errlen);
 	rc = handshake(c, o, err, errlen);
 	if (rc == 0 && eal_up(o) != 0) {
 		again_without_aslr();
@@ -179,6 +228,8 @@ int client_attach(struct client *c, const struct attach_opts *o, char *err, size
 	}
 	if (rc == 0)
 		rc = map_segment(c, err, errlen);
+	if (rc == 0 && send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1) /* attached */
+		rc = no_engine(-EPIPE, o, err, errlen);
 	if (rc != 0)
 		client_detach(c);
 	return rc;
@@ -248,15 +299,13 @@ static int protect_one(
 	return mprotect(ms->addr, len, PROT_READ);
 }
 
-int client_protect(struct client *c, bool keep_slot)
+int client_protect(struct client *c, bool keep_slots)
 {
-	uintptr_t lo = (uintptr_t)c->slot & ~UINT64_C(0x1fffff);
-	uintptr_t hi = ((uintptr_t)(c->slot + 1) + 0x1fffff) & ~UINT64_C(0x1fffff);
+	const struct rte_memseg *page = rte_mem_virt2memseg(c->slot, NULL);
 	int rc = rte_memseg_contig_walk(protect_one, NULL);
 
-	/* hugepages are protected whole: the pages that hold the slot stay writable */
-	if (rc == 0 && keep_slot)
-		rc = mprotect((void *)lo, hi - lo, PROT_READ | PROT_WRITE);
+	if (rc == 0 && keep_slots)
+		rc = mprotect(page->addr, page->len, PROT_READ | PROT_WRITE);
 	return rc;
 }
 

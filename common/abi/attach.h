@@ -3,9 +3,10 @@
  * First the handshake over the Unix socket SOCK_SEQPACKET <rundir>/warp17.sock: struct hello there,
  * struct welcome back. It costs nothing when there is no engine (no EAL is started), carries the
  * peer's credentials, and its EOF is how each side learns at once that the other died. Then the EAL
- * comes up as a secondary and the segment is mapped. After a request is put into the ring one byte
- * is sent over the socket, so that management may sleep; management sends one byte back after a
- * reply (never blocking). */
+ * comes up as a secondary, the segment is mapped, and one byte says so: an operator that does not
+ * get that far is ended by the engine, since it may hold one of the EAL's file locks. From then on
+ * a byte over the socket says that there is a request in the ring, so that management may sleep;
+ * management sends one back after a reply (never blocking). */
 #pragma once
 
 #include "common/abi/segment.h"
@@ -31,12 +32,14 @@ struct attach_opts {
 	const char *name;   /* operator's name; NULL: user@tty */
 	enum client_kind kind;
 	bool read_only;
+	/* Called in a signal's context when the EAL does not come up in time; must not return. */
+	void (*stuck)(void);
 };
 
 struct client {
 	int sock;
-	struct seg *seg;
-	struct seg_slot *slot;
+	const struct seg *seg;
+	struct slot *slot;
 	uint32_t slot_no, generation;
 	uint32_t seq, req_prod, rep_cons; /* ours; the shared words are only written */
 };
@@ -44,9 +47,9 @@ struct client {
 /* Directory of the prefix's run-time files, as the EAL chooses it. */
 void rundir_path(const char *prefix, char *buf, size_t len);
 
-/* 0, or -errno with a sentence and the next step in err: -ENOENT/-ECONNREFUSED no engine (exit 3),
- * -EPROTO another build, -EBUSY no slot free. EAL is started at most once in a process: a program
- * that must attach again re-executes itself. */
+/* 0, or -errno with a sentence and the next step in err: -ENOENT/-ECONNREFUSED no engine, -EACCES
+ * not allowed, -EPROTO another build, -EBUSY no slot free. EAL is started at most once in a
+ * process: a program that must attach again re-executes itself. */
 int client_attach(struct client *c, const struct attach_opts *o, char *err, size_t errlen);
 
 /* Sends a request and waits for its reply. 0 when a reply came (rep->code is the command's),
@@ -57,8 +60,9 @@ int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, stru
 /* Is the engine still there? Does not block. */
 bool client_alive(const struct client *c);
 
-/* Maps everything but (keep_slot) the own slot read only. Bug containment, not security. */
-int client_protect(struct client *c, bool keep_slot);
+/* Maps the engine's memory read only, but for (keep_slots) the page that holds the slots. Bug
+ * containment, not security. 0 or -1 with errno. */
+int client_protect(struct client *c, bool keep_slots);
 
 /* Gives the slot back. The caller then leaves with _exit(): rte_eal_cleanup() would reset the
  * primary's ports. */

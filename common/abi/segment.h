@@ -1,14 +1,20 @@
-/* The shared segment: one memzone, made and written by the engine, mapped by every client.
- * Integers, fixed arrays and offsets only. Each struct says who writes it. Statistics are read in
- * place; commands go through the slots' rings. */
+/* What the engine shares with its clients, in two memzones. The segment is written by the engine
+ * alone, clients map it read only: configuration, states and statistics are read in place. The
+ * slots are the one place where clients write: their requests, one slot an operator.
+ * Integers, fixed arrays and offsets only. Each struct says who writes it. */
 #pragma once
 
 #include "common/abi/testcase.h"
 #include "common/stats/stats.h"
 
 #define SEG_MEMZONE "warp17_segment"
+#define SLOTS_MEMZONE "warp17_slots" /* struct slot[OPERATORS_MAX], in hugepages of its own */
+#define SLOTS_ALIGN (2u << 20)
 #define SEG_MAGIC UINT64_C(0x3731505241570001) /* "..WARP17" */
-#define SEG_SOCKET "warp17.sock"               /* in the EAL run-time directory of the prefix */
+/* What the EAL of the engine and of its clients must agree upon: one file a list of pages, else
+ * every process needs a descriptor a page. */
+#define EAL_SAME_LAYOUT "--single-file-segments"
+#define SEG_SOCKET "warp17.sock" /* in the EAL run-time directory of the prefix */
 
 /* A sequence number over a record that management writes: odd while it does. Readers copy and
  * compare, seg_read(). */
@@ -101,32 +107,39 @@ struct ring_idx {
 	uint32_t v;
 } cache_aligned;
 
-struct seg_slot {
-	/* written by management */
-	uint32_t state; /* 0 free, 1 attached */
-	uint32_t generation;
-	uint32_t pid, uid;
-	uint32_t kind;      /* enum client_kind */
-	uint32_t read_only; /* every change is refused */
-	uint64_t attach_realtime_ns;
-	char name[NAME_MAX_LEN];
-	char last_command[64];
-	uint32_t n_commands, pad;
-	/* requests: prod by the client, cons by management; replies: the other way */
+/* The requests (prod by the client, cons by management) and replies (the other way) of one
+ * operator. */
+struct slot {
 	struct ring_idx req_prod, req_cons, rep_prod, rep_cons;
 	struct req_cell req[RING_CELLS];
 	struct rep_cell rep[RING_CELLS];
 } cache_aligned;
 
+/* Who an operator is: written by management. */
+struct seg_operator {
+	uint32_t state; /* enum operator_state */
+	uint32_t generation;
+	uint32_t pid, uid;
+	uint32_t kind;      /* enum client_kind */
+	uint32_t read_only; /* every change is refused */
+	uint64_t attach_realtime_ns;
+	uint64_t n_commands;
+	char name[NAME_MAX_LEN];
+	char last_command[64];
+} cache_aligned;
+
 struct seg {
 	struct seg_header hdr;
-	struct seg_slot slots[OPERATORS_MAX];
+	struct seg_operator operators[OPERATORS_MAX];
 	/* then, at the header's offsets: seg_port[n_ports], seg_tc[n_ports][TCS_MAX],
 	 * seg_worker[n_workers], stats_port_block[n_lcores][n_ports], stats_lcore_block[n_lcores],
 	 * stats_tc_block[n_lcores][n_ports][TCS_MAX] */
 };
-static_assert(offsetof(struct seg, slots) % CACHE_LINE == 0);
-static_assert(sizeof(struct seg_slot) % CACHE_LINE == 0);
+static_assert(offsetof(struct seg, operators) % CACHE_LINE == 0);
+static_assert(sizeof(struct seg_operator) % CACHE_LINE == 0);
+static_assert(sizeof(struct slot[OPERATORS_MAX]) <= SLOTS_ALIGN);
+static_assert(
+	offsetof(struct slot, req_cons) == CACHE_LINE, "each index has its line: two writers");
 static_assert(sizeof(struct seg_tc) % CACHE_LINE == 0);
 static_assert(offsetof(struct req_cell, req) == 16 && offsetof(struct rep_cell, text) == 16);
 

@@ -9,6 +9,7 @@
 
 struct rte_mempool;
 struct seg;
+struct slot;
 
 /* The engine's options after parsing: engine/boot/options.c (from options.def: parser, --help and
  * docs). */
@@ -56,6 +57,11 @@ int memory_plan(const struct cmdline *cl, struct memory_plan *plan);
 /* Adds the EAL arguments that the user left to us: prefix, lcores, memory, no PCI. */
 void eal_args_complete(struct cmdline *cl, const struct memory_plan *plan);
 
+/* rundir.c: what lies in the EAL's run-time directory of a prefix. A client leaves its files when
+ * it goes; all of it, and the files of hugepages, go when the engine does. */
+void rundir_sweep(const char *prefix, uint32_t pid);
+void rundir_remove(const char *prefix);
+
 /* Waits some seconds until clients of a dead engine with that prefix have left. 0, or -EBUSY with
  * their pids on stderr. */
 int holders_wait(const char *prefix);
@@ -69,6 +75,7 @@ void workers_launch(void);
 void workers_quit(void);
 
 extern struct seg *segment;
+extern struct slot *slots;
 extern uint32_t n_workers;
 struct rte_mempool *boot_mbuf_pool(uint32_t worker);
 /* Queues that a port is to have: qmap's, or the default's. */

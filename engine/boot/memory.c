@@ -121,6 +121,7 @@ void eal_args_complete(struct cmdline *cl, const struct memory_plan *plan)
 	}
 	if (!cl->eal_has_dev)
 		add(cl, "--no-pci");
+	add(cl, EAL_SAME_LAYOUT);
 	add(cl, "--no-telemetry");
 	add(cl, "--log-level=lib.*:error");
 	add(cl, "--log-level=pmd.*:error");

@@ -24,19 +24,22 @@
 #include <unistd.h>
 
 #define MBUF_CACHE 256
+#define PAGE 4096
 
 struct lcore *lcores[WORKERS_MAX];
 uint32_t n_workers;
 struct seg *segment;
+struct slot *slots;
 
-static void *memory(const char *name, size_t len, uint32_t socket, bool any)
+static void *memory(const char *name, size_t len, uint32_t align, uint32_t socket, bool any)
 {
-	const struct rte_memzone *mz = rte_memzone_reserve_aligned(name, len, socket, 0, 4096);
+	const struct rte_memzone *mz = rte_memzone_reserve_aligned(name, len, socket, 0, align);
 
 	if (mz == NULL && any)
-		mz = rte_memzone_reserve_aligned(name, len, SOCKET_ID_ANY, 0, 4096);
+		mz = rte_memzone_reserve_aligned(name, len, SOCKET_ID_ANY, 0, align);
 	if (mz == NULL) {
-		log_line(3, "error: %s: no %zu MB of hugepage memory on NUMA node %u (%s)", name,
+		log_line(loglevel_ERR,
+			"error: %s: no %zu MB of hugepage memory on NUMA node %u (%s)", name,
 			len >> 20, socket, rte_strerror(rte_errno));
 		return NULL;
 	}
@@ -53,7 +56,7 @@ static int worker_create(
 	void *mem;
 
 	snprintf(name, sizeof(name), "lcore_%u", i);
-	mem = memory(name, len, socket, o->mpool_any_sock);
+	mem = memory(name, len, PAGE, socket, o->mpool_any_sock);
 	if (mem == NULL)
 		return -ENOMEM;
 	lc = lcore_init(mem, p->tcbs, p->ucbs, p->n_ports);
@@ -70,7 +73,7 @@ static int worker_create(
 	lc->stash.pool = rte_pktmbuf_pool_create_by_ops(name, p->mbufs, MBUF_CACHE, 0,
 		o->mbuf_bytes + RTE_PKTMBUF_HEADROOM, socket, "stack");
 	if (lc->stash.pool == NULL) {
-		log_line(3, "error: %s: %u packet buffers: %s", name, p->mbufs,
+		log_line(loglevel_ERR, "error: %s: %u packet buffers: %s", name, p->mbufs,
 			rte_strerror(rte_errno));
 		return -ENOMEM;
 	}
@@ -83,12 +86,12 @@ int workers_create(const struct options *o, const struct memory_plan *p)
 	uint32_t id, i = 0;
 
 	if (rte_lcore_count() - 1 != p->n_workers) {
-		log_line(3, "error: the EAL has %u lcores, %u were expected", rte_lcore_count(),
-			p->n_workers + 1);
+		log_line(loglevel_ERR, "error: the EAL has %u lcores, %u were expected",
+			rte_lcore_count(), p->n_workers + 1);
 		return -EINVAL;
 	}
-	app_tcs = memory(
-		"app_tcs", (size_t)p->n_ports * TCS_MAX * sizeof(*app_tcs), rte_socket_id(), true);
+	app_tcs = memory("app_tcs", (size_t)p->n_ports * TCS_MAX * sizeof(*app_tcs), PAGE,
+		rte_socket_id(), true);
 	if (app_tcs == NULL)
 		return -ENOMEM;
 	RTE_LCORE_FOREACH_WORKER(id) {
@@ -133,12 +136,14 @@ int lcores_map(const struct options *o)
 		uint64_t m = worker_mask(o, p);
 
 		if (m == 0) {
-			log_line(3, "error: --qmap names no worker lcore for port %u", p);
+			log_line(
+				loglevel_ERR, "error: --qmap names no worker lcore for port %u", p);
 			return -EINVAL;
 		}
 		if (ports[p].kind == port_kind_RING
 			&& ports[ports[p].peer].n_queues != ports[p].n_queues) {
-			log_line(3, "error: ring ports %u and %u need the same number of queues", p,
+			log_line(loglevel_ERR,
+				"error: ring ports %u and %u need the same number of queues", p,
 				ports[p].peer);
 			return -EINVAL;
 		}
@@ -159,9 +164,11 @@ int segment_create(const struct options *o)
 {
 	struct timespec ts;
 
-	segment = memory(SEG_MEMZONE, seg_size(n_ports, n_workers), rte_socket_id(), true);
-	if (segment == NULL)
+	segment = memory(SEG_MEMZONE, seg_size(n_ports, n_workers), PAGE, rte_socket_id(), true);
+	slots = memory(SLOTS_MEMZONE, SLOTS_ALIGN, SLOTS_ALIGN, rte_socket_id(), true);
+	if (segment == NULL || slots == NULL)
 		return -ENOMEM;
+	memset(slots, 0, SLOTS_ALIGN);
 	seg_init(segment, n_ports, n_workers);
 	clock_gettime(CLOCK_REALTIME, &ts);
 	segment->hdr.start_realtime_ns = ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;

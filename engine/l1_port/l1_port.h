@@ -8,15 +8,16 @@
  * logged as one sentence. ring_pair.c, tap.c, port.c. */
 int ports_create(const struct options *o);
 int ports_start(const struct options *o);
-/* Stops and closes all; removes TAPs. */
-void ports_fini(void);
+void ports_stop(void);
+/* Gives the devices back; TAPs go. May wait for a lock that EAL processes share. */
+void ports_close(void);
 /* Management, before READY: what the ports are, into the segment. */
 void ports_describe(struct seg *seg);
 /* Management, once a second: link state and speed into the segment. */
 void ports_poll_link(struct seg *seg);
 
-/* Packet buffers and the way out of a port. Buffers freed by a worker are the next it uses: a LIFO of its own in front
- * of the mempool keeps the working set in the cache. */
+/* Packet buffers and the way out of a port. Buffers freed by a worker are the next it uses: a LIFO
+ * of its own in front of the mempool keeps the working set in the cache. */
 void pkt_refill(struct stash *s);
 void pkt_free_slow(struct stash *s, struct rte_mbuf *m);
 void tx_flush(struct lcore *lc, struct lport *lp);

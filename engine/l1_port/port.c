@@ -42,7 +42,8 @@ static int port_queues(struct port *p, const struct options *o, uint16_t wanted)
 		if (rc == 0)
 			rc = rte_eth_tx_queue_setup(p->dev_id, q, txd, p->socket, NULL);
 		if (rc != 0) {
-			log_line(3, "error: port %u: queue %u: %s", p->id, q, rte_strerror(-rc));
+			log_line(loglevel_ERR, "error: port %u: queue %u: %s", p->id, q,
+				rte_strerror(-rc));
 			return rc;
 		}
 	}
@@ -70,7 +71,7 @@ static int port_configure(struct port *p, const struct options *o)
 		p->rx_offload = !soft && (info.rx_offload_capa & RX_CSUMS) == RX_CSUMS;
 		p->sw_csum = !p->tx_offload || !p->rx_offload;
 		if (wanted > 1)
-			log_line(4,
+			log_line(loglevel_WARNING,
 				"port %u: one queue of %u: only ring pairs are served by several "
 				"workers",
 				p->id, wanted);
@@ -82,7 +83,8 @@ static int port_configure(struct port *p, const struct options *o)
 		conf.rxmode.offloads |= RX_CSUMS;
 	rc = rte_eth_dev_configure(p->dev_id, wanted, wanted, &conf);
 	if (rc != 0) {
-		log_line(3, "error: port %u (%s): %s", p->id, info.driver_name, rte_strerror(-rc));
+		log_line(loglevel_ERR, "error: port %u (%s): %s", p->id, info.driver_name,
+			rte_strerror(-rc));
 		return rc;
 	}
 	p->mtu = 1500;
@@ -127,7 +129,7 @@ int ports_create(const struct options *o)
 		tap_leave(home);
 	}
 	if (rc == 0 && n_ports == 0) {
-		log_line(3,
+		log_line(loglevel_ERR,
 			"error: no port came up: is the device bound to a driver that DPDK knows "
 			"(dpdk-devbind.py -s)?");
 		rc = -ENODEV;
@@ -143,7 +145,8 @@ int ports_start(const struct options *o)
 
 		tap_leave(home);
 		if (rc != 0) {
-			log_line(3, "error: port %u does not start: %s", i, rte_strerror(-rc));
+			log_line(loglevel_ERR, "error: port %u does not start: %s", i,
+				rte_strerror(-rc));
 			return rc;
 		}
 		if (ports[i].kind == port_kind_DEVICE)
@@ -152,12 +155,16 @@ int ports_start(const struct options *o)
 	return 0;
 }
 
-void ports_fini(void)
+void ports_stop(void)
 {
-	for (uint16_t i = 0; i < n_ports; i++) {
+	for (uint16_t i = 0; i < n_ports; i++)
 		rte_eth_dev_stop(ports[i].dev_id);
+}
+
+void ports_close(void)
+{
+	for (uint16_t i = 0; i < n_ports; i++)
 		rte_eth_dev_close(ports[i].dev_id);
-	}
 }
 
 void ports_describe(struct seg *seg)

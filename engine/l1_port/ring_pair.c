@@ -21,7 +21,7 @@ static int rings_make(struct rte_ring **r, uint32_t pair, char way, uint32_t n)
 		r[q] = rte_ring_create(
 			name, RING_LEN, rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
 		if (r[q] == NULL) {
-			log_line(3, "error: ring %s: %s", name, rte_strerror(rte_errno));
+			log_line(loglevel_ERR, "error: ring %s: %s", name, rte_strerror(rte_errno));
 			return -rte_errno;
 		}
 	}
@@ -48,7 +48,7 @@ int ring_pair_create(const struct options *o, uint32_t pair)
 		struct port *p = dev[i] < 0 ? NULL : port_add(dev[i], port_kind_RING);
 
 		if (p == NULL) {
-			log_line(3, "error: ring pair %u: port not created", pair);
+			log_line(loglevel_ERR, "error: ring pair %u: port not created", pair);
 			return -ENODEV;
 		}
 		p->peer = i == 0 ? p->id + 1 : p->id - 1;

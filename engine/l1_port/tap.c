@@ -26,7 +26,7 @@ int tap_enter(const struct options *o)
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	there = open(path, O_RDONLY | O_CLOEXEC);
 	if (there < 0 || home < 0 || setns(there, CLONE_NEWNET) != 0) {
-		log_line(3, "error: --tap-netns %s: %s: does 'ip netns list' name it?",
+		log_line(loglevel_ERR, "error: --tap-netns %s: %s: does 'ip netns list' name it?",
 			o->tap_netns, strerror(errno));
 		close(home);
 		home = -2;
@@ -40,7 +40,8 @@ void tap_leave(int home)
 	if (home < 0)
 		return;
 	if (setns(home, CLONE_NEWNET) != 0)
-		log_line(3, "error: back from the network namespace: %s", strerror(errno));
+		log_line(loglevel_ERR, "error: back from the network namespace: %s",
+			strerror(errno));
 	close(home);
 }
 
@@ -58,8 +59,9 @@ int tap_create(const struct options *o)
 	tap_leave(home);
 	if (rc != 0 || rte_eth_dev_get_port_by_name(name, &dev) != 0
 		|| port_add(dev, port_kind_TAP) == NULL) {
-		log_line(3, "error: TAP warp%u: %s; is /dev/net/tun there, and are you root?",
-			n_ports, rte_strerror(rc < 0 ? -rc : ENODEV));
+		log_line(loglevel_ERR,
+			"error: TAP warp%u: %s; is /dev/net/tun there, and are you root?", n_ports,
+			rte_strerror(rc < 0 ? -rc : ENODEV));
 		return rc < 0 ? rc : -ENODEV;
 	}
 	return 0;

@@ -68,7 +68,8 @@ struct pkt {
  * Sets class. */
 void ipv4_in(struct lcore *lc, struct lport *lp, struct pkt *p);
 
-/* Control path state that workers read while a port runs and management changes only while it does not. */
+/* Control path state that workers read while a port runs and management changes only while it does
+ * not. */
 struct port_l3 {
 	uint32_t n_intfs;
 	struct l3_intf intf[L3_INTFS_MAX];

@@ -1,5 +1,6 @@
-/* Endpoints' pools and the flow table: (port, addresses, ports) to endpoint id. One line a bucket, SSE over the tags;
- * split into a hash, a prefetch and a look-up, so that a burst overlaps its misses. */
+/* Endpoints' pools and the flow table: (port, addresses, ports) to endpoint id. One line a bucket,
+ * SSE over the tags; split into a hash, a prefetch and a look-up, so that a burst overlaps its
+ * misses. */
 #pragma once
 
 #include "engine/l4_conn/l4_conn_t.h"

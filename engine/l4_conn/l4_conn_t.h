@@ -1,6 +1,7 @@
-/* Types of what TCP and UDP endpoints share: the first cache line of a control block, its pools and its flow
- * table. Endpoints are named by 32-bit ids, not pointers: an id is an index into the worker's TCB
- * array, or with CONN_UDP set into its UCB array. Nothing here is touched by another lcore. */
+/* Types of what TCP and UDP endpoints share: the first cache line of a control block, its pools and
+ * its flow table. Endpoints are named by 32-bit ids, not pointers: an id is an index into the
+ * worker's TCB array, or with CONN_UDP set into its UCB array. Nothing here is touched by another
+ * lcore. */
 #pragma once
 
 #include "common/util/compiler.h"

@@ -41,8 +41,8 @@ static inline uint32_t tcp_side_count(uint32_t n_tcbs)
 /* A segment for this worker; taken from pkt. Returns true when it keeps the buffer. */
 bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
 
-/* A block in the flow table, or CONN_NONE when there is none. Keeps the entry of the wheel that it may still have; the
- * caller sets the tuple. */
+/* A block in the flow table, or CONN_NONE when there is none. Keeps the entry of the wheel that it
+ * may still have; the caller sets the tuple. */
 uint32_t tcb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash);
 /* The window scale (RFC 7323) that a receive window of so many bytes needs. */
 uint8_t tcp_wscale_for(uint32_t win);

@@ -60,10 +60,11 @@ int mailbox_post(struct lcore *lc, const struct lmsg *m);
 /* Has the worker handled all that was posted? */
 bool mailbox_idle(const struct lcore *lc);
 
-/* The timer wheel. An endpoint keeps its deadlines itself (t_life, t_rtx, t_ack); the wheel only remembers when to look
- * at it next. Moving a deadline later costs nothing: the entry comes due, sees the new deadline and goes back in. An
- * endpoint has at most one entry, in chunks of 15 ids, so that arming touches no neighbour and what comes due can be
- * prefetched. Level 0 ticks in ms; level 1 in 1024 ms, its entries go down to level 0 when due. */
+/* The timer wheel. An endpoint keeps its deadlines itself (t_life, t_rtx, t_ack); the wheel only
+ * remembers when to look at it next. Moving a deadline later costs nothing: the entry comes due,
+ * sees the new deadline and goes back in. An endpoint has at most one entry, in chunks of 15 ids,
+ * so that arming touches no neighbour and what comes due can be prefetched. Level 0 ticks in ms;
+ * level 1 in 1024 ms, its entries go down to level 0 when due. */
 size_t wheel_bytes(uint32_t n_conns);
 void wheel_init(struct wheel *w, void *mem, uint32_t n_conns);
 

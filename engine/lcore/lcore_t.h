@@ -1,5 +1,5 @@
-/* All that one packet lcore ("worker") owns. Only its own thread touches it, but for the mailbox and what is said
- * below. Time is passed down in it; layers below the loop never read a clock. */
+/* All that one packet lcore ("worker") owns. Only its own thread touches it, but for the mailbox
+ * and what is said below. Time is passed down in it; layers below the loop never read a clock. */
 #pragma once
 
 #include "common/abi/segment.h"

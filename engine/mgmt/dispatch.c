@@ -52,12 +52,12 @@ int mgmt_file(const char *path)
 	int errors = 0;
 
 	if (f == NULL) {
-		log_line(3, "error: %s: %s", path, strerror(errno));
+		log_line(loglevel_ERR, "error: %s: %s", path, strerror(errno));
 		return 1;
 	}
 	for (int no = 1; fgets(line, sizeof(line), f) != NULL; no++) {
 		if (line_run(line, err, sizeof(err)) != 0) {
-			log_line(3, "error: %s:%d: %s", path, no, err);
+			log_line(loglevel_ERR, "error: %s:%d: %s", path, no, err);
 			errors++;
 		}
 	}

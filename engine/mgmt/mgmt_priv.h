@@ -27,6 +27,21 @@ int mgmt_dispatch(enum cmd_id id, const union cmd_req *req, struct reply *r);
 /* Runs a command file; each error is logged with file and line. Returns how many there were. */
 int mgmt_file(const char *path);
 
+/* server.c: an event on fd becomes operator_event(what), or what it is the loop's own. */
+void mgmt_watch(int fd, uint32_t what);
+
+/* operators.c */
+void operators_init(void);
+void operators_accept(int listen_fd);
+/* Something came over the socket of slot i: hello, "attached", a doorbell, or its end. */
+void operator_event(uint32_t i);
+/* Handles requests, a bounded number of each operator; true when more are waiting. */
+bool operators_serve(void);
+/* Every 100 ms: answers those that waited for a port, ends those that do not finish attaching. */
+void operators_tick(uint64_t now_ns);
+
+#define SECOND_NS UINT64_C(1000000000)
+
 /* run.c: the course of a port's test cases */
 enum port_run {
 	PORT_IDLE,

@@ -13,7 +13,6 @@
 
 #define GRACE_MS 1000
 #define FAIL_AFTER_S 600 /* criteria other than run-time */
-#define NS UINT64_C(1000000000)
 
 struct tc_course tc_states[PORTS_MAX][TCS_MAX];
 enum port_run port_runs[PORTS_MAX];
@@ -23,7 +22,7 @@ uint64_t mono_ns(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NS + ts.tv_nsec;
+	return ts.tv_sec * SECOND_NS + ts.tv_nsec;
 }
 
 void publish_tc(uint32_t port, uint32_t tcid)
@@ -95,7 +94,7 @@ static void tc_start(uint32_t port, uint32_t tcid)
 	t->state = tc_state_RUNNING;
 	t->start_ns = mono_ns();
 	t->posted = true;
-	log_line(6, "port %u test case %u started", port, tcid);
+	log_line(loglevel_INFO, "port %u test case %u started", port, tcid);
 	publish_tc(port, tcid);
 }
 
@@ -257,7 +256,7 @@ static void stopping_tick(uint32_t port)
 	}
 	post_all(port, m);
 	port_runs[port] = PORT_IDLE;
-	log_line(6, "port %u stopped", port);
+	log_line(loglevel_INFO, "port %u stopped", port);
 	publish_port(port);
 }
 
@@ -267,7 +266,7 @@ static uint64_t achieved(const struct tc_config *c, struct tc_course *t, const s
 {
 	switch ((enum criterion)c->criterion) {
 	case criterion_RUN_TIME:
-		return (now - t->start_ns) / NS;
+		return (now - t->start_ns) / SECOND_NS;
 	case criterion_SERVERS_UP:
 		return st->up / n_queues; /* each worker listens on all */
 	case criterion_CLIENTS_UP:
@@ -305,7 +304,8 @@ static void tc_over(uint32_t port, uint32_t tcid, enum tc_state state, uint64_t 
 
 	t->state = state;
 	t->end_ns = now;
-	log_line(6, "port %u test case %u %s %s", port, tcid, tc_state_word(state), t->reason);
+	log_line(loglevel_INFO, "port %u test case %u %s %s", port, tcid, tc_state_word(state),
+		t->reason);
 	if (c->kind == tc_kind_CLIENT
 		&& (c->criterion == criterion_RUN_TIME || another_waits(port, tcid)))
 		tc_stop(port, tcid);
@@ -325,7 +325,7 @@ static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, uint64_t second)
 			c->kind == tc_kind_CLIENT ? st->responses : st->requests};
 
 		for (int i = 0; i < 4; i++) {
-			t->rate[i] = (uint64_t)((double)(at[i] - t->last[i]) * (double)NS
+			t->rate[i] = (uint64_t)((double)(at[i] - t->last[i]) * (double)SECOND_NS
 				/ (double)second);
 			t->last[i] = at[i];
 		}
@@ -341,7 +341,7 @@ static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, uint64_t second)
 		if (t->achieved >= c->criterion_count) {
 			tc_over(port, tcid, tc_state_PASSED, now);
 		} else if (c->criterion != criterion_RUN_TIME
-			&& now - t->start_ns > FAIL_AFTER_S * NS) {
+			&& now - t->start_ns > FAIL_AFTER_S * SECOND_NS) {
 			snprintf(t->reason, sizeof(t->reason), "%s: %" PRIu64 " of %u after %u s",
 				criterion_word(c->criterion), t->achieved, c->criterion_count,
 				FAIL_AFTER_S);
@@ -354,7 +354,7 @@ static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, uint64_t second)
 void run_tick(uint64_t now)
 {
 	static uint64_t last_second;
-	uint64_t second = now - last_second >= NS ? now - last_second : 0;
+	uint64_t second = now - last_second >= SECOND_NS ? now - last_second : 0;
 
 	if (second != 0) {
 		last_second = now;

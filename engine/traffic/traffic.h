@@ -4,8 +4,8 @@
 
 #include "engine/lcore/lcore.h"
 
-/* Configurations of all test cases, and what the applications made of them at start. Workers read them while a port
- * runs; management changes them only while it does not. */
+/* Configurations of all test cases, and what the applications made of them at start. Workers read
+ * them while a port runs; management changes them only while it does not. */
 extern struct tc_config tc_cfgs[PORTS_MAX][TCS_MAX];
 extern struct app_tc *app_tcs; /* [n_ports][TCS_MAX], hugepage memory */
 
