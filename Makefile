@@ -41,7 +41,7 @@ VERSION_TEXT := $(shell cat VERSION)+$(shell git describe --always --dirty 2>/de
 # -march comes after libdpdk's own (Debian says corei7), so ours is the one that holds
 CFLAGS := -std=gnu2x -D_GNU_SOURCE $(WARN) $(MODE_$(MODE)) -I. $(call sys,$(PKGS)) -march=$(ARCH) -MMD -MP $(EXTRA_CFLAGS)
 LDFLAGS := $(filter -fsanitize=%,$(MODE_$(MODE)))
-LIBS_ENGINE := $(shell pkg-config --libs libdpdk) -lrte_net_ring -lrte_net_tap -lrte_bus_vdev
+LIBS_ENGINE := $(shell pkg-config --libs libdpdk numa) -lrte_net_ring -lrte_net_tap -lrte_bus_vdev
 # Clients hold the EAL alone, linked in: no driver is loaded, so nothing of theirs takes the locks that ethdev and buses
 # share with the engine, and attaching is quick. What an EAL of another version needs beside is taken when it is there.
 DPDK_LIBDIR := $(shell pkg-config --variable=libdir libdpdk)

@@ -19,21 +19,22 @@ static int fail(const char *what)
 	return EXIT_FAILURE;
 }
 
-static int up_and_run(const struct options *o, const struct memory_plan *plan)
+static int up_and_run(
+	const struct options *o, const struct eal_cmdline *eal, const struct memory_plan *plan)
 {
 	int rc = workers_create(o, plan);
 
 	if (rc == 0)
-		rc = ports_create(o);
-	if (rc == 0)
-		rc = lcores_map(o);
-	if (rc == 0)
-		rc = segment_create(o);
+		rc = ports_create(o, plan->n_ports);
+	if (rc == 0) {
+		workers_map_ports();
+		rc = segment_create(eal->prefix);
+	}
 	if (rc == 0)
 		rc = ports_start(o);
 	if (rc == 0) {
 		workers_launch();
-		rc = mgmt_run(o);
+		rc = mgmt_run(o, eal);
 		workers_quit();
 	}
 	ports_stop();
@@ -62,33 +63,24 @@ static void leave(const char *prefix)
 
 int main(int argc, char **argv)
 {
-	static struct cmdline cl;
+	static struct options o;
+	static struct eal_cmdline eal;
 	struct memory_plan plan;
-	uint32_t other;
-	int rc = options_parse(&cl, argc, argv);
+	int rc = options_parse(&o, &eal, argc, argv);
 
 	if (rc != 0)
 		return rc > 0 ? EXIT_SUCCESS : 2;
-	if (memory_plan(&cl, &plan) != 0)
-		return EXIT_FAILURE;
-	if (cl.o.print_memory) {
-		printf("%" PRIu64 "\n", plan.mb);
+	if (o.print_memory) {
+		memory_plan(&plan, &o, &eal, true);
+		printf("%" PRIu64 "\n", plan.total_mb);
 		return EXIT_SUCCESS;
 	}
-	other = mgmt_other_engine(cl.o.prefix);
-	if (other != 0) {
-		fprintf(stderr,
-			"warp17: error: an engine with prefix %s runs already (pid %u): stop it, "
-			"or give another --file-prefix\n",
-			cl.o.prefix, other);
-		return EXIT_FAILURE;
-	}
-	if (holders_wait(cl.o.prefix) != 0)
+	if (rundir_claim(eal.prefix) != 0 || memory_plan(&plan, &o, &eal, false) != 0)
 		return EXIT_FAILURE;
 	mgmt_block_signals();
-	eal_args_complete(&cl, &plan);
-	if (rte_eal_init(cl.eal_argc, cl.eal_argv) < 0)
+	eal_args_complete(&eal, &plan);
+	if (rte_eal_init(eal.argc, eal.argv) < 0)
 		return fail("the EAL did not start; what it said is above");
-	status = up_and_run(&cl.o, &plan);
-	leave(cl.o.prefix);
+	status = up_and_run(&o, &eal, &plan);
+	leave(eal.prefix);
 }

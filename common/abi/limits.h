@@ -10,6 +10,7 @@
 #define CMD_REQ_MAX 384  /* bytes of one request's arguments */
 #define REPLY_TEXT_MAX 400
 #define RING_CELLS 16            /* commands under way of one operator, a power of two */
+#define SESSIONS_MAX 2147483647u /* of a client test case: ids of endpoints have 31 bits */
 #define HTTP_FIELDS_MAX 512      /* bytes of user-set header fields of a test case */
 #define HTTP_NAME_MAX 128        /* host or object name with its end */
 #define APP_SIZE_MAX 2000000000u /* bytes of one message's body */

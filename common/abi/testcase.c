@@ -43,11 +43,19 @@ static uint64_t span_port(const struct u16_range *r)
 	return (uint64_t)r->hi - r->lo + 1;
 }
 
+/* The product, or UINT64_MAX when it is larger. */
+static uint64_t times(uint64_t a, uint64_t b)
+{
+	uint64_t n;
+
+	return __builtin_mul_overflow(a, b, &n) ? UINT64_MAX : n;
+}
+
 uint64_t tc_sessions(const struct tc_config *cfg)
 {
-	uint64_t n = span_ip(&cfg->src) * span_port(&cfg->sport);
+	uint64_t n = times(span_ip(&cfg->src), span_port(&cfg->sport));
 
 	if (cfg->kind == tc_kind_CLIENT)
-		n *= span_ip(&cfg->dst) * span_port(&cfg->dport);
+		n = times(n, times(span_ip(&cfg->dst), span_port(&cfg->dport)));
 	return n;
 }

@@ -45,7 +45,8 @@ struct tc_config {
 /* A new test case's settings: the original's defaults but for what hurt (CATALOGUE §3.1). */
 void tc_config_init(struct tc_config *cfg, enum tc_kind kind, enum l4proto proto);
 
-/* Sessions a client test case has, or sockets a server test case listens on. */
+/* Sessions a client test case has, or sockets a server test case listens on; UINT64_MAX: more than
+ * can be counted. */
 uint64_t tc_sessions(const struct tc_config *cfg);
 
 struct l3_intf {

@@ -1,5 +1,5 @@
-/* Log lines of the engine: to stderr, with the syslog level in front when it is not a terminal's.
- */
+/* Log lines of the engine, to stderr. Writing never waits: lines that a stopped terminal or a full
+ * pipe does not take are dropped, and counted in the next that goes through. */
 #pragma once
 
 #include "common/util/compiler.h"

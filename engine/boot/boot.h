@@ -7,76 +7,103 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct rte_mempool;
-struct seg;
-struct slot;
+#define OPTION_TEXT_MAX 256
+#define PREFIX_MAX 64
+#define NODES_MAX 8
+#define LCORE_IDS_MAX 128
 
-/* The engine's options after parsing: engine/boot/options.c (from options.def: parser, --help and
- * docs). */
+/* The engine's options, a field for each row of options.def, and which of them were given. */
+typedef bool option_FLAG;
+typedef bool option_DONE;
+typedef uint64_t option_NUMBER;
+typedef char option_TEXT[OPTION_TEXT_MAX];
+typedef char option_WORD[OPTION_TEXT_MAX];
+typedef uint64_t option_QMAP[PORTS_MAX]; /* lcore ids as bits, 0: not given */
+
 struct options {
-	char prefix[64];          /* EAL --file-prefix, default "warp17" */
-	uint64_t qmap[PORTS_MAX]; /* worker masks by lcore id (the first 64 lcores), 0: not given */
-	bool qmap_given;
-	int qmap_default;                 /* 0 not given, 'c' or 'q' */
-	uint64_t n_tcbs, n_ucbs, n_mbufs; /* whole engine; 0: sized to the machine */
-	uint64_t n_mbuf_hdrs; /* accepted for the original's sake: header buffers come from the same
-	                         pool */
-	uint32_t mbuf_bytes;  /* data room of a packet buffer without headroom, default 2048 */
-	bool mpool_any_sock;
-	uint32_t ring_pairs, taps;
-	char tap_netns[64]; /* move TAPs into this network namespace */
-	bool sw_csum;       /* --sw-checksum: ring pairs compute and check checksums too */
-	char cmd_file[256];
-	bool print_memory;
+#define OPTION(id, name, KIND, ...) option_##KIND id;
+#include "engine/boot/options.def"
+	struct {
+#define OPTION(id, ...) bool id;
+#include "engine/boot/options.def"
+	} given;
 };
 
-/* What the command line was, after it was read. EAL arguments are given to rte_eal_init() with ours
- * added. */
-struct cmdline {
-	struct options o;
-	int eal_argc;
-	char *eal_argv[64];
-	uint32_t n_lcores_wanted; /* of -l, -c, --lcores; 0: not given */
-	bool eal_has_mem, eal_has_prefix, eal_has_lcores, eal_has_dev;
-	uint32_t n_devs; /* -a and --vdev given */
+/* What the EAL's part of the command line says of what we have to know before it starts. */
+struct eal_cmdline {
+	char prefix[PREFIX_MAX]; /* --file-prefix, default "warp17" */
+	uint32_t n_lcores;
+	struct {
+		uint16_t id;
+		uint16_t node;  /* NUMA, of its first CPU */
+	} lcore[LCORE_IDS_MAX]; /* ascending ids: the first manages */
+	char lcores[48];        /* for --lcores when none were given: two CPUs that we may use */
+	bool one_cpu;           /* there is but one */
+	bool probe_pci;         /* no port was asked for: NICs bound to a DPDK driver are taken */
+	uint32_t n_devs;        /* ports that may come of -a, --vdev or those NICs */
+	uint64_t mem_mb;        /* -m and --socket-mem, 0: left to us */
+	bool has_prefix, has_lcores, has_dev;
+	int argc;
+	char *argv[96]; /* for rte_eal_init(), ours added */
 };
 
-/* 0 to go on, 1 when all is done (--help, --version), -EINVAL after one line on stderr. Starts no
- * EAL. */
-int options_parse(struct cmdline *cl, int argc, char **argv);
+/* Both parts of the command line: EAL arguments, "--", our options. 0 to go on, 1 when all is done
+ * (--help, --version), -EINVAL after one line on stderr that says what was expected. Starts no EAL.
+ */
+int options_parse(struct options *o, struct eal_cmdline *eal, int argc, char **argv);
+/* options.c to eal_args.c: reads argv[0..argc), without "--". 0 or -EINVAL. */
+int eal_args_read(struct eal_cmdline *eal, int argc, char **argv);
 
-/* Sizes the pools to the machine where no option gave them, and says what all of it takes. */
+/* No port was asked for: as the specification's users expect, NICs that are bound to a DPDK driver
+ * are taken. */
+void eal_args_probe_pci(struct eal_cmdline *eal);
+
+/* Sizes the pools to the machine where no option gave them, and says what all of it takes, by NUMA
+ * node. */
 struct memory_plan {
 	uint32_t n_workers, n_ports;
 	uint32_t tcbs, ucbs, mbufs; /* of one worker */
-	uint64_t mb;                /* hugepages, MB */
-	uint64_t free_mb;
+	uint32_t n_nodes;
+	uint64_t mb[NODES_MAX], free_mb[NODES_MAX]; /* hugepages wanted and free */
+	uint64_t total_mb;
 };
-/* 0, or -ENOMEM after one sentence with what to add. */
-int memory_plan(const struct cmdline *cl, struct memory_plan *plan);
+/* 0, or -ENOMEM after one sentence with what to add. fixed: no shrinking to what is free, no check.
+ */
+int memory_plan(struct memory_plan *plan, const struct options *o, const struct eal_cmdline *eal,
+	bool fixed);
 /* Adds the EAL arguments that the user left to us: prefix, lcores, memory, no PCI. */
-void eal_args_complete(struct cmdline *cl, const struct memory_plan *plan);
+void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan);
 
 /* rundir.c: what lies in the EAL's run-time directory of a prefix. A client leaves its files when
  * it goes; all of it, and the files of hugepages, go when the engine does. */
 void rundir_sweep(const char *prefix, uint32_t pid);
 void rundir_remove(const char *prefix);
+/* Before the EAL: waits some seconds until clients of a dead engine with that prefix have left, and
+ * removes what it left behind. 0, or -EBUSY with who is in the way on stderr. */
+int rundir_claim(const char *prefix);
 
-/* Waits some seconds until clients of a dead engine with that prefix have left. 0, or -EBUSY with
- * their pids on stderr. */
-int holders_wait(const char *prefix);
+/* qmap.c, after rte_eal_init(): the workers that serve each port's queues. n_devs ethdevs are there
+ * already; ring pairs and TAPs follow. 0 or -EINVAL, logged. */
+int qmap_resolve(const struct options *o, uint32_t n_devs);
+uint32_t qmap_queues(uint32_t port);
+uint32_t qmap_worker(uint32_t port, uint32_t queue);
 
-/* After rte_eal_init(): workers, their pools and the segment. 0 or -errno, logged. */
+/* After rte_eal_init(): workers and their pools. 0 or -errno, logged. */
 int workers_create(const struct options *o, const struct memory_plan *plan);
-/* After the ports: which worker serves which queue (qmap), the segment. */
-int lcores_map(const struct options *o);
-int segment_create(const struct options *o);
+/* After the ports: workers get to know those they serve. */
+void workers_map_ports(void);
 void workers_launch(void);
 void workers_quit(void);
+struct rte_mempool *worker_mbuf_pool(uint32_t worker);
+/* Worker index of an lcore id, -1 none. */
+int worker_of_lcore(uint32_t lcore_id);
+extern uint32_t n_workers;
 
+/* Hugepage memory of the engine's lifetime, zeroed by the kernel; any: of another node when need
+ * be. NULL: logged. */
+void *boot_memory(const char *name, size_t len, size_t align, uint32_t node, bool any);
+
+/* What is shared with the clients: abi/segment.h. 0 or -errno, logged. */
+int segment_create(const char *prefix);
 extern struct seg *segment;
 extern struct slot *slots;
-extern uint32_t n_workers;
-struct rte_mempool *boot_mbuf_pool(uint32_t worker);
-/* Queues that a port is to have: qmap's, or the default's. */
-uint32_t qmap_queues(const struct options *o, uint32_t port);

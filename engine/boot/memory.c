@@ -1,20 +1,29 @@
-/* What the pools take, before the EAL starts: a shortfall is one sentence, not a crash later. */
+/* What the pools take, before the EAL starts: a shortfall is one sentence, not a crash later.
+ * Memory is counted by NUMA node: a worker's lies on the node of its CPU, what all share on that of
+ * management. */
 #include "common/abi/segment.h"
 #include "engine/boot/boot.h"
 #include "engine/lcore/lcore.h"
+#include "engine/traffic/traffic.h"
+
+#include <numa.h>
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define MB (1024ull * 1024)
+#define MB (UINT64_C(1) << 20)
 #define TCBS_DEFAULT (512 * 1024u)
 #define UCBS_DEFAULT (128 * 1024u)
 #define MBUFS_DEFAULT (32 * 1024u)
 #define POOL_FLOOR (16 * 1024u)
 #define MBUFS_FLOOR (8 * 1024u)
-#define OVERHEAD_MB 96 /* rings, device queues, the EAL's own, rounding to pages */
+#define POOL_LEAST 64u
+#define MBUFS_LEAST 4096u             /* of a worker: a device's receive queue takes 1024 */
+#define MBUF_OVERHEAD (64 + 128 + 64) /* mempool's header, rte_mbuf, padding */
+#define OVERHEAD_MB 64                /* rings, device queues, the EAL's own */
+#define WORKER_MB 4                   /* rounding to pages of its zones */
 
 static uint64_t read_number(const char *path)
 {
@@ -29,101 +38,170 @@ static uint64_t read_number(const char *path)
 	return v;
 }
 
-static uint64_t free_hugepages_mb(void)
+/* Free hugepages of a size on a node; on machines without nodes the whole system's. */
+static uint64_t free_pages(uint32_t node, uint32_t kb)
 {
-	return read_number("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages") * 2
-		+ read_number("/sys/kernel/mm/hugepages/hugepages-1048576kB/free_hugepages") * 1024;
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path),
+		"/sys/devices/system/node/node%u/hugepages/hugepages-%ukB/free_hugepages", node,
+		kb);
+	f = fopen(path, "r");
+	if (f == NULL && node == 0)
+		snprintf(path, sizeof(path),
+			"/sys/kernel/mm/hugepages/hugepages-%ukB/free_hugepages", kb);
+	if (f != NULL)
+		fclose(f);
+	return read_number(path);
 }
 
-static uint64_t mbuf_stride(const struct options *o)
+/* Sizes of pages for which hugetlbfs is mounted: others are of no use. */
+static bool mounted(uint32_t kb)
 {
-	return 128 + 64 + 128 + o->mbuf_bytes + 64;
+	char line[1024], size[32];
+	FILE *f = fopen("/proc/mounts", "r");
+	bool yes = false;
+
+	snprintf(size, sizeof(size), "pagesize=%uM", kb / 1024);
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		if (strstr(line, " hugetlbfs ") != NULL)
+			yes |= strstr(line, size) != NULL
+				|| (kb != 2048 && strstr(line, "pagesize=1G") != NULL);
+	}
+	if (f != NULL)
+		fclose(f);
+	return yes;
 }
 
-static uint64_t total_mb(const struct options *o, const struct memory_plan *p)
+static void free_look(struct memory_plan *p)
 {
-	uint64_t worker = lcore_bytes(p->tcbs, p->ucbs, p->n_ports) + p->mbufs * mbuf_stride(o);
-	uint64_t apps = (uint64_t)p->n_ports * TCS_MAX * sizeof(struct app_tc);
+	static const uint32_t kb[] = {2048, 1048576};
 
-	return (worker * p->n_workers + apps + seg_size(p->n_ports, p->n_workers)) / MB
-		+ OVERHEAD_MB;
+	for (size_t k = 0; k < ARRAY_SIZE(kb); k++) {
+		for (uint32_t n = 0; n < p->n_nodes && mounted(kb[k]); n++)
+			p->free_mb[n] += free_pages(n, kb[k]) * kb[k] / 1024;
+	}
 }
 
-int memory_plan(const struct cmdline *cl, struct memory_plan *p)
+/* Fills in what the pools' sizes take. */
+static void count(struct memory_plan *p, const struct options *o, const struct eal_cmdline *eal)
 {
-	const struct options *o = &cl->o;
-	uint32_t wanted = cl->eal_has_lcores ? cl->n_lcores_wanted : 2;
+	uint64_t worker = lcore_bytes(p->tcbs, p->ucbs, p->n_ports)
+		+ p->mbufs * (o->mbuf_bytes + MBUF_OVERHEAD);
+	uint64_t shared = (uint64_t)p->n_ports * TCS_MAX * sizeof(struct app_tc)
+		+ SLOTS_ALIGN * UINT64_C(2) + seg_size(p->n_ports, p->n_workers);
 
-	memset(p, 0, sizeof(*p));
-	if (wanted < 2) {
+	memset(p->mb, 0, sizeof(p->mb));
+	p->mb[eal->lcore[0].node] = shared / MB + OVERHEAD_MB;
+	for (uint32_t i = 1; i <= p->n_workers; i++)
+		p->mb[eal->lcore[i].node] += worker / MB + WORKER_MB;
+	p->total_mb = 0;
+	for (uint32_t n = 0; n < p->n_nodes; n++) {
+		p->mb[n] += p->mb[n] & 1; /* whole pages */
+		p->total_mb += p->mb[n];
+	}
+}
+
+static uint64_t over(uint64_t want, uint64_t have)
+{
+	return want > have ? want - have : 0;
+}
+
+/* MB that are wanted and not there. */
+static uint64_t missing(
+	const struct memory_plan *p, const struct options *o, const struct eal_cmdline *eal)
+{
+	uint64_t have = 0, miss = 0;
+
+	for (uint32_t n = 0; n < p->n_nodes; n++) {
+		have += p->free_mb[n];
+		miss += over(p->mb[n], p->free_mb[n]);
+	}
+	if (eal->mem_mb != 0) /* the user's own: where it lies is his business */
+		return MAX_OF(over(p->total_mb, eal->mem_mb), over(eal->mem_mb, have));
+	return o->mpool_any_sock ? over(p->total_mb, have) : miss;
+}
+
+static uint32_t of_worker(
+	uint64_t given_k, bool given, uint32_t otherwise, uint32_t least, uint32_t n)
+{
+	uint64_t blocks = given ? given_k * 1024 / n : otherwise;
+
+	return blocks < least ? least : (uint32_t)blocks;
+}
+
+/* Halves the pools that no option gave; false when all are small. */
+static bool shrink(struct memory_plan *p, const struct options *o)
+{
+	uint32_t was = p->tcbs + p->ucbs + p->mbufs;
+
+	if (!o->given.tcb_pool_k && p->tcbs > POOL_FLOOR)
+		p->tcbs /= 2;
+	if (!o->given.ucb_pool_k && p->ucbs > POOL_FLOOR)
+		p->ucbs /= 2;
+	if (!o->given.mbuf_pool_k && p->mbufs > MBUFS_FLOOR)
+		p->mbufs /= 2;
+	return was != p->tcbs + p->ucbs + p->mbufs;
+}
+
+static int shortfall(const struct memory_plan *p, const struct eal_cmdline *eal, uint64_t miss)
+{
+	uint64_t have = 0;
+
+	for (uint32_t n = 0; n < p->n_nodes; n++)
+		have += p->free_mb[n];
+	if (!mounted(2048) && !mounted(1048576))
 		fprintf(stderr,
-			"warp17: error: one lcore is not enough: the first manages, the others "
-			"carry "
-			"packets; give two, e.g. -l 0,1\n");
-		return -EINVAL;
-	}
-	p->n_workers = MIN_OF(wanted - 1, WORKERS_MAX);
-	p->n_ports = cl->n_devs + 2 * o->ring_pairs + o->taps;
-	p->n_ports = MAX_OF(p->n_ports, 1u);
-	p->tcbs = o->n_tcbs ? o->n_tcbs / p->n_workers : TCBS_DEFAULT / p->n_workers;
-	p->ucbs = o->n_ucbs ? o->n_ucbs / p->n_workers : UCBS_DEFAULT / p->n_workers;
-	p->mbufs = o->n_mbufs ? o->n_mbufs / p->n_workers : MBUFS_DEFAULT;
-	p->tcbs = MAX_OF(p->tcbs, 64u);
-	p->ucbs = MAX_OF(p->ucbs, 64u);
-	p->free_mb = free_hugepages_mb();
-	p->mb = total_mb(o, p);
-	while (!o->print_memory && p->mb > p->free_mb) {
-		uint32_t was = p->tcbs + p->ucbs + p->mbufs;
-
-		if (o->n_tcbs == 0 && p->tcbs > POOL_FLOOR)
-			p->tcbs /= 2;
-		if (o->n_ucbs == 0 && p->ucbs > POOL_FLOOR)
-			p->ucbs /= 2;
-		if (o->n_mbufs == 0 && p->mbufs > MBUFS_FLOOR)
-			p->mbufs /= 2;
-		p->mb = total_mb(o, p);
-		if (was == p->tcbs + p->ucbs + p->mbufs)
-			break;
-	}
-	if (!o->print_memory && p->mb > p->free_mb) {
+			"warp17: error: needs %" PRIu64
+			" MB of hugepages, and no hugetlbfs is mounted: "
+			"scripts/hugepages ensure %" PRIu64 "\n",
+			p->total_mb, p->total_mb);
+	else if (eal->mem_mb != 0)
+		fprintf(stderr,
+			"warp17: error: needs %" PRIu64
+			" MB of hugepages, the EAL is given %" PRIu64
+			" (-m, --socket-mem), %" PRIu64 " are free\n",
+			p->total_mb, eal->mem_mb, have);
+	else
 		fprintf(stderr,
 			"warp17: error: needs %" PRIu64 " MB of hugepages, %" PRIu64
-			" MB are free: add %" PRIu64
+			" MB are free%s: add %" PRIu64
 			" pages of 2 MB, e.g. scripts/hugepages ensure %" PRIu64 "\n",
-			p->mb, p->free_mb, (p->mb - p->free_mb + 1) / 2, p->mb);
-		return -ENOMEM;
-	}
-	return 0;
+			p->total_mb, have,
+			p->n_nodes > 1 ? " and not all on the right NUMA nodes (--mpool-any-sock)"
+				       : "",
+			(miss + 1) / 2, p->total_mb);
+	return -ENOMEM;
 }
 
-static void add(struct cmdline *cl, const char *a)
+int memory_plan(
+	struct memory_plan *p, const struct options *o, const struct eal_cmdline *eal, bool fixed)
 {
-	cl->eal_argv[cl->eal_argc++] = strdup(a);
-	cl->eal_argv[cl->eal_argc] = NULL;
-}
+	uint64_t miss;
 
-void eal_args_complete(struct cmdline *cl, const struct memory_plan *plan)
-{
-	char mb[24];
-
-	if (!cl->eal_has_prefix) {
-		add(cl, "--file-prefix");
-		add(cl, cl->o.prefix);
+	memset(p, 0, sizeof(*p));
+	p->n_nodes = numa_available() < 0
+		? 1
+		: MIN_OF((uint32_t)numa_max_node() + 1, (uint32_t)NODES_MAX);
+	p->n_workers = MIN_OF(eal->n_lcores - 1, (uint32_t)WORKERS_MAX);
+	p->n_ports = MAX_OF(eal->n_devs + 2 * o->ring_if_pairs + o->tap_ifs, UINT64_C(1));
+	p->tcbs = of_worker(o->tcb_pool_k, o->given.tcb_pool_k, TCBS_DEFAULT / p->n_workers,
+		POOL_LEAST, p->n_workers);
+	p->ucbs = of_worker(o->ucb_pool_k, o->given.ucb_pool_k, UCBS_DEFAULT / p->n_workers,
+		POOL_LEAST, p->n_workers);
+	p->mbufs = of_worker(
+		o->mbuf_pool_k, o->given.mbuf_pool_k, MBUFS_DEFAULT, MBUFS_LEAST, p->n_workers);
+	count(p, o, eal);
+	if (fixed)
+		return 0;
+	if (p->tcbs >= CONN_UDP || p->ucbs >= CONN_UDP) {
+		fprintf(stderr, "warp17: error: a worker's pool holds at most %u control blocks\n",
+			CONN_UDP - 1);
+		return -EINVAL;
 	}
-	if (!cl->eal_has_lcores) {
-		add(cl, "-l");
-		add(cl, "0,1");
-	}
-	if (!cl->eal_has_mem) {
-		snprintf(mb, sizeof(mb), "%" PRIu64, plan->mb);
-		add(cl, "-m");
-		add(cl, mb);
-	}
-	if (!cl->eal_has_dev)
-		add(cl, "--no-pci");
-	add(cl, EAL_SAME_LAYOUT);
-	add(cl, "--no-telemetry");
-	add(cl, "--log-level=lib.*:error");
-	add(cl, "--log-level=pmd.*:error");
-	add(cl, "--log-level=bus.*:error");
+	free_look(p);
+	while ((miss = missing(p, o, eal)) != 0 && shrink(p, o))
+		count(p, o, eal);
+	return miss == 0 ? 0 : shortfall(p, eal, miss);
 }

@@ -4,10 +4,15 @@
 #include "engine/boot/boot.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
+
+#define CLAIM_STEPS 60 /* of 50 ms */
 
 typedef bool match_fn(const char *name, const void *arg);
 
@@ -76,4 +81,98 @@ void rundir_remove(const char *prefix)
 	rundir_path(prefix, dir, sizeof(dir));
 	unlink_where(dir, any, NULL);
 	rmdir(dir);
+}
+
+/* Does a process map the EAL's files of this prefix? */
+static bool flocked(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	bool yes;
+
+	if (fd < 0)
+		return false;
+	yes = flock(fd, LOCK_EX | LOCK_NB) != 0
+		&& errno == EWOULDBLOCK; /* the EAL keeps it shared */
+	close(fd);
+	return yes;
+}
+
+/* The primary process that holds the prefix, 0 none: it locks its configuration for writing. */
+static pid_t primary_of(const char *dir)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char path[280];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/config", dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
+		lock.l_pid = 0;
+	close(fd);
+	return lock.l_pid;
+}
+
+static bool maps(const char *pid, const char *path)
+{
+	char name[64], line[512];
+	bool found = false;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%.16s/maps", pid);
+	f = fopen(name, "r");
+	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL)
+		found = strstr(line, path) != NULL;
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
+
+static void name_holders(const char *path)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+
+	while (proc != NULL && (d = readdir(proc)) != NULL) {
+		if (d->d_name[0] >= '0' && d->d_name[0] <= '9' && maps(d->d_name, path))
+			fprintf(stderr, " %s", d->d_name);
+	}
+	if (proc != NULL)
+		closedir(proc);
+}
+
+int rundir_claim(const char *prefix)
+{
+	const struct timespec nap = {0, 50 * 1000000};
+	char dir[256], path[280];
+	pid_t other;
+
+	rundir_path(prefix, dir, sizeof(dir));
+	other = primary_of(dir);
+	if (other != 0) {
+		fprintf(stderr,
+			"warp17: error: an engine with prefix %s runs already (pid %d): stop it, "
+			"or give another "
+			"--file-prefix\n",
+			prefix, (int)other);
+		return -EBUSY;
+	}
+	snprintf(path, sizeof(path), "%s/fbarray_memzone", dir);
+	for (int i = 0; flocked(path); i++) {
+		if (i == CLAIM_STEPS) {
+			fprintf(stderr,
+				"warp17: error: clients of a dead engine with prefix %s still hold "
+				"its memory; end "
+				"them: kill",
+				prefix);
+			/* /var/run is /run, and so the kernel names it */
+			name_holders(strncmp(path, "/var/run/", 9) == 0 ? path + 4 : path);
+			fprintf(stderr, "\n");
+			return -EBUSY;
+		}
+		nanosleep(&nap, NULL);
+	}
+	rundir_remove(prefix);
+	return 0;
 }

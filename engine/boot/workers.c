@@ -1,7 +1,5 @@
-/* Workers: their memory and buffers, which queues are whose (qmap), and the segment that shows it
- * all. */
+/* Workers: their memory and buffers, and their threads. */
 #include "common/util/log.h"
-#include "common/util/version.h"
 #include "engine/boot/boot.h"
 #include "engine/l1_port/l1_port.h"
 #include "engine/lcore/lcore.h"
@@ -16,53 +14,62 @@
 #include <rte_memzone.h>
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
-#include <unistd.h>
-
-#define MBUF_CACHE 256
-#define PAGE 4096
 
 struct lcore *lcores[WORKERS_MAX];
 uint32_t n_workers;
-struct seg *segment;
-struct slot *slots;
 
-static void *memory(const char *name, size_t len, uint32_t align, uint32_t socket, bool any)
+void *boot_memory(const char *name, size_t len, size_t align, uint32_t node, bool any)
 {
-	const struct rte_memzone *mz = rte_memzone_reserve_aligned(name, len, socket, 0, align);
+	const struct rte_memzone *mz = rte_memzone_reserve_aligned(name, len, (int)node, 0, align);
 
 	if (mz == NULL && any)
 		mz = rte_memzone_reserve_aligned(name, len, SOCKET_ID_ANY, 0, align);
 	if (mz == NULL) {
 		log_line(loglevel_ERR,
-			"error: %s: no %zu MB of hugepage memory on NUMA node %u (%s)", name,
-			len >> 20, socket, rte_strerror(rte_errno));
+			"error: %s: no %zu MB of hugepage memory on NUMA node %u (%s)%s", name,
+			len >> 20, node, rte_strerror(rte_errno),
+			any ? "" : "; --mpool-any-sock takes it from any");
 		return NULL;
 	}
 	return mz->addr;
 }
 
+/* A LIFO: the buffer freed last is the next used. The worker's own stash is its cache. */
+static struct rte_mempool *mbufs_create(
+	const char *name, uint32_t n, uint16_t room, uint32_t node, bool any)
+{
+	struct rte_mempool *mp = rte_pktmbuf_pool_create_by_ops(
+		name, n, 0, 0, room, (int)node, "stack");
+
+	if (mp == NULL && any)
+		mp = rte_pktmbuf_pool_create_by_ops(name, n, 0, 0, room, SOCKET_ID_ANY, "stack");
+	if (mp == NULL)
+		log_line(loglevel_ERR,
+			"error: %s: %u packet buffers of %u bytes on NUMA node %u: %s", name, n,
+			room, node, rte_strerror(rte_errno));
+	return mp;
+}
+
 static int worker_create(
 	const struct options *o, const struct memory_plan *p, uint32_t i, uint32_t id)
 {
-	uint32_t socket = rte_lcore_to_socket_id(id);
-	size_t len = lcore_bytes(p->tcbs, p->ucbs, p->n_ports);
+	uint32_t node = rte_lcore_to_socket_id(id);
 	char name[32];
 	struct lcore *lc;
 	void *mem;
 
 	snprintf(name, sizeof(name), "lcore_%u", i);
-	mem = memory(name, len, PAGE, socket, o->mpool_any_sock);
+	mem = boot_memory(
+		name, lcore_bytes(p->tcbs, p->ucbs, p->n_ports), 4096, node, o->mpool_any_sock);
 	if (mem == NULL)
 		return -ENOMEM;
 	lc = lcore_init(mem, p->tcbs, p->ucbs, p->n_ports);
 	lc->index = i;
 	lc->lcore_id = id;
-	lc->socket = socket;
+	lc->socket = node;
 	lc->tsc_hz = rte_get_tsc_hz();
 	lc->cycles_per_ms = lc->tsc_hz / 1000;
 	lc->cycles_per_us = lc->tsc_hz / 1000000;
@@ -70,15 +77,10 @@ static int worker_create(
 	if (getrandom(lc->isn_secret, sizeof(lc->isn_secret), 0) != sizeof(lc->isn_secret))
 		return -EIO;
 	snprintf(name, sizeof(name), "mbufs_%u", i);
-	lc->stash.pool = rte_pktmbuf_pool_create_by_ops(name, p->mbufs, MBUF_CACHE, 0,
-		o->mbuf_bytes + RTE_PKTMBUF_HEADROOM, socket, "stack");
-	if (lc->stash.pool == NULL) {
-		log_line(loglevel_ERR, "error: %s: %u packet buffers: %s", name, p->mbufs,
-			rte_strerror(rte_errno));
-		return -ENOMEM;
-	}
+	lc->stash.pool = mbufs_create(
+		name, p->mbufs, (uint16_t)o->mbuf_bytes, node, o->mpool_any_sock);
 	lcores[i] = lc;
-	return 0;
+	return lc->stash.pool != NULL ? 0 : -ENOMEM;
 }
 
 int workers_create(const struct options *o, const struct memory_plan *p)
@@ -90,7 +92,7 @@ int workers_create(const struct options *o, const struct memory_plan *p)
 			rte_lcore_count(), p->n_workers + 1);
 		return -EINVAL;
 	}
-	app_tcs = memory("app_tcs", (size_t)p->n_ports * TCS_MAX * sizeof(*app_tcs), PAGE,
+	app_tcs = boot_memory("app_tcs", (size_t)p->n_ports * TCS_MAX * sizeof(*app_tcs), 4096,
 		rte_socket_id(), true);
 	if (app_tcs == NULL)
 		return -ENOMEM;
@@ -104,93 +106,32 @@ int workers_create(const struct options *o, const struct memory_plan *p)
 	return 0;
 }
 
-struct rte_mempool *boot_mbuf_pool(uint32_t worker)
+struct rte_mempool *worker_mbuf_pool(uint32_t worker)
 {
 	return lcores[worker]->stash.pool;
 }
 
-/* Mask of worker indexes for a port. */
-static uint64_t worker_mask(const struct options *o, uint32_t port)
+int worker_of_lcore(uint32_t lcore_id)
 {
-	uint64_t m = 0;
-
-	if (!o->qmap_given && o->qmap_default == 'c')
-		return UINT64_C(1) << port % n_workers;
-	if (!o->qmap_given)
-		return n_workers == 64 ? UINT64_MAX : (UINT64_C(1) << n_workers) - 1;
 	for (uint32_t i = 0; i < n_workers; i++) {
-		if (lcores[i]->lcore_id < 64 && (o->qmap[port] >> lcores[i]->lcore_id & 1))
-			m |= UINT64_C(1) << i;
+		if (lcores[i]->lcore_id == lcore_id)
+			return (int)i;
 	}
-	return m;
+	return -1;
 }
 
-uint32_t qmap_queues(const struct options *o, uint32_t port)
-{
-	return __builtin_popcountll(worker_mask(o, port));
-}
-
-int lcores_map(const struct options *o)
+void workers_map_ports(void)
 {
 	for (uint32_t p = 0; p < n_ports; p++) {
-		uint64_t m = worker_mask(o, p);
-
-		if (m == 0) {
-			log_line(
-				loglevel_ERR, "error: --qmap names no worker lcore for port %u", p);
-			return -EINVAL;
-		}
-		if (ports[p].kind == port_kind_RING
-			&& ports[ports[p].peer].n_queues != ports[p].n_queues) {
-			log_line(loglevel_ERR,
-				"error: ring ports %u and %u need the same number of queues", p,
-				ports[p].peer);
-			return -EINVAL;
-		}
-		for (uint32_t q = 0; q < ports[p].n_queues; q++, m &= m - 1) {
-			struct lcore *lc = lcores[__builtin_ctzll(m)];
+		for (uint32_t q = 0; q < ports[p].n_queues; q++) {
+			struct lcore *lc = lcores[ports[p].queue_worker[q]];
 			struct lport *lp = &lc->lports[lc->n_lports];
 
-			ports[p].queue_worker[q] = lc->index;
 			lp->port = &ports[p];
-			lp->queue = q;
-			lc->lport_of[p] = lc->n_lports++;
+			lp->queue = (uint16_t)q;
+			lc->lport_of[p] = (uint8_t)lc->n_lports++;
 		}
 	}
-	return 0;
-}
-
-int segment_create(const struct options *o)
-{
-	struct timespec ts;
-
-	segment = memory(SEG_MEMZONE, seg_size(n_ports, n_workers), PAGE, rte_socket_id(), true);
-	slots = memory(SLOTS_MEMZONE, SLOTS_ALIGN, SLOTS_ALIGN, rte_socket_id(), true);
-	if (segment == NULL || slots == NULL)
-		return -ENOMEM;
-	memset(slots, 0, SLOTS_ALIGN);
-	seg_init(segment, n_ports, n_workers);
-	clock_gettime(CLOCK_REALTIME, &ts);
-	segment->hdr.start_realtime_ns = ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-	segment->hdr.engine_pid = getpid();
-	segment->hdr.tsc_hz = rte_get_tsc_hz();
-	segment->hdr.loglevel = loglevel_INFO;
-	snprintf(segment->hdr.version, sizeof(segment->hdr.version), "%s", warp17_version());
-	snprintf(segment->hdr.prefix, sizeof(segment->hdr.prefix), "%s", o->prefix);
-	ports_describe(segment);
-	for (uint32_t i = 0; i < n_workers; i++) {
-		struct lcore *lc = lcores[i];
-
-		*seg_worker(segment, i) = (struct seg_worker){.lcore_id = lc->lcore_id,
-			.cpu = rte_lcore_to_cpu_id(lc->lcore_id),
-			.socket = lc->socket};
-		lc->seg = segment;
-		lc->lst = seg_stats_lcore(segment, i);
-		lc->lst->memory.tcb_bytes = lcore_bytes(lc->tcbs.n, 64, 1) / MAX_OF(lc->tcbs.n, 1u);
-		for (uint32_t k = 0; k < lc->n_lports; k++)
-			lc->lports[k].st = seg_stats_port(segment, i, lc->lports[k].port->id);
-	}
-	return 0;
 }
 
 void workers_launch(void)

@@ -15,6 +15,8 @@ struct port ports[PORTS_MAX];
 uint16_t n_ports;
 
 #define DESCS 1024
+#define ETH_VLAN_BYTES 18 /* before the IP header, tagged */
+#define MTU_LEAST 68      /* RFC 791 */
 #define RX_CSUMS                                                      \
 	(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM \
 		| RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
@@ -29,16 +31,18 @@ static bool software_device(const char *driver)
 		|| strcmp(driver, "net_af_xdp") == 0;
 }
 
-static int port_queues(struct port *p, const struct options *o, uint16_t wanted)
+static int queues_setup(struct port *p, uint16_t n)
 {
 	uint16_t rxd = DESCS, txd = DESCS;
 
 	rte_eth_dev_adjust_nb_rx_tx_desc(p->dev_id, &rxd, &txd);
-	p->n_queues = wanted;
-	for (uint16_t q = 0; q < wanted; q++) {
-		int rc = rte_eth_rx_queue_setup(
-			p->dev_id, q, rxd, p->socket, NULL, boot_mbuf_pool(q % n_workers));
+	p->n_queues = n;
+	for (uint16_t q = 0; q < n; q++) {
+		int rc;
 
+		p->queue_worker[q] = (uint16_t)qmap_worker(p->id, q);
+		rc = rte_eth_rx_queue_setup(
+			p->dev_id, q, rxd, p->socket, NULL, worker_mbuf_pool(p->queue_worker[q]));
 		if (rc == 0)
 			rc = rte_eth_tx_queue_setup(p->dev_id, q, txd, p->socket, NULL);
 		if (rc != 0) {
@@ -47,55 +51,72 @@ static int port_queues(struct port *p, const struct options *o, uint16_t wanted)
 			return rc;
 		}
 	}
-	(void)o;
 	return 0;
+}
+
+/* What the device can do and we use: checksums by it, by us, or by nobody. */
+static void offloads_choose(
+	struct port *p, const struct options *o, const struct rte_eth_dev_info *info)
+{
+	bool soft = software_device(info->driver_name);
+
+	if (p->kind == port_kind_RING) {
+		p->sw_csum = o->sw_checksum;
+		return;
+	}
+	p->tx_offload = !soft && (info->tx_offload_capa & TX_CSUMS) == TX_CSUMS;
+	p->rx_offload = !soft && (info->rx_offload_capa & RX_CSUMS) == RX_CSUMS;
+	p->sw_csum = !p->tx_offload || !p->rx_offload;
+}
+
+/* The link's MTU, as far as a frame fits one buffer. */
+static uint16_t mtu_choose(const struct port *p, const struct options *o)
+{
+	uint64_t room = o->mbuf_bytes - RTE_PKTMBUF_HEADROOM - ETH_VLAN_BYTES;
+	uint16_t mtu = 1500;
+
+	if (p->kind != port_kind_RING
+		&& (rte_eth_dev_get_mtu(p->dev_id, &mtu) != 0 || mtu < MTU_LEAST))
+		mtu = 1500;
+	return mtu < room ? mtu : (uint16_t)room;
+}
+
+static void mac_choose(struct port *p)
+{
+	const uint8_t own[6] = {0x02, 0x57, 0x41, 0x52, 0x50, (uint8_t)p->id};
+	struct rte_ether_addr mac;
+
+	/* rings have none of their own: the driver gives all of them the same */
+	if (p->kind != port_kind_RING && rte_eth_macaddr_get(p->dev_id, &mac) == 0)
+		memcpy(p->mac, mac.addr_bytes, 6);
+	else
+		memcpy(p->mac, own, 6);
 }
 
 static int port_configure(struct port *p, const struct options *o)
 {
+	uint16_t n = (uint16_t)qmap_queues(p->id);
 	struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
-	uint16_t wanted = qmap_queues(o, p->id);
-	struct rte_ether_addr mac;
-	int rc = rte_eth_dev_info_get(p->dev_id, &info);
+	int rc = rte_eth_dev_info_get(p->dev_id, &info), socket = rte_eth_dev_socket_id(p->dev_id);
 
-	if (rc != 0)
-		return rc;
-	p->socket = rte_eth_dev_socket_id(p->dev_id) < 0 ? 0 : rte_eth_dev_socket_id(p->dev_id);
-	if (p->kind == port_kind_RING) {
-		p->sw_csum = o->sw_csum;
-	} else {
-		bool soft = software_device(info.driver_name);
-
-		p->tx_offload = !soft && (info.tx_offload_capa & TX_CSUMS) == TX_CSUMS;
-		p->rx_offload = !soft && (info.rx_offload_capa & RX_CSUMS) == RX_CSUMS;
-		p->sw_csum = !p->tx_offload || !p->rx_offload;
-		if (wanted > 1)
-			log_line(loglevel_WARNING,
-				"port %u: one queue of %u: only ring pairs are served by several "
-				"workers",
-				p->id, wanted);
-		wanted = 1;
+	if (rc == 0) {
+		p->socket = socket < 0 ? 0 : (uint32_t)socket;
+		offloads_choose(p, o, &info);
+		if (p->tx_offload && !p->sw_csum)
+			conf.txmode.offloads |= TX_CSUMS;
+		if (p->rx_offload && !p->sw_csum)
+			conf.rxmode.offloads |= RX_CSUMS;
+		rc = rte_eth_dev_configure(p->dev_id, n, n, &conf);
 	}
-	if (p->tx_offload && !p->sw_csum)
-		conf.txmode.offloads |= TX_CSUMS;
-	if (p->rx_offload && !p->sw_csum)
-		conf.rxmode.offloads |= RX_CSUMS;
-	rc = rte_eth_dev_configure(p->dev_id, wanted, wanted, &conf);
 	if (rc != 0) {
-		log_line(loglevel_ERR, "error: port %u (%s): %s", p->id, info.driver_name,
+		log_line(loglevel_ERR, "error: port %u: not configured: %s", p->id,
 			rte_strerror(-rc));
 		return rc;
 	}
-	p->mtu = 1500;
-	if (rte_eth_macaddr_get(p->dev_id, &mac) == 0)
-		memcpy(p->mac, mac.addr_bytes, 6);
-	if (p->kind == port_kind_RING) { /* the driver gives all of them the same */
-		const uint8_t own[6] = {0x02, 0x57, 0x41, 0x52, 0x50, p->id};
-
-		memcpy(p->mac, own, 6);
-	}
-	return port_queues(p, o, wanted);
+	p->mtu = mtu_choose(p, o);
+	mac_choose(p);
+	return queues_setup(p, n);
 }
 
 struct port *port_add(uint16_t dev_id, enum port_kind kind)
@@ -111,48 +132,63 @@ struct port *port_add(uint16_t dev_id, enum port_kind kind)
 	return p;
 }
 
-int ports_create(const struct options *o)
+/* In the network namespace of TAPs for those, else where we are. */
+static int in_its_namespace(
+	struct port *p, const struct options *o, int (*fn)(struct port *p, const struct options *o))
+{
+	int home = p->kind == port_kind_TAP ? tap_enter(o) : -1, rc;
+
+	if (home == -2)
+		return -ENOENT;
+	rc = fn(p, o);
+	tap_leave(home);
+	return rc;
+}
+
+int ports_create(const struct options *o, uint32_t n_planned)
 {
 	uint16_t dev;
-	int rc = 0;
+	int rc;
 
 	RTE_ETH_FOREACH_DEV(dev)
 		port_add(dev, port_kind_DEVICE);
-	for (uint32_t i = 0; i < o->ring_pairs && rc == 0; i++)
-		rc = ring_pair_create(o, i);
-	for (uint32_t i = 0; i < o->taps && rc == 0; i++)
+	rc = qmap_resolve(o, n_ports);
+	for (uint32_t i = 0; i < o->ring_if_pairs && rc == 0; i++)
+		rc = ring_pair_create(i);
+	for (uint32_t i = 0; i < o->tap_ifs && rc == 0; i++)
 		rc = tap_create(o);
-	for (uint16_t i = 0; i < n_ports && rc == 0; i++) {
-		int home = ports[i].kind == port_kind_TAP ? tap_enter(o) : -1;
-
-		rc = port_configure(&ports[i], o);
-		tap_leave(home);
-	}
-	if (rc == 0 && n_ports == 0) {
+	if (rc == 0 && n_ports > n_planned) {
 		log_line(loglevel_ERR,
-			"error: no port came up: is the device bound to a driver that DPDK knows "
-			"(dpdk-devbind.py -s)?");
-		rc = -ENODEV;
+			"error: %u ports came up, memory was planned for %u: give an -a or --vdev "
+			"for each",
+			n_ports, n_planned);
+		rc = -ENOSPC;
 	}
+	for (uint16_t i = 0; i < n_ports && rc == 0; i++)
+		rc = in_its_namespace(&ports[i], o, port_configure);
+	return rc;
+}
+
+static int port_start(struct port *p, const struct options *o)
+{
+	int rc = rte_eth_dev_start(p->dev_id);
+
+	(void)o;
+	if (rc != 0)
+		log_line(loglevel_ERR, "error: port %u does not start: %s", p->id,
+			rte_strerror(-rc));
+	else if (p->kind == port_kind_DEVICE)
+		rte_eth_allmulticast_enable(p->dev_id);
 	return rc;
 }
 
 int ports_start(const struct options *o)
 {
-	for (uint16_t i = 0; i < n_ports; i++) {
-		int home = ports[i].kind == port_kind_TAP ? tap_enter(o) : -1;
-		int rc = rte_eth_dev_start(ports[i].dev_id);
+	int rc = 0;
 
-		tap_leave(home);
-		if (rc != 0) {
-			log_line(loglevel_ERR, "error: port %u does not start: %s", i,
-				rte_strerror(-rc));
-			return rc;
-		}
-		if (ports[i].kind == port_kind_DEVICE)
-			rte_eth_allmulticast_enable(ports[i].dev_id);
-	}
-	return 0;
+	for (uint16_t i = 0; i < n_ports && rc == 0; i++)
+		rc = in_its_namespace(&ports[i], o, port_start);
+	return rc;
 }
 
 void ports_stop(void)

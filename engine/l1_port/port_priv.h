@@ -5,7 +5,7 @@
 
 /* The next port, for an ethdev; NULL when there are PORTS_MAX. */
 struct port *port_add(uint16_t dev_id, enum port_kind kind);
-int ring_pair_create(const struct options *o, uint32_t pair);
+int ring_pair_create(uint32_t pair);
 int tap_create(const struct options *o);
 /* The thread enters the TAPs' network namespace: what tap_leave() wants to bring it back; -1 there
  * is none, -2 an error that was logged. */

@@ -28,10 +28,10 @@ static int rings_make(struct rte_ring **r, uint32_t pair, char way, uint32_t n)
 	return 0;
 }
 
-int ring_pair_create(const struct options *o, uint32_t pair)
+int ring_pair_create(uint32_t pair)
 {
 	struct rte_ring *ab[WORKERS_MAX], *ba[WORKERS_MAX];
-	uint32_t n = qmap_queues(o, n_ports);
+	uint32_t n = qmap_queues(n_ports);
 	char name[2][32];
 	int dev[2], rc;
 

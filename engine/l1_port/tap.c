@@ -17,7 +17,7 @@
 
 int tap_enter(const struct options *o)
 {
-	char path[128];
+	char path[OPTION_TEXT_MAX + 32];
 	int home, there;
 
 	if (o->tap_netns[0] == '\0')

@@ -19,11 +19,10 @@ size_t conn_pool_bytes(uint32_t n, uint32_t stride)
 void conn_pool_init(struct conn_pool *p, void *mem, uint32_t n, uint32_t stride)
 {
 	p->base = mem;
-	p->free = (uint32_t *)((char *)mem + round_line((size_t)n * stride));
-	p->n = p->n_free = n;
+	p->freed = (uint32_t *)((char *)mem + round_line((size_t)n * stride));
+	p->n_freed = p->fresh = 0;
+	p->n = n;
 	p->stride = stride;
-	for (uint32_t i = 0; i < n; i++)
-		p->free[i] = n - 1 - i; /* taken in memory order */
 }
 
 static uint32_t flow_n_main(uint32_t n_conns)

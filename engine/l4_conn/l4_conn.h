@@ -22,6 +22,34 @@ static force_inline struct conn *pool_at(const struct conn_pool *p, uint32_t ind
 	return (struct conn *)(p->base + (size_t)index * p->stride);
 }
 
+static inline uint32_t pool_n_free(const struct conn_pool *p)
+{
+	return p->n - p->fresh + p->n_freed;
+}
+
+/* A free block's id, CONN_NONE when there is none. Those that are likely to be next are prefetched.
+ */
+static force_inline uint32_t pool_get(struct conn_pool *p)
+{
+	uint32_t id;
+
+	if (likely(p->n_freed != 0)) {
+		id = p->freed[--p->n_freed];
+		if (p->n_freed >= 2)
+			rte_prefetch0(pool_at(p, p->freed[p->n_freed - 2]));
+		return id;
+	}
+	if (unlikely(p->fresh == p->n))
+		return CONN_NONE;
+	rte_prefetch0(pool_at(p, p->fresh + 2));
+	return p->fresh++;
+}
+
+static force_inline void pool_put(struct conn_pool *p, uint32_t id)
+{
+	p->freed[p->n_freed++] = id;
+}
+
 /* Addresses and ports in host order, ours first. CRC32C: three cycles a step, and linear, which is
  * what sequential tuples want. */
 static force_inline uint32_t flow_hash(

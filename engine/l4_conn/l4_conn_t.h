@@ -67,11 +67,14 @@ struct conn {
 } cache_aligned;
 static_assert(sizeof(struct conn) == 64, "an endpoint's shared part is one line");
 
-/* Fixed array of blocks and a LIFO of free ids: what was freed last is warm. */
+/* Fixed array of blocks and a LIFO of ids given back: what was freed last is warm. Blocks that were
+ * never used follow in memory order; nothing is written at start. */
 struct conn_pool {
 	char *base;
-	uint32_t *free; /* stack */
-	uint32_t n_free, n, stride;
+	uint32_t *freed; /* stack of n_freed ids */
+	uint32_t n_freed;
+	uint32_t fresh; /* ids from here on were never used */
+	uint32_t n, stride;
 };
 
 /* Buckets of one line: ten tags, ten ids, one link. Bucket n.. are for overflow. */

@@ -27,22 +27,16 @@ void tcp_state_set(struct lport *lp, struct tcb *t, uint8_t state)
 
 uint32_t tcb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash)
 {
-	struct conn_pool *p = &lc->tcbs;
-	uint32_t id;
+	uint32_t id = pool_get(&lc->tcbs);
 
-	if (unlikely(p->n_free == 0)) {
-		lp->st->tcp.tcb_alloc_err++;
-		return CONN_NONE;
+	if (unlikely(id != CONN_NONE && flow_insert(&lc->tcp_flows, hash, id) != 0)) {
+		pool_put(&lc->tcbs, id);
+		id = CONN_NONE;
 	}
-	id = p->free[--p->n_free];
-	if (p->n_free >= 2)
-		rte_prefetch0(pool_at(p, p->free[p->n_free - 2]));
-	if (hash != 0 && unlikely(flow_insert(&lc->tcp_flows, hash, id) != 0)) {
-		p->free[p->n_free++] = id;
+	if (likely(id != CONN_NONE))
+		lp->st->tcp.tcb_alloc++;
+	else
 		lp->st->tcp.tcb_alloc_err++;
-		return CONN_NONE;
-	}
-	lp->st->tcp.tcb_alloc++;
 	return id;
 }
 

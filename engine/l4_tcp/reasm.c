@@ -15,9 +15,9 @@ static struct tcp_side *side_get(struct lcore *lc, struct lport *lp, struct tcb 
 
 	if (t->side != CONN_NONE)
 		return side_of(lc, t);
-	if (lc->sides.n_free == 0)
+	t->side = pool_get(&lc->sides);
+	if (t->side == CONN_NONE)
 		return NULL;
-	t->side = lc->sides.free[--lc->sides.n_free];
 	lp->st->tsm.missing_seq++;
 	sd = side_of(lc, t);
 	sd->n = 0;
@@ -31,7 +31,7 @@ void tcp_side_free(struct lcore *lc, struct lport *lp, struct tcb *t)
 
 	for (uint8_t i = 0; i < sd->n; i++)
 		pkt_free(lc, sd->seg[i]);
-	lc->sides.free[lc->sides.n_free++] = t->side;
+	pool_put(&lc->sides, t->side);
 	t->side = CONN_NONE;
 	lp->st->tsm.missing_seq--;
 }

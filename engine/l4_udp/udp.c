@@ -10,16 +10,13 @@
 
 uint32_t ucb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash)
 {
-	struct conn_pool *p = &lc->ucbs;
-	uint32_t id;
+	uint32_t id = pool_get(&lc->ucbs);
 
-	if (unlikely(p->n_free == 0)) {
-		lp->st->udp.ucb_alloc_err++;
-		return CONN_NONE;
+	if (unlikely(id != CONN_NONE && flow_insert(&lc->udp_flows, hash, id) != 0)) {
+		pool_put(&lc->ucbs, id);
+		id = CONN_NONE;
 	}
-	id = p->free[--p->n_free];
-	if (unlikely(flow_insert(&lc->udp_flows, hash, id) != 0)) {
-		p->free[p->n_free++] = id;
+	if (unlikely(id == CONN_NONE)) {
 		lp->st->udp.ucb_alloc_err++;
 		return CONN_NONE;
 	}

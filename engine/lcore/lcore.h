@@ -7,32 +7,75 @@
 extern struct lcore *lcores[WORKERS_MAX]; /* hugepage memory of the worker's socket */
 extern uint32_t n_workers;
 
-void idq_init(struct idq *q, uint32_t *v, uint32_t size);
+/* Bytes of a pool of n chunks, and its layout in memory given to it. */
+size_t chunk_pool_bytes(uint32_t n);
+void chunk_pool_init(struct chunk_pool *p, void *mem, uint32_t n);
 
-static inline void idq_put(struct idq *q, uint32_t id)
+/* A chunk whose next is 0; 0 when there is none. */
+static inline uint32_t chunk_get(struct chunk_pool *p)
 {
-	uint32_t at = q->head + q->n;
+	uint32_t c = p->freed;
 
-	BUG_ON(q->n == q->size); /* an id is in a queue at most once */
-	q->v[at >= q->size ? at - q->size : at] = id;
+	if (likely(c != 0))
+		p->freed = p->chunk[c].next;
+	else if (p->fresh < p->n)
+		c = p->fresh++;
+	else
+		return 0;
+	p->n_free--;
+	p->chunk[c].next = 0;
+	return c;
+}
+
+static inline void chunk_put(struct chunk_pool *p, uint32_t c)
+{
+	p->chunk[c].next = p->freed;
+	p->freed = c;
+	p->n_free++;
+}
+
+static inline void idq_put(struct chunk_pool *p, struct idq *q, uint32_t id)
+{
+	if (q->tail == 0 || q->fill == CHUNK_IDS) {
+		uint32_t c = chunk_get(p);
+
+		BUG_ON(c == 0); /* there is one for every endpoint in every kind of queue */
+		if (q->tail == 0)
+			q->head = c;
+		else
+			p->chunk[q->tail].next = c;
+		q->tail = c;
+		q->fill = 0;
+	}
+	p->chunk[q->tail].id[q->fill++] = id;
 	q->n++;
 }
 
-static inline uint32_t idq_get(struct idq *q)
+/* The first id; there must be one. */
+static inline uint32_t idq_get(struct chunk_pool *p, struct idq *q)
 {
-	uint32_t id = q->v[q->head];
+	uint32_t c = q->head, id = p->chunk[c].id[q->at++];
 
-	q->head = q->head + 1 == q->size ? 0 : q->head + 1;
 	q->n--;
+	if (q->n == 0) {
+		q->head = q->tail = 0;
+		q->at = q->fill = 0;
+		chunk_put(p, c);
+	} else if (q->at == CHUNK_IDS) {
+		q->head = p->chunk[c].next;
+		q->at = 0;
+		chunk_put(p, c);
+	}
 	return id;
 }
 
-/* The i-th id from the head, to prefetch. */
-static inline uint32_t idq_peek(const struct idq *q, uint32_t i)
+/* The i-th id from the head, to prefetch: i < n and at most CHUNK_IDS. */
+static inline uint32_t idq_peek(const struct chunk_pool *p, const struct idq *q, uint32_t i)
 {
-	uint32_t at = q->head + i;
+	const struct chunk *c = &p->chunk[q->head];
 
-	return q->v[at >= q->size ? at - q->size : at];
+	i += q->at;
+	return i < CHUNK_IDS ? c->id[i] : p->chunk[c->next].id[i - CHUNK_IDS];
 }
 
 static inline struct tc_run *lcore_tc(struct lcore *lc, uint8_t port, uint8_t tcid)

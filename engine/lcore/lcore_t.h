@@ -7,25 +7,39 @@
 #include "engine/l4_conn/l4_conn_t.h"
 #include "engine/traffic/traffic_t.h"
 
+/* Ids in chunks of a line: queues and the wheel are lists of them, so that what comes next can be
+ * prefetched and putting in touches no endpoint. */
+#define CHUNK_IDS 15
+struct chunk {
+	uint32_t id[CHUNK_IDS];
+	uint32_t next; /* chunk, 0 none */
+} cache_aligned;
+static_assert(sizeof(struct chunk) == 64, "a chunk is one line");
+
+struct chunk_pool {
+	struct chunk *chunk; /* chunk 0 is not used */
+	uint32_t n, n_free;
+	uint32_t freed; /* list of those given back, 0 none */
+	uint32_t fresh; /* from here on never used */
+};
+
 /* The timer wheel: wheel.c */
 #define WHEEL_SLOTS 1024 /* a level; level 0 ticks in ms, level 1 in WHEEL_SLOTS ms */
-#define WHEEL_CHUNK 15
-struct wheel_chunk {
-	uint32_t id[WHEEL_CHUNK]; /* CONN_NONE: taken out */
-	uint32_t next;            /* chunk, 0 none */
-} cache_aligned;
-static_assert(sizeof(struct wheel_chunk) == 64, "a chunk is one line");
+enum wheel_hunger {
+	WHEEL_FED,      /* every deadline has its entry */
+	WHEEL_STARVED,  /* some may have none */
+	WHEEL_SCANNING, /* all blocks are being looked at, none was added to those since */
+};
 
 struct wheel {
-	struct wheel_chunk *chunk;     /* chunk 0 is not used */
-	uint32_t free, n_free, n;      /* list of free chunks */
+	struct chunk_pool pool;        /* ids are CONN_NONE when taken out */
 	uint32_t now;                  /* ms handled so far */
 	uint32_t head[2][WHEEL_SLOTS]; /* newest chunk of a slot, 0 none */
 	uint8_t fill[2][WHEEL_SLOTS];  /* ids in it */
 	uint32_t firing, firing_fill;  /* chunk being worked off, and how many ids are left in it */
 	uint8_t firing_level;
 	uint32_t scan;   /* while starved: next block to look at */
-	uint8_t starved; /* deadlines without an entry may exist */
+	uint8_t starved; /* enum wheel_hunger */
 };
 
 /* Where packets to an address go: a direct-mapped cache before the ARP table. */
@@ -86,9 +100,8 @@ struct lcore {
 	struct flow_table tcp_flows, udp_flows;
 	struct wheel wheel;
 	struct stash stash;
-	struct idq blocked;  /* endpoints with something to send for which a port had no room */
-	uint32_t *queue_mem; /* for the test cases' idqs: queue_mem_n ids */
-	uint32_t queue_mem_n, queue_mem_used;
+	struct idq blocked; /* endpoints with something to send for which a port had no room */
+	struct chunk_pool queues; /* of all idqs: each endpoint can be in every kind at once */
 	uint64_t isn_secret[2];
 	uint16_t ip_id;
 	uint8_t quit;   /* the loop is to end */

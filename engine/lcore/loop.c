@@ -100,11 +100,11 @@ static void gauges_update(struct lcore *lc)
 	struct stats_memory *g = &lc->lst->memory;
 
 	g->tcb_total = lc->tcbs.n;
-	g->tcb_free = lc->tcbs.n_free;
+	g->tcb_free = pool_n_free(&lc->tcbs);
 	g->ucb_total = lc->ucbs.n;
-	g->ucb_free = lc->ucbs.n_free;
+	g->ucb_free = pool_n_free(&lc->ucbs);
 	g->side_total = lc->sides.n;
-	g->side_free = lc->sides.n_free;
+	g->side_free = pool_n_free(&lc->sides);
 	g->mbuf_total = lc->stash.pool->size;
 	g->mbuf_free = rte_mempool_avail_count(lc->stash.pool) + lc->stash.n;
 }

@@ -9,11 +9,13 @@ static size_t up(size_t n)
 	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
 }
 
-/* Ids of queues: each session may be in its test case's three queues, each endpoint in the queue of
- * the blocked. */
-static size_t queue_ids(uint32_t n_tcbs, uint32_t n_ucbs)
+#define QUEUE_KINDS 4 /* an endpoint's: to open, close, send; blocked */
+
+/* A chunk for each CHUNK_IDS ids, and the two of each queue that are not full. */
+static uint32_t queue_chunks(uint32_t n_conns, uint32_t nports)
 {
-	return ((size_t)n_tcbs + n_ucbs) * 5 / 2 + 1024;
+	return (uint32_t)((uint64_t)n_conns * QUEUE_KINDS / CHUNK_IDS)
+		+ 2 * ((QUEUE_KINDS - 1) * TCS_MAX * nports + 1) + 1;
 }
 
 size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t nports)
@@ -24,7 +26,17 @@ size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t nports)
 		+ conn_pool_bytes(tcp_side_count(n_tcbs), sizeof(struct tcp_side))
 		+ up(flow_table_bytes(n_tcbs)) + up(flow_table_bytes(n_ucbs))
 		+ up(wheel_bytes(n_tcbs + n_ucbs))
-		+ up(queue_ids(n_tcbs, n_ucbs) * sizeof(uint32_t));
+		+ up(chunk_pool_bytes(queue_chunks(n_tcbs + n_ucbs, nports)));
+}
+
+size_t chunk_pool_bytes(uint32_t n)
+{
+	return (size_t)n * sizeof(struct chunk);
+}
+
+void chunk_pool_init(struct chunk_pool *p, void *mem, uint32_t n)
+{
+	*p = (struct chunk_pool){.chunk = mem, .n = n, .n_free = n - 1, .fresh = 1};
 }
 
 static void *carve(char **at, size_t n)
@@ -39,7 +51,7 @@ struct lcore *lcore_init(void *mem, uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n
 {
 	char *at = mem;
 	struct lcore *lc = carve(&at, sizeof(*lc));
-	uint32_t n_sides = tcp_side_count(n_tcbs);
+	uint32_t n_sides = tcp_side_count(n_tcbs), n_chunks;
 
 	memset(lc, 0, sizeof(*lc));
 	lc->tcs = carve(&at, nports * sizeof(struct tc_run[TCS_MAX]));
@@ -53,17 +65,7 @@ struct lcore *lcore_init(void *mem, uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n
 	flow_table_init(&lc->tcp_flows, carve(&at, flow_table_bytes(n_tcbs)), n_tcbs, &lc->tcbs);
 	flow_table_init(&lc->udp_flows, carve(&at, flow_table_bytes(n_ucbs)), n_ucbs, &lc->ucbs);
 	wheel_init(&lc->wheel, carve(&at, wheel_bytes(n_tcbs + n_ucbs)), n_tcbs + n_ucbs);
-	lc->queue_mem_n = queue_ids(n_tcbs, n_ucbs);
-	lc->queue_mem = carve(&at, lc->queue_mem_n * sizeof(uint32_t));
-	idq_init(&lc->blocked, lc->queue_mem, n_tcbs + n_ucbs);
-	lc->queue_mem += n_tcbs + n_ucbs;
-	lc->queue_mem_n -= n_tcbs + n_ucbs;
+	n_chunks = queue_chunks(n_tcbs + n_ucbs, nports);
+	chunk_pool_init(&lc->queues, carve(&at, chunk_pool_bytes(n_chunks)), n_chunks);
 	return lc;
-}
-
-/* the test cases' queues */
-
-void idq_init(struct idq *q, uint32_t *v, uint32_t size)
-{
-	*q = (struct idq){.v = v, .size = size};
 }

@@ -10,24 +10,18 @@
  * use up more: then the wheel starves and blocks are scanned. */
 static uint32_t wheel_n_chunks(uint32_t n_conns)
 {
-	return n_conns / WHEEL_CHUNK + n_conns / 60 + 2 * WHEEL_SLOTS + 1;
+	return n_conns / CHUNK_IDS + n_conns / 60 + 2 * WHEEL_SLOTS + 1;
 }
 
 size_t wheel_bytes(uint32_t n_conns)
 {
-	return (size_t)wheel_n_chunks(n_conns) * sizeof(struct wheel_chunk);
+	return chunk_pool_bytes(wheel_n_chunks(n_conns));
 }
 
 void wheel_init(struct wheel *w, void *mem, uint32_t n_conns)
 {
 	memset(w, 0, sizeof(*w));
-	w->chunk = mem;
-	w->n = wheel_n_chunks(n_conns);
-	for (uint32_t i = 1; i + 1 < w->n; i++)
-		w->chunk[i].next = i + 1;
-	w->chunk[w->n - 1].next = 0;
-	w->free = 1;
-	w->n_free = w->n - 1;
+	chunk_pool_init(&w->pool, mem, wheel_n_chunks(n_conns));
 }
 
 /* Position of an entry: chunk and place in it. */
@@ -38,7 +32,7 @@ static uint32_t pos_of(uint32_t chunk, uint32_t place)
 
 static void wheel_take_out(struct lcore *lc, struct conn *c)
 {
-	lc->wheel.chunk[c->wheel_pos >> 4].id[c->wheel_pos & 15] = CONN_NONE;
+	lc->wheel.pool.chunk[c->wheel_pos >> 4].id[c->wheel_pos & 15] = CONN_NONE;
 	c->flags &= ~CF_IN_WHEEL;
 }
 
@@ -62,24 +56,22 @@ void wheel_arm_slow(struct lcore *lc, struct conn *c, uint32_t id, uint32_t dead
 		slot = tick % WHEEL_SLOTS;
 	}
 	head = &w->head[level][slot];
-	if (*head == 0 || w->fill[level][slot] == WHEEL_CHUNK) {
-		uint32_t fresh = w->free;
+	if (*head == 0 || w->fill[level][slot] == CHUNK_IDS) {
+		uint32_t fresh = chunk_get(&w->pool);
 
 		if (unlikely(fresh == 0)) {
-			w->starved = 1;
+			w->starved = WHEEL_STARVED;
 			lc->lst->timer.starved++;
 			return;
 		}
-		w->free = w->chunk[fresh].next;
-		w->n_free--;
-		w->chunk[fresh].next = *head;
+		w->pool.chunk[fresh].next = *head;
 		*head = fresh;
 		w->fill[level][slot] = 0;
 	}
 	c->wheel_pos = pos_of(*head, w->fill[level][slot]);
 	c->wheel_tick = tick;
 	c->flags |= CF_IN_WHEEL;
-	w->chunk[*head].id[w->fill[level][slot]++] = id;
+	w->pool.chunk[*head].id[w->fill[level][slot]++] = id;
 	lc->lst->timer.set++;
 }
 
@@ -113,7 +105,7 @@ static uint32_t wheel_fire(struct lcore *lc, uint32_t budget)
 	uint32_t done = 0;
 
 	while (w->firing != 0 && done < budget) {
-		struct wheel_chunk *ch = &w->chunk[w->firing];
+		struct chunk *ch = &w->pool.chunk[w->firing];
 		uint32_t next = ch->next, n = w->firing_fill;
 
 		for (uint32_t i = 0; i < n; i++) {
@@ -121,7 +113,7 @@ static uint32_t wheel_fire(struct lcore *lc, uint32_t budget)
 				rte_prefetch0(conn_at(lc, ch->id[i]));
 		}
 		if (next != 0)
-			rte_prefetch0(&w->chunk[next]);
+			rte_prefetch0(&w->pool.chunk[next]);
 		/* what fires may take out later entries of this very chunk: read each when its turn
 		 * comes */
 		for (uint32_t i = 0; i < n; i++) {
@@ -133,11 +125,9 @@ static uint32_t wheel_fire(struct lcore *lc, uint32_t budget)
 			wheel_look(lc, id);
 		}
 		done += n;
-		ch->next = w->free;
-		w->free = w->firing;
-		w->n_free++;
+		chunk_put(&w->pool, w->firing);
 		w->firing = next;
-		w->firing_fill = WHEEL_CHUNK;
+		w->firing_fill = CHUNK_IDS;
 	}
 	return done;
 }
@@ -151,22 +141,27 @@ static void wheel_take_up(struct wheel *w, uint32_t level, uint32_t slot)
 }
 
 /* No chunk was free at some time: every block may have a deadline that no entry knows. Looks at
- * some each turn. */
+ * some each turn; ends with a pass during which there was always a chunk. */
 static cold_path uint32_t wheel_scan(struct lcore *lc, uint32_t budget)
 {
 	struct wheel *w = &lc->wheel;
-	uint32_t total = lc->tcbs.n + lc->ucbs.n;
 
+	if (w->scan == 0)
+		w->starved = WHEEL_SCANNING;
 	for (uint32_t i = 0; i < budget; i++) {
-		uint32_t at = w->scan++;
-		uint32_t id = at < lc->tcbs.n ? at : (at - lc->tcbs.n) | CONN_UDP;
+		uint32_t at = w->scan, id = at < lc->tcbs.n ? at : (at - lc->tcbs.n) | CONN_UDP;
 		struct conn *c;
 
-		if (at >= total) {
+		if (at >= lc->tcbs.fresh && at < lc->tcbs.n) {
+			w->scan = lc->tcbs.n;
+			continue;
+		}
+		if (at >= lc->tcbs.n + lc->ucbs.fresh) {
 			w->scan = 0;
-			w->starved = w->n_free == 0;
+			w->starved = w->starved == WHEEL_STARVED ? WHEEL_STARVED : WHEEL_FED;
 			return i + 1;
 		}
+		w->scan++;
 		c = conn_at(lc, id);
 		if (c->state != CS_FREE && !(c->flags & CF_IN_WHEEL) && conn_deadline(c) != 0)
 			wheel_look(lc, id);

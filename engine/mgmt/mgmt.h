@@ -8,6 +8,4 @@
 /* Before any thread is made. */
 void mgmt_block_signals(void);
 /* Serves until SIGTERM or SIGINT, then stops all traffic within a bounded time. 0 or -errno. */
-int mgmt_run(const struct options *o);
-/* Is there an engine with this prefix? Its pid, 0 none. Before the EAL. */
-uint32_t mgmt_other_engine(const char *prefix);
+int mgmt_run(const struct options *o, const struct eal_cmdline *eal);

@@ -135,32 +135,77 @@ static int addresses_check(uint32_t port, uint32_t tcid, struct reply *r)
 	return 0;
 }
 
+/* Endpoints of one worker that test cases want. */
+struct want {
+	uint64_t tcbs, ucbs;
+};
+
+static void want_add(struct want *w, const struct tc_config *c, uint64_t n)
+{
+	uint64_t *to = c->proto == l4proto_UDP ? &w->ucbs : &w->tcbs;
+
+	*to += n;
+}
+
+/* Does a server test case of the port speak that transport? */
+static bool serves(uint32_t port, uint32_t proto)
+{
+	for (uint32_t i = 0; i < TCS_MAX; i++) {
+		if (tc_cfgs[port][i].kind == tc_kind_SERVER && tc_cfgs[port][i].proto == proto)
+			return true;
+	}
+	return false;
+}
+
+/* A client test case's sessions, by the workers that will have them; over a ring pair the servers'
+ * ends are ours too. */
+static void want_tc(struct want *want, uint32_t port, const struct tc_config *c)
+{
+	const struct port *p = &ports[port];
+	bool both = p->kind == port_kind_RING && serves(p->peer, c->proto);
+
+	for (uint32_t q = 0; q < p->n_queues; q++) {
+		uint64_t first, n;
+
+		share(tc_sessions(c), q, p->n_queues, &first, &n);
+		want_add(&want[p->queue_worker[q]], c, n);
+		if (both)
+			want_add(&want[ports[p->peer].queue_worker[q]], c, n);
+	}
+}
+
+static int pool_check(
+	uint32_t worker, const char *what, uint64_t want, uint32_t have, struct reply *r)
+{
+	if (want <= have)
+		return 0;
+	return reply_fail(r, -ENOSPC,
+		"%" PRIu64
+		" %s endpoints are wanted of lcore %u, its pool holds %u: raise --%s-pool-sz "
+		"to %" PRIu64,
+		want, what[0] == 't' ? "TCP" : "UDP", lcores[worker]->lcore_id, have, what,
+		(want * n_workers + 1023) / 1024);
+}
+
+/* Do the pools hold the sessions of all that runs, and of this port? */
 static int pools_check(uint32_t port, struct reply *r)
 {
-	uint64_t want[2] = {0, 0};
-	const struct lcore *lc = lcores[ports[port].queue_worker[0]];
-	uint64_t have[2] = {(uint64_t)lc->tcbs.n * ports[port].n_queues,
-		(uint64_t)lc->ucbs.n * ports[port].n_queues};
+	struct want want[WORKERS_MAX] = {0};
+	int rc = 0;
 
 	for (uint32_t p = 0; p < n_ports; p++) {
 		for (uint32_t i = 0; i < TCS_MAX; i++) {
-			const struct tc_config *c = &tc_cfgs[p][i];
-
-			if (c->kind != tc_kind_CLIENT || (p != port && port_runs[p] == PORT_IDLE))
-				continue;
-			want[c->proto == l4proto_UDP] += tc_sessions(c);
+			if (tc_cfgs[p][i].kind == tc_kind_CLIENT
+				&& (p == port || port_runs[p] != PORT_IDLE))
+				want_tc(want, p, &tc_cfgs[p][i]);
 		}
 	}
-	for (int u = 0; u < 2; u++) {
-		/* a queue of each kind for every session is laid out: see lcore/memory.c */
-		if (want[u] > have[u]
-			|| want[u] * 3 > (uint64_t)lc->queue_mem_n * ports[port].n_queues)
-			return reply_fail(r, -ENOSPC,
-				"%" PRIu64 " %s sessions are wanted, the pool holds %" PRIu64
-				": raise --%s-pool-sz",
-				want[u], u ? "UDP" : "TCP", have[u], u ? "ucb" : "tcb");
+	for (uint32_t w = 0; w < n_workers && rc == 0; w++) {
+		rc = pool_check(w, "tcb", want[w].tcbs, lcores[w]->tcbs.n, r);
+		if (rc == 0)
+			rc = pool_check(w, "ucb", want[w].ucbs, lcores[w]->ucbs.n, r);
 	}
-	return 0;
+	return rc;
 }
 
 static int start_check(uint32_t port, struct reply *r)

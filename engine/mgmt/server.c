@@ -3,6 +3,8 @@
 #include "common/abi/attach.h"
 #include "engine/mgmt/mgmt_priv.h"
 
+#include <rte_memory.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,9 +15,11 @@
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TICK_MS 100
+#define LINK_WAIT_MS 9000
 #define STOP_BOUND_NS (5 * SECOND_NS)
 enum {
 	EV_LISTEN = OPERATORS_MAX, /* below: operators' slots */
@@ -52,24 +56,6 @@ static int listen_at(const char *prefix)
 	return 0;
 }
 
-uint32_t mgmt_other_engine(const char *prefix)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct ucred who = {0};
-	socklen_t len = sizeof(who);
-	char dir[96];
-
-	rundir_path(prefix, dir, sizeof(dir));
-	snprintf(a.sun_path, sizeof(a.sun_path), "%.80s/%s", dir, SEG_SOCKET);
-	if (fd < 0)
-		return 0;
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
-		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len);
-	close(fd);
-	return who.pid;
-}
-
 static void tick(void)
 {
 	uint64_t now = mono_ns();
@@ -80,8 +66,9 @@ static void tick(void)
 }
 
 /* True when it is time to go. */
-static bool turn(int timeout, int tfd)
+static bool turn(int timeout, int tfd, int sfd)
 {
+	struct signalfd_siginfo sig;
 	struct epoll_event e[16];
 	int n = epoll_wait(ep, e, 16, timeout);
 	bool quit = false;
@@ -91,7 +78,7 @@ static bool turn(int timeout, int tfd)
 		if (e[k].data.u32 == EV_LISTEN)
 			operators_accept(listen_fd);
 		else if (e[k].data.u32 == EV_SIGNAL)
-			quit = true;
+			quit |= read(sfd, &sig, sizeof(sig)) > 0;
 		else if (e[k].data.u32 == EV_TICK && read(tfd, &count, sizeof(count)) > 0)
 			tick();
 		else if (e[k].data.u32 < OPERATORS_MAX)
@@ -100,7 +87,7 @@ static bool turn(int timeout, int tfd)
 	return quit;
 }
 
-static void stop_all(int tfd)
+static void stop_all(int tfd, int sfd)
 {
 	uint64_t until = mono_ns() + STOP_BOUND_NS;
 	bool running = true;
@@ -111,7 +98,7 @@ static void stop_all(int tfd)
 			run_stop(p);
 	}
 	while (running && mono_ns() < until) {
-		turn(TICK_MS, tfd);
+		turn(TICK_MS, tfd, sfd);
 		running = false;
 		for (uint32_t p = 0; p < n_ports; p++)
 			running |= port_runs[p] != PORT_IDLE;
@@ -134,43 +121,83 @@ void mgmt_block_signals(void)
 	sigset_t set = signals();
 
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN); /* a reader of the log that leaves must not end us */
 }
 
-static int sources(int *tfd)
+static int sources(int *tfd, int *sfd)
 {
 	struct itimerspec every = {{0, TICK_MS * 1000000}, {0, TICK_MS * 1000000}};
 	sigset_t set = signals();
-	int sfd;
 
 	ep = epoll_create1(EPOLL_CLOEXEC);
-	sfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	*sfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	*tfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (ep < 0 || sfd < 0 || *tfd < 0 || timerfd_settime(*tfd, 0, &every, NULL) != 0)
+	if (ep < 0 || *sfd < 0 || *tfd < 0 || timerfd_settime(*tfd, 0, &every, NULL) != 0)
 		return -errno;
-	mgmt_watch(sfd, EV_SIGNAL);
+	mgmt_watch(*sfd, EV_SIGNAL);
 	mgmt_watch(*tfd, EV_TICK);
 	return 0;
 }
 
-int mgmt_run(const struct options *o)
+/* Rule: all memory is taken before READY. A client that dies while it holds the EAL's lock would
+ * hang an engine that grows. */
+static void on_growth(enum rte_mem_event event, const void *addr, size_t len, void *arg)
 {
-	int tfd, rc = sources(&tfd);
+	(void)arg;
+	log_line(loglevel_CRIT, "error: memory %s while running: %zu bytes at %p",
+		event == RTE_MEM_EVENT_ALLOC ? "grew" : "shrank", len, addr);
+}
 
-	operators_init();
-	if (rc == 0)
-		rc = listen_at(o->prefix);
-	if (rc != 0)
-		return rc;
+/* NICs take seconds to bring their link up; a command file that starts tests wants it. */
+static void links_wait(void)
+{
+	const struct timespec nap = {0, TICK_MS * 1000000};
+
+	for (int i = 0; i < LINK_WAIT_MS / TICK_MS; i++) {
+		bool up = true;
+
+		ports_poll_link(segment);
+		for (uint32_t p = 0; p < n_ports; p++)
+			up &= ports[p].kind != port_kind_DEVICE || seg_port(segment, p)->link_up;
+		if (up)
+			return;
+		nanosleep(&nap, NULL);
+	}
+	log_line(loglevel_WARNING, "links are still down after %d s (show port link)",
+		LINK_WAIT_MS / 1000);
+}
+
+static void ready(const struct options *o, const struct eal_cmdline *eal)
+{
 	for (uint32_t p = 0; p < n_ports; p++)
 		publish_port(p);
 	tick();
+	rte_mem_event_callback_register("warp17", on_growth, NULL);
 	segment->hdr.state = engine_state_READY;
-	if (o->cmd_file[0] != '\0')
+	if (eal->one_cpu)
+		log_line(loglevel_WARNING,
+			"one CPU only: management and the worker share it, rates will be low");
+	if (o->given.cmd_file) {
+		links_wait();
 		mgmt_file(o->cmd_file);
-	fprintf(stderr, "warp17: READY prefix=%s pid=%d ports=%u workers=%u\n", o->prefix,
-		(int)getpid(), n_ports, n_workers);
-	for (bool more = false; !turn(more ? 0 : -1, tfd);)
+	}
+	fprintf(stderr, "warp17: READY prefix=%s pid=%d ports=%u workers=%u tcbs=%u ucbs=%u\n",
+		eal->prefix, (int)getpid(), n_ports, n_workers, lcores[0]->tcbs.n * n_workers,
+		lcores[0]->ucbs.n * n_workers);
+}
+
+int mgmt_run(const struct options *o, const struct eal_cmdline *eal)
+{
+	int tfd, sfd, rc = sources(&tfd, &sfd);
+
+	operators_init();
+	if (rc == 0)
+		rc = listen_at(eal->prefix);
+	if (rc != 0)
+		return rc;
+	ready(o, eal);
+	for (bool more = false; !turn(more ? 0 : -1, tfd, sfd);)
 		more = operators_serve();
-	stop_all(tfd);
+	stop_all(tfd, sfd);
 	return 0;
 }

@@ -58,16 +58,10 @@ void clients_start(struct lcore *lc, struct tc_run *tc, const struct lmsg *m)
 	double share = total == 0 ? 0 : (double)m->share_n / (double)total;
 	uint64_t init = (uint64_t)(cfg->init_s == TC_FOREVER ? 1000000 : cfg->init_s) * 1000
 		* lc->cycles_per_ms;
-	uint32_t *v = lc->queue_mem + lc->queue_mem_used, n = m->share_n;
 
-	BUG_ON(lc->queue_mem_used + 3 * (uint64_t)n > lc->queue_mem_n); /* management has checked */
-	lc->queue_mem_used += 3 * n;
-	idq_init(&tc->q_open, v, n);
-	idq_init(&tc->q_close, v + n, n);
-	idq_init(&tc->q_send, v + 2 * (size_t)n, n);
 	tc->first = m->share_first;
-	tc->n = n;
-	tc->st->up = n;
+	tc->n = m->share_n;
+	tc->st->up = tc->n;
 	tuple_first(tc, tc->first);
 	tc->open_tsc = lc->now_tsc + init;
 	if (cfg->rate_open != RATE_INFINITE)
@@ -123,21 +117,22 @@ static void session_open(struct lcore *lc, struct tc_run *tc, uint32_t id)
  */
 static bool reopen_one(struct lcore *lc, struct tc_run *tc)
 {
-	uint32_t id = idq_get(&tc->q_open);
+	uint32_t id = idq_get(&lc->queues, &tc->q_open);
 	struct conn *c = conn_at(lc, id);
 	struct flow_table *flows = tc->is_udp ? &lc->udp_flows : &lc->tcp_flows;
 
 	if (tc->q_open.n > AHEAD) {
-		uint32_t ahead = idq_peek(&tc->q_open, AHEAD - 1);
+		uint32_t ahead = idq_peek(&lc->queues, &tc->q_open, AHEAD - 1);
 
 		rte_prefetch0(conn_at(lc, ahead));
 		rte_prefetch0((char *)conn_at(lc, ahead) + 64);
-		flow_prefetch(flows, conn_hash(conn_at(lc, idq_peek(&tc->q_open, AHEAD / 2 - 1))));
+		flow_prefetch(flows,
+			conn_hash(conn_at(lc, idq_peek(&lc->queues, &tc->q_open, AHEAD / 2 - 1))));
 	}
 	if (!conn_unqueue(lc, c, id, CF_Q_OPEN) || c->state != CS_CLOSED)
 		return true;
 	if (unlikely(flow_insert(flows, conn_hash(c), id & ~CONN_UDP) != 0)) {
-		session_requeue(tc, c, id);
+		session_requeue(lc, tc, c, id);
 		return false;
 	}
 	session_open(lc, tc, id);
@@ -187,11 +182,12 @@ static uint32_t send_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 	if (n != 0 && tc->send_limited)
 		n = pacer_allow(&tc->send, lc->now_tsc, n, &tc->st->behind);
 	for (i = 0; i < n && tx_room(lc, lp); i++) {
-		uint32_t id = idq_get(&tc->q_send);
+		uint32_t id = idq_get(&lc->queues, &tc->q_send);
 		struct conn *c = conn_at(lc, id);
 
 		if (tc->q_send.n > AHEAD) {
-			struct conn *ahead = conn_at(lc, idq_peek(&tc->q_send, AHEAD - 1));
+			struct conn *ahead = conn_at(
+				lc, idq_peek(&lc->queues, &tc->q_send, AHEAD - 1));
 
 			rte_prefetch0(ahead);
 			if (!tc->is_udp)
@@ -211,7 +207,7 @@ static uint32_t close_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 	if (n != 0)
 		n = pacer_allow(&tc->close, lc->now_tsc, n, &tc->st->behind);
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t id = idq_get(&tc->q_close);
+		uint32_t id = idq_get(&lc->queues, &tc->q_close);
 		struct conn *c = conn_at(lc, id);
 
 		if (!conn_unqueue(lc, c, id, CF_Q_CLOSE) || !(c->flags & CF_WANT_CLOSE)

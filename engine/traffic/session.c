@@ -53,7 +53,7 @@ static bool act_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32
 	c->tx_kind = TXK_NOW(c->tx_kind) | (kind + 1) << 4;
 	if (!(c->flags & CF_Q_SEND)) {
 		c->flags |= CF_Q_SEND;
-		idq_put(&tc->q_send, id);
+		idq_put(&lc->queues, &tc->q_send, id);
 	}
 	(void)lc;
 	return false;
@@ -66,7 +66,7 @@ static void act_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint3
 		c->flags |= CF_WANT_CLOSE;
 		if (!(c->flags & CF_Q_CLOSE)) {
 			c->flags |= CF_Q_CLOSE;
-			idq_put(&tc->q_close, id);
+			idq_put(&lc->queues, &tc->q_close, id);
 		}
 		return;
 	}
@@ -203,19 +203,19 @@ void traffic_gone(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t 
 	}
 	if (tc->downtime_ms == 0) {
 		c->t_life = 0;
-		session_requeue(tc, c, id);
+		session_requeue(lc, tc, c, id);
 		return;
 	}
 	c->t_life = (lc->now_ms + tc->downtime_ms) | 1;
 	wheel_arm(lc, c, id);
 }
 
-void session_requeue(struct tc_run *tc, struct conn *c, uint32_t id)
+void session_requeue(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
 	if (c->flags & CF_Q_OPEN)
 		return;
 	c->flags |= CF_Q_OPEN;
-	idq_put(&tc->q_open, id);
+	idq_put(&lc->queues, &tc->q_open, id);
 }
 
 void session_drop(struct lcore *lc, struct conn *c, uint32_t id)
@@ -233,7 +233,7 @@ void conn_timer(struct lcore *lc, struct conn *c, uint32_t id)
 			return;
 		c->t_life = 0;
 		if (tc->run == TCR_RUNNING)
-			session_requeue(tc, c, id);
+			session_requeue(lc, tc, c, id);
 		else
 			conn_release(lc, c, id);
 		return;

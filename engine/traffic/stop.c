@@ -60,7 +60,7 @@ typedef void stop_fn(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32
 static bool scan(struct lcore *lc, struct tc_run *tc, stop_fn *fn)
 {
 	struct conn_pool *p = tc->is_udp ? &lc->ucbs : &lc->tcbs;
-	uint32_t end = MIN_OF(p->n, tc->stop_scan + SCAN_BURST), hits = 0;
+	uint32_t end = MIN_OF(p->fresh, tc->stop_scan + SCAN_BURST), hits = 0;
 	struct lport *lp = lcore_lport(lc, tc->port);
 
 	for (; tc->stop_scan < end && hits < CLOSE_BURST; tc->stop_scan++) {
@@ -74,19 +74,23 @@ static bool scan(struct lcore *lc, struct tc_run *tc, stop_fn *fn)
 		hits++;
 		fn(lc, tc, c, tc->stop_scan | (tc->is_udp ? CONN_UDP : 0));
 	}
-	if (tc->stop_scan < p->n)
+	if (tc->stop_scan < p->fresh)
 		return false;
 	tc->stop_scan = 0;
 	return true;
 }
 
-static void drain(struct lcore *lc, struct idq *q, uint16_t flag)
+/* Empties a queue, some ids a turn; true when it is. */
+static bool drain(struct lcore *lc, struct idq *q, uint16_t flag)
 {
-	while (q->n != 0) {
-		uint32_t id = idq_get(q);
+	for (uint32_t i = 0; i < SCAN_BURST && q->n != 0; i++) {
+		uint32_t id = idq_get(&lc->queues, q);
 
+		if (q->n > CHUNK_IDS)
+			rte_prefetch0(conn_at(lc, idq_peek(&lc->queues, q, CHUNK_IDS / 2)));
 		conn_unqueue(lc, conn_at(lc, id), id, flag);
 	}
+	return q->n == 0;
 }
 
 uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
@@ -109,10 +113,9 @@ uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
 			tc->stop_phase = STOP_DRAIN;
 		return 1;
 	case STOP_DRAIN:
-		drain(lc, &tc->q_open, CF_Q_OPEN);
-		drain(lc, &tc->q_close, CF_Q_CLOSE);
-		drain(lc, &tc->q_send, CF_Q_SEND);
-		__atomic_store_n(&tc->run, TCR_IDLE, __ATOMIC_RELEASE);
+		if (drain(lc, &tc->q_open, CF_Q_OPEN) && drain(lc, &tc->q_close, CF_Q_CLOSE)
+			&& drain(lc, &tc->q_send, CF_Q_SEND))
+			__atomic_store_n(&tc->run, TCR_IDLE, __ATOMIC_RELEASE); /* management */
 		return 1;
 	}
 	return 0;

@@ -93,11 +93,12 @@ static uint32_t blocked_run(struct lcore *lc)
 	uint32_t n = MIN_OF(lc->blocked.n, (uint32_t)BLOCKED_BURST);
 
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t id = idq_get(&lc->blocked);
+		uint32_t id = idq_get(&lc->queues, &lc->blocked);
 		struct conn *c = conn_at(lc, id);
 
 		if (lc->blocked.n > AHEAD) {
-			char *ahead = (char *)conn_at(lc, idq_peek(&lc->blocked, AHEAD - 1));
+			char *ahead = (char *)conn_at(
+				lc, idq_peek(&lc->queues, &lc->blocked, AHEAD - 1));
 
 			rte_prefetch0(ahead);
 			rte_prefetch0(ahead + 64); /* of a UCB: its neighbour, no harm */
@@ -121,8 +122,6 @@ uint32_t traffic_run(struct lcore *lc, bool rx_busy)
 			done += stop_run(lc, tc);
 			if (tc->run == TCR_IDLE) {
 				lc->tc_list[i--] = lc->tc_list[--lc->n_tcs];
-				if (lc->n_tcs == 0)
-					lc->queue_mem_used = 0;
 			}
 		} else if (tc->is_client) {
 			done += clients_run(lc, tc, rx_busy);

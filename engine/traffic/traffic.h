@@ -57,5 +57,5 @@ static inline void traffic_block(struct lcore *lc, struct conn *c, uint32_t id)
 	if (c->flags & CF_BLOCKED)
 		return;
 	c->flags |= CF_BLOCKED;
-	idq_put(&lc->blocked, id);
+	idq_put(&lc->queues, &lc->blocked, id);
 }

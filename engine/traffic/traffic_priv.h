@@ -10,7 +10,7 @@ void session_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t 
 void session_output(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id);
 /* A closed client session may open again. */
-void session_requeue(struct tc_run *tc, struct conn *c, uint32_t id);
+void session_requeue(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
 /* A closed session's block goes back to its pool. */
 void session_drop(struct lcore *lc, struct conn *c, uint32_t id);
 /* It was taken out of a queue. False: it had been freed meanwhile, nothing is to be done with it.
@@ -19,9 +19,7 @@ bool conn_unqueue(struct lcore *lc, struct conn *c, uint32_t id, uint16_t flag);
 
 static inline void conn_pool_put(struct lcore *lc, uint32_t id)
 {
-	struct conn_pool *p = id & CONN_UDP ? &lc->ucbs : &lc->tcbs;
-
-	p->free[p->n_free++] = id & ~CONN_UDP;
+	pool_put(id & CONN_UDP ? &lc->ucbs : &lc->tcbs, id & ~CONN_UDP);
 }
 
 /* clients.c, servers.c: begin; stop.c: the end. */

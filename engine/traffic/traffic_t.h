@@ -9,10 +9,12 @@ struct pacer {
 	uint64_t t0, done, cap; /* cap: what may be made up for after a stall */
 };
 
-/* Circular array of ids, with room for every session. */
+/* A queue of ids, first in first out, in chunks of the worker's: lcore/chunk.h. Zeroed it is empty.
+ */
 struct idq {
-	uint32_t *v;
-	uint32_t head, n, size;
+	uint32_t head, tail; /* chunks */
+	uint32_t n;          /* ids */
+	uint8_t at, fill;    /* next to take out of head, ids in tail */
 };
 
 /* A test case as one worker runs it. */

@@ -27,7 +27,7 @@ def test_help_and_version_start_nothing(program):
 
 
 @pytest.mark.parametrize("args, why", [
-    (("--tcb-pool-sz", "x", "--ring-if-pairs", "1"), "expected 0..4194303"),
+    (("--tcb-pool-sz", "x", "--ring-if-pairs", "1"), "expected a number, 0..4194303"),
     (("--mbuf-sz", "100", "--ring-if-pairs", "1"), "2176..9198"),
     (("--qmap", "0.0", "--ring-if-pairs", "1"), "at least one bit"),
     (("--qmap", "0.2", "--qmap-default", "max-q"), "cannot be combined"),
@@ -41,7 +41,7 @@ def test_wrong_options(args, why):
 
 
 def test_too_little_memory_is_one_sentence():
-    done = run(ENGINE, "--file-prefix", "w17t-mem", "--", "--ring-if-pairs", "1", "--tcb-pool-sz", "4000000")
+    done = run(ENGINE, "--file-prefix", "w17t-mem", "--", "--ring-if-pairs", "1", "--tcb-pool-sz", "2000000")
     assert done.returncode == 1
     assert "MB of hugepages" in done.stderr and "add " in done.stderr and len(done.stderr.splitlines()) == 1
 

@@ -158,4 +158,4 @@ def test_more_sessions_than_the_pool_holds_is_refused(engine):
     e.cli(*L3, "add tests client tcp port 0 test-case-id 0 src 10.0.0.1 10.0.0.1 sport 1 60000 "
           "dest 10.0.0.253 10.0.0.253 dport 1 10")
     answer = e.cli("start tests port 0", check=False)[0]
-    assert not answer["ok"] and "600000 TCP sessions" in answer["error"] and "--tcb-pool-sz" in answer["error"]
+    assert not answer["ok"] and "600000 TCP endpoints" in answer["error"] and "--tcb-pool-sz" in answer["error"]

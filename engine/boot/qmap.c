@@ -1,0 +1,144 @@
+/* Which workers serve which queues of which ports: --qmap, or a default. Known before ports are
+ * made, so that each queue gets the buffers of its worker. */
+#include "common/util/log.h"
+#include "engine/boot/boot.h"
+#include "engine/lcore/lcore.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct {
+	uint32_t n;
+	uint16_t worker[WORKERS_MAX];
+} map[PORTS_MAX];
+
+uint32_t qmap_queues(uint32_t port)
+{
+	return map[port].n;
+}
+
+uint32_t qmap_worker(uint32_t port, uint32_t queue)
+{
+	return map[port].worker[queue];
+}
+
+static void add(uint32_t port, uint32_t worker)
+{
+	map[port].worker[map[port].n++] = (uint16_t)worker;
+}
+
+static int given(uint32_t port, uint64_t mask)
+{
+	for (uint32_t id = 0; id < 64; id++) {
+		int w = mask >> id & 1 ? worker_of_lcore(id) : -1;
+
+		if ((mask >> id & 1) && w < 0) {
+			log_line(loglevel_ERR,
+				"error: --qmap %u.%" PRIx64
+				": lcore %u is no worker (the first lcore "
+				"manages; workers are the others of -l or -c)",
+				port, mask, id);
+			return -EINVAL;
+		}
+		if (w >= 0)
+			add(port, (uint32_t)w);
+	}
+	if (map[port].n == 0) {
+		log_line(loglevel_ERR,
+			"error: --qmap: port %u is left out, every port needs its lcores", port);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Each worker serves one port, as many as there are; or ports share workers when those are fewer.
+ */
+static void max_c(uint32_t port, uint32_t n_total)
+{
+	for (uint32_t w = port % n_workers; w < n_workers; w += n_total)
+		add(port, w);
+}
+
+static void max_q(uint32_t port)
+{
+	(void)port;
+	for (uint32_t w = 0; w < n_workers; w++)
+		add(port, w);
+}
+
+/* Both ports of a ring pair need the same number of queues. */
+static int pair_check(uint32_t port, bool exact)
+{
+	uint32_t a = map[port].n, b = map[port + 1].n;
+
+	if (a != b && exact) {
+		log_line(loglevel_ERR,
+			"error: --qmap: ring ports %u and %u need the same number of lcores, they "
+			"have %u "
+			"and %u",
+			port, port + 1, a, b);
+		return -EINVAL;
+	}
+	map[port].n = map[port + 1].n = MIN_OF(a, b);
+	return 0;
+}
+
+/* Ports that are no rings have one queue. */
+static int single(uint32_t port, bool exact)
+{
+	if (map[port].n > 1 && exact) {
+		log_line(loglevel_ERR,
+			"error: --qmap: port %u is served by one lcore: only ring pairs have "
+			"several queues",
+			port);
+		return -EINVAL;
+	}
+	if (map[port].n > 1)
+		map[port].worker[0] = map[port].worker[port % map[port].n];
+	map[port].n = 1;
+	return 0;
+}
+
+static int one_port(const struct options *o, uint32_t port, uint32_t n_total)
+{
+	memset(&map[port], 0, sizeof(map[port]));
+	if (o->given.qmap)
+		return given(port, o->qmap[port]);
+	if (strcmp(o->qmap_default, "max-c") == 0)
+		max_c(port, n_total);
+	else
+		max_q(port);
+	return 0;
+}
+
+int qmap_resolve(const struct options *o, uint32_t n_devs)
+{
+	uint32_t rings = n_devs + (uint32_t)o->ring_if_pairs * 2,
+		 total = rings + (uint32_t)o->tap_ifs;
+	int rc = 0;
+
+	if (total == 0 || total > PORTS_MAX) {
+		log_line(loglevel_ERR, "error: %u ports came up, 1..%u are possible%s", total,
+			PORTS_MAX,
+			total == 0 ? ": is the NIC bound to a DPDK driver (dpdk-devbind.py -s)?"
+				   : "");
+		return -EINVAL;
+	}
+	for (uint32_t p = total; p < PORTS_MAX; p++) {
+		if (o->qmap[p] != 0) {
+			log_line(loglevel_ERR,
+				"error: --qmap: port %u does not exist, there are %u", p, total);
+			return -EINVAL;
+		}
+	}
+	for (uint32_t p = 0; p < total && rc == 0; p++) {
+		rc = one_port(o, p, total);
+		if (rc == 0 && (p < n_devs || p >= rings))
+			rc = single(p, o->given.qmap);
+	}
+	for (uint32_t p = n_devs; p < rings && rc == 0; p += 2)
+		rc = pair_check(p, o->given.qmap);
+	return rc;
+}
