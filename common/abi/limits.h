@@ -5,7 +5,7 @@
 #define WORKERS_MAX 64
 #define TCS_MAX 16       /* test cases a port: test-case-id 0..15 */
 #define L3_INTFS_MAX 256 /* interfaces a port */
-#define ARP_MAX 256      /* resolved neighbours a port */
+#define ARP_MAX 1024     /* resolved neighbours a port */
 #define OPERATORS_MAX 32 /* attached CLIs, scripts, exporters */
 #define CMD_REQ_MAX 384  /* bytes of one request's arguments */
 #define REPLY_TEXT_MAX 400

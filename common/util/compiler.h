@@ -22,6 +22,13 @@
 #define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
 #define MAX_OF(a, b) ((a) > (b) ? (a) : (b))
 
+/* What cannot be, on the packet path: checked in builds for tests, type-checked in all. */
+#ifdef NDEBUG
+#define BUG_ON_HOT(cond) ((void)sizeof(cond))
+#else
+#define BUG_ON_HOT(cond) BUG_ON(cond)
+#endif
+
 /* What cannot be. Always on; ends the process with a trap, so that a core shows where. */
 #define BUG_ON(cond)                      \
 	do {                              \

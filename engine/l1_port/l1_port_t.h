@@ -32,8 +32,8 @@ extern uint16_t n_ports;
 struct txq {
 	struct rte_mbuf *pkt[TXQ_LEN];
 	uint32_t n;
-	uint32_t stuck; /* turns in a row that the port took nothing */
-	uint64_t bytes; /* of pkt[0..n) */
+	uint32_t stuck_ms; /* since when the port takes nothing, 0: it does */
+	uint64_t bytes;    /* of pkt[0..n) */
 };
 
 /* Buffers: the worker's own LIFO before the mempool. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define STASH_BULK 64
-#define TX_STUCK_MAX 10000 /* turns before what a port does not take is dropped */
+#define TX_STUCK_MS 100 /* after which what a port does not take is dropped */
 
 void pkt_refill(struct stash *s)
 {
@@ -39,7 +39,7 @@ static void tx_drop_all(struct lcore *lc, struct lport *lp)
 		pkt_free(lc, q->pkt[i]);
 	q->n = 0;
 	q->bytes = 0;
-	q->stuck = 0;
+	q->stuck_ms = 0;
 }
 
 void tx_flush(struct lcore *lc, struct lport *lp)
@@ -58,13 +58,16 @@ void tx_flush(struct lcore *lc, struct lport *lp)
 	q->bytes = left;
 	if (likely(sent == q->n)) {
 		q->n = 0;
-		q->stuck = 0;
+		q->stuck_ms = 0;
 		return;
 	}
 	q->n -= sent;
 	memmove(q->pkt, q->pkt + sent, q->n * sizeof(q->pkt[0]));
-	q->stuck = sent == 0 ? q->stuck + 1 : 0;
-	if (q->stuck > TX_STUCK_MAX)
+	if (sent != 0)
+		q->stuck_ms = 0;
+	else if (q->stuck_ms == 0)
+		q->stuck_ms = lc->now_ms;
+	else if (lc->now_ms - q->stuck_ms > TX_STUCK_MS)
 		tx_drop_all(lc, lp);
 }
 

@@ -1,6 +1,6 @@
-/* ARP for IPv4 over Ethernet (RFC 826). One table a port. Only the worker of the port's queue 0
- * writes it; other workers of the port and management read entries whose state says that they are
- * whole. */
+/* ARP for IPv4 over Ethernet (RFC 826). One table a port, written by all workers of the port
+ * without a lock: a slot is claimed once, its address then stays until the port stops, its MAC is
+ * one word. */
 #include "engine/l1_port/l1_port.h"
 #include "engine/l2_eth/l2_eth.h"
 
@@ -25,49 +25,83 @@ static_assert(sizeof(struct arp_pkt) == 28);
 
 enum arp_state {
 	ARP_FREE,
-	ARP_PENDING, /* asked, at asked_ms */
+	ARP_CLAIMED, /* address being written */
+	ARP_PENDING, /* asked for at asked_ms, not answered */
 	ARP_KNOWN
 };
 
 struct arp_entry {
-	uint32_t ip;
+	uint64_t mac; /* 48 bits as on the wire; whole by being one word */
+	uint32_t ip;  /* like vlan: written between ARP_CLAIMED and the state behind it */
 	uint32_t asked_ms;
 	uint16_t vlan;
-	uint8_t state; /* released last; pairs with the acquire of readers */
-	uint8_t mac[6];
+	uint8_t state; /* released last; pairs with the acquire in arp_find() */
 };
+static struct arp_entry tables[PORTS_MAX][ARP_MAX];
+uint32_t arp_epochs[PORTS_MAX];
 
-struct arp_table {
-	uint32_t epoch; /* moves when an address changes: next-hop caches are stale */
-	struct arp_entry e[ARP_MAX];
-};
-static struct arp_table tables[PORTS_MAX];
-
-uint32_t arp_epoch(uint8_t port)
+static uint8_t state_of(const struct arp_entry *e)
 {
-	return __atomic_load_n(&tables[port].epoch, __ATOMIC_ACQUIRE) + 1; /* never 0 */
+	return __atomic_load_n(&e->state, __ATOMIC_ACQUIRE); /* pairs with arp_set() */
 }
 
-/* Open addressing: the entry of an address, else (want_free) a free one, else NULL. */
-static struct arp_entry *arp_find(uint8_t port, uint16_t vlan, uint32_t ip, bool want_free)
+/* Open addressing. The entry of an address, or NULL; *free is the slot where it would go, NULL when
+ * the table is full. */
+static struct arp_entry *arp_find(uint8_t port, uint16_t vlan, uint32_t ip, struct arp_entry **free)
 {
-	struct arp_entry *e = tables[port].e;
+	uint32_t h = ip ^ ip >> 8 ^ vlan;
 
-	for (uint32_t i = 0, h = (ip ^ ip >> 8 ^ vlan) % ARP_MAX; i < ARP_MAX; i++) {
-		struct arp_entry *at = &e[(h + i) % ARP_MAX];
+	for (uint32_t i = 0; i < ARP_MAX; i++) {
+		struct arp_entry *e = &tables[port][(h + i) % ARP_MAX];
+		uint8_t state = state_of(e);
 
-		if (__atomic_load_n(&at->state, __ATOMIC_ACQUIRE) == ARP_FREE)
-			return want_free ? at : NULL;
-		if (at->ip == ip && at->vlan == vlan)
-			return at;
+		*free = e;
+		if (state == ARP_FREE)
+			return NULL;
+		if (state != ARP_CLAIMED && e->ip == ip && e->vlan == vlan)
+			return e;
 	}
+	*free = NULL;
 	return NULL;
+}
+
+/* A new entry, PENDING and not yet asked for. NULL: no room, or another worker was quicker (then
+ * there is one next time). */
+static struct arp_entry *arp_add(
+	struct lport *lp, uint16_t vlan, uint32_t ip, struct arp_entry *at, uint32_t now_ms)
+{
+	uint8_t expected = ARP_FREE;
+
+	if (at == NULL) {
+		lp->st->arp.full++;
+		return NULL;
+	}
+	if (!__atomic_compare_exchange_n(
+		    &at->state, &expected, ARP_CLAIMED, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return NULL;
+	at->ip = ip;
+	at->vlan = vlan;
+	at->asked_ms = now_ms - ARP_RETRY_MS;
+	__atomic_store_n(&at->state, ARP_PENDING, __ATOMIC_RELEASE); /* pairs with state_of() */
+	return at;
+}
+
+static void arp_set(uint8_t port, struct arp_entry *e, const uint8_t mac[6])
+{
+	uint64_t word = 0;
+
+	memcpy(&word, mac, 6);
+	if (state_of(e) == ARP_KNOWN && __atomic_load_n(&e->mac, __ATOMIC_RELAXED) == word)
+		return;
+	__atomic_store_n(&e->mac, word, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->state, ARP_KNOWN, __ATOMIC_RELEASE);   /* pairs with state_of() */
+	__atomic_add_fetch(&arp_epochs[port], 1, __ATOMIC_RELEASE); /* pairs with arp_epoch() */
 }
 
 static struct rte_mbuf *arp_build(struct lcore *lc, struct lport *lp, const uint8_t dst[6],
 	uint16_t vlan, uint16_t op, uint32_t spa, const uint8_t tha[6], uint32_t tpa)
 {
-	uint16_t l2 = eth_hdr_len(vlan);
+	uint16_t l2 = vlan != 0 ? 18 : 14;
 	struct rte_mbuf *m = pkt_alloc(lc, l2 + sizeof(struct arp_pkt));
 	struct arp_pkt *a;
 
@@ -134,47 +168,43 @@ static uint32_t arp_source(uint8_t port, uint16_t vlan, uint32_t target)
 	return any;
 }
 
-static void arp_learn(
-	struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t ip, const uint8_t mac[6])
+/* Somebody said where an address is. create: also when nobody here has asked for it. */
+static void arp_learn(struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t ip,
+	const uint8_t mac[6], bool create)
 {
-	struct arp_table *t = &tables[lp->port->id];
-	struct arp_entry *e;
+	struct arp_entry *at, *e;
 
-	if (lp->queue != 0 || ip == 0)
-		return;
-	e = arp_find(lp->port->id, vlan, ip, true);
-	if (e == NULL) {
-		lp->st->arp.full++;
-		return;
-	}
-	if (e->state == ARP_KNOWN && memcmp(e->mac, mac, 6) == 0)
-		return;
-	e->ip = ip;
-	e->vlan = vlan;
-	memcpy(e->mac, mac, 6);
-	__atomic_store_n(&e->state, ARP_KNOWN, __ATOMIC_RELEASE); /* pairs with arp_find() */
-	__atomic_store_n(&t->epoch, t->epoch + 1, __ATOMIC_RELEASE);
-	(void)lc;
+	if (ip == 0)
+		return; /* a probe, RFC 5227 */
+	e = arp_find(lp->port->id, vlan, ip, &at);
+	if (e == NULL && create)
+		e = arp_add(lp, vlan, ip, at, lc->now_ms);
+	if (e != NULL)
+		arp_set(lp->port->id, e, mac);
 }
 
 int arp_resolve(
 	struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t next_hop, uint8_t mac[6])
 {
-	struct arp_entry *e = arp_find(lp->port->id, vlan, next_hop, lp->queue == 0);
+	struct arp_entry *at, *e = arp_find(lp->port->id, vlan, next_hop, &at);
+	uint32_t asked;
+	uint64_t word;
 
-	if (e != NULL && e->state == ARP_KNOWN) {
-		memcpy(mac, e->mac, 6);
+	if (e == NULL)
+		e = arp_add(lp, vlan, next_hop, at, lc->now_ms);
+	if (e == NULL)
+		return -1;
+	if (state_of(e) == ARP_KNOWN) {
+		word = __atomic_load_n(&e->mac, __ATOMIC_RELAXED);
+		memcpy(mac, &word, 6);
 		return 0;
 	}
-	if (e == NULL || lp->queue != 0)
-		return -1;
-	if (e->state == ARP_PENDING && lc->now_ms - e->asked_ms < ARP_RETRY_MS)
-		return -1;
-	e->ip = next_hop;
-	e->vlan = vlan;
-	e->asked_ms = lc->now_ms;
-	__atomic_store_n(&e->state, ARP_PENDING, __ATOMIC_RELEASE);
-	arp_request(lc, lp, vlan, arp_source(lp->port->id, vlan, next_hop), next_hop);
+	/* of all workers one asks */
+	asked = __atomic_load_n(&e->asked_ms, __ATOMIC_RELAXED);
+	if (lc->now_ms - asked >= ARP_RETRY_MS
+		&& __atomic_compare_exchange_n(&e->asked_ms, &asked, lc->now_ms, false,
+			__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		arp_request(lc, lp, vlan, arp_source(lp->port->id, vlan, next_hop), next_hop);
 	return -1;
 }
 
@@ -196,7 +226,7 @@ bool arp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	op = rte_be_to_cpu_16(a->op_be16);
 	if (op == ARP_OP_REPLY) {
 		lp->st->arp.rx_rep++;
-		arp_learn(lc, lp, p->vlan, spa, a->sha);
+		arp_learn(lc, lp, p->vlan, spa, a->sha, true);
 		return false;
 	}
 	if (op != ARP_OP_REQUEST) {
@@ -204,17 +234,15 @@ bool arp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		return false;
 	}
 	lp->st->arp.rx_req++;
-	if (spa == tpa) { /* gratuitous */
-		arp_learn(lc, lp, p->vlan, spa, a->sha);
-		return false;
-	}
-	if (!ipv4_is_mine(lc, lp, tpa)) {
+	if (spa != tpa && !ipv4_is_mine(lc, lp, p->vlan, tpa)) {
 		lp->st->arp.not_mine++;
 		lp->st->drop.arp_not_mine++;
+		arp_learn(lc, lp, p->vlan, spa, a->sha, false);
 		return false;
 	}
-	arp_learn(lc, lp, p->vlan, spa, a->sha);
-	arp_reply(lc, lp, p->vlan, tpa, a->sha, spa);
+	arp_learn(lc, lp, p->vlan, spa, a->sha, true);
+	if (spa != tpa) /* else it only announces itself */
+		arp_reply(lc, lp, p->vlan, tpa, a->sha, spa);
 	return false;
 }
 
@@ -248,7 +276,6 @@ void arp_port_start(struct lcore *lc, struct lport *lp)
 void arp_port_stop(struct lcore *lc, struct lport *lp)
 {
 	const struct port_l3 *l3 = &port_l3[lp->port->id];
-	struct arp_table *t = &tables[lp->port->id];
 
 	(void)lc;
 	if (lp->queue != 0)
@@ -258,8 +285,9 @@ void arp_port_stop(struct lcore *lc, struct lport *lp)
 		lp->st->route.gw_del += l3->intf[i].gw.family != 0;
 	lp->st->route.gw_del += l3->gw != 0;
 	for (uint32_t i = 0; i < ARP_MAX; i++)
-		__atomic_store_n(&t->e[i].state, ARP_FREE, __ATOMIC_RELEASE);
-	__atomic_store_n(&t->epoch, t->epoch + 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&tables[lp->port->id][i].state, ARP_FREE, __ATOMIC_RELEASE);
+	__atomic_add_fetch(
+		&arp_epochs[lp->port->id], 1, __ATOMIC_RELEASE); /* pairs with arp_epoch() */
 }
 
 static uint32_t snapshot_local(uint32_t port, struct seg_arp *out)
@@ -276,24 +304,34 @@ static uint32_t snapshot_local(uint32_t port, struct seg_arp *out)
 	return n;
 }
 
+static uint32_t snapshot_table(uint32_t port, struct seg_arp *out, uint32_t n)
+{
+	for (uint32_t i = 0; i < ARP_MAX && n < ARP_MAX; i++) {
+		const struct arp_entry *e = &tables[port][i];
+		uint8_t state = state_of(e);
+
+		if (state == ARP_FREE || state == ARP_CLAIMED)
+			continue;
+		out[n] = (struct seg_arp){.ip = ip4_addr(e->ip),
+			.vlan_id = e->vlan,
+			.flags = state == ARP_PENDING ? SEG_ARP_PENDING : 0};
+		memcpy(out[n++].mac, &e->mac, 6);
+	}
+	return n;
+}
+
 void arp_snapshot(struct seg *seg)
 {
+	static struct seg_arp now[ARP_MAX]; /* management is one thread */
+
 	for (uint32_t port = 0; port < n_ports; port++) {
 		struct seg_port *sp = seg_port(seg, port);
-		uint32_t n;
+		uint32_t n = snapshot_table(port, now, snapshot_local(port, now));
 
+		if (n == sp->n_arps && memcmp(now, sp->arps, n * sizeof(now[0])) == 0)
+			continue;
 		seg_write_begin(&sp->seq);
-		n = snapshot_local(port, sp->arps);
-		for (uint32_t i = 0; i < ARP_MAX && n < ARP_MAX; i++) {
-			struct arp_entry e = tables[port].e[i];
-
-			if (__atomic_load_n(&tables[port].e[i].state, __ATOMIC_ACQUIRE) == ARP_FREE)
-				continue;
-			sp->arps[n] = (struct seg_arp){.ip = ip4_addr(e.ip),
-				.vlan_id = e.vlan,
-				.flags = e.state == ARP_PENDING ? SEG_ARP_PENDING : 0};
-			memcpy(sp->arps[n++].mac, e.mac, 6);
-		}
+		memcpy(sp->arps, now, n * sizeof(now[0]));
 		sp->n_arps = n;
 		seg_write_end(&sp->seq);
 	}

@@ -32,7 +32,8 @@ void eth_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		DROP_PKT(lp, p, rx_runt);
 		return;
 	}
-	if (unlikely(memcmp(h, lp->port->mac, 6) != 0 && !(h[0] & 1))) {
+	p->group = h[0] & 1;
+	if (unlikely(!p->group && memcmp(h, lp->port->mac, 6) != 0)) {
 		DROP_PKT(lp, p, eth_not_mine);
 		return;
 	}

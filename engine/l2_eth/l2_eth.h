@@ -20,17 +20,39 @@ int arp_resolve(
 bool arp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
 void arp_port_start(struct lcore *lc, struct lport *lp);
 void arp_port_stop(struct lcore *lc, struct lport *lp);
-uint32_t arp_epoch(uint8_t port);
+/* Moves when an address of a port changes: what was resolved before is stale. Never 0. */
+extern uint32_t arp_epochs[PORTS_MAX];
+static force_inline uint32_t arp_epoch(uint8_t port)
+{
+	return __atomic_load_n(&arp_epochs[port], __ATOMIC_ACQUIRE) + 1; /* pairs with arp_set() */
+}
 
 /* Management: copies every port's table into the segment. */
 void arp_snapshot(struct seg *seg);
 
-/* Destination address, own source, tag and type at the head of m; returns the header's length (14
- * or 18), or 0 when the next hop is not resolved (counted). */
-static force_inline uint16_t eth_hdr_len(uint16_t vlan_tci)
-{
-	return vlan_tci != 0 ? 18 : 14;
-}
-int eth_next_hop(struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t dst, uint8_t mac[6]);
-void eth_write(const struct lport *lp, uint8_t *at, const uint8_t dst[6], uint16_t vlan_tci,
+#define VLAN_ID_MASK 0xfffu
+
+/* Ethernet header and tag (0: none) at the head of a frame; its length, 14 or 18. */
+uint16_t eth_write(const struct lport *lp, uint8_t *at, const uint8_t dst[6], uint16_t vlan_tci,
 	uint16_t type);
+
+const struct hop *eth_hop_slow(
+	struct lcore *lc, struct lport *lp, struct hop *h, uint16_t vlan_tci, uint32_t dst);
+
+/* The way to an address, or NULL: it is being asked for. hop_missing() counts a packet not built.
+ */
+static force_inline const struct hop *eth_hop(
+	struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst)
+{
+	struct hop *h = &lp->hops[(dst ^ dst >> 8 ^ vlan_tci) % HOPS];
+
+	if (likely(h->dst == dst && h->vlan_tci == vlan_tci && h->epoch == arp_epoch(lp->port->id)))
+		return h;
+	return eth_hop_slow(lc, lp, h, vlan_tci, dst);
+}
+
+static inline void hop_missing(struct lport *lp)
+{
+	lp->st->drop.no_neighbour++;
+	lp->st->route.nh_miss++;
+}

@@ -53,7 +53,7 @@ bool icmp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		return false;
 	}
 	lp->st->icmp.rx_echo_req++;
-	if (!ipv4_is_mine(lc, lp, p->dst)) {
+	if (!ipv4_is_mine(lc, lp, p->vlan, p->dst)) {
 		lp->st->drop.ip_not_mine++;
 		return false;
 	}

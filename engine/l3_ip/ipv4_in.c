@@ -52,7 +52,7 @@ static void tcp_classify(struct lcore *lc, struct lport *lp, struct pkt *p)
 	p->sport = rte_be_to_cpu_16(th->sport_be16);
 	p->dport = rte_be_to_cpu_16(th->dport_be16);
 	p->class = PKT_TCP;
-	p->hash = flow_hash(lp->port->id, p->dst, p->src, p->dport, p->sport);
+	p->hash = flow_hash(lp->port->id, p->vlan, p->dst, p->src, p->dport, p->sport);
 	flow_prefetch(&lc->tcp_flows, p->hash);
 }
 
@@ -72,7 +72,7 @@ static void udp_classify(struct lcore *lc, struct lport *lp, struct pkt *p)
 	p->sport = rte_be_to_cpu_16(uh->sport_be16);
 	p->dport = rte_be_to_cpu_16(uh->dport_be16);
 	p->class = PKT_UDP;
-	p->hash = flow_hash(lp->port->id, p->dst, p->src, p->dport, p->sport);
+	p->hash = flow_hash(lp->port->id, p->vlan, p->dst, p->src, p->dport, p->sport);
 	flow_prefetch(&lc->udp_flows, p->hash);
 }
 
@@ -125,6 +125,10 @@ void ipv4_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	p->l4_len = rte_be_to_cpu_16(ip->total_len_be16) - hlen; /* without Ethernet's padding */
 	p->src = rte_be_to_cpu_32(ip->src_be32);
 	p->dst = rte_be_to_cpu_32(ip->dst_be32);
+	if (unlikely(p->src - 1 >= UINT32_C(0xe0000000) - 1)) { /* 0, or 224.0.0.0 and above */
+		drop(p, &lp->st->drop.ip_src, NULL);
+		return;
+	}
 	if (likely(ip->proto == IPPROTO_TCP4)) {
 		tcp_classify(lc, lp, p);
 	} else if (ip->proto == IPPROTO_UDP4) {

@@ -5,50 +5,53 @@
 #include <rte_byteorder.h>
 #include <rte_ip.h>
 
+#include <string.h>
+
 #define IP4_TTL 64
 #define IP_DF 0x4000
 
-struct rte_mbuf *ipv4_out(struct lcore *lc, struct lport *lp, uint32_t src, uint32_t dst,
-	uint8_t proto, uint16_t vlan_tci, uint16_t l4_len, uint8_t **l4)
+void ipv4_template(uint8_t *at, uint32_t dst)
 {
-	uint16_t l2 = eth_hdr_len(vlan_tci);
-	struct rte_mbuf *m;
-	struct ip4_hdr *ip;
-	uint8_t mac[6];
+	struct ip4_hdr ip = {.ver_ihl = 0x45,
+		.frag_be16 = rte_cpu_to_be_16(IP_DF),
+		.ttl = IP4_TTL,
+		.dst_be32 = rte_cpu_to_be_32(dst)};
 
-	if (unlikely(eth_next_hop(lc, lp, vlan_tci & 0xfff, dst, mac) != 0)) {
-		lp->st->drop.no_neighbour++;
-		lp->st->route.nh_miss++;
-		return NULL;
-	}
-	m = pkt_alloc(lc, l2 + sizeof(*ip) + l4_len);
+	memcpy(at, &ip, sizeof(ip));
+}
+
+struct rte_mbuf *ipv4_out(struct lcore *lc, struct lport *lp, const struct hop *hop, uint32_t src,
+	uint8_t proto, uint16_t l4_len, uint8_t **l4)
+{
+	uint16_t l2 = hop->l2_len;
+	struct rte_mbuf *m = pkt_alloc(lc, l2 + sizeof(struct ip4_hdr) + l4_len);
+	struct ip4_hdr *ip;
+
 	if (unlikely(m == NULL)) {
 		lp->st->drop.no_mbuf++;
 		return NULL;
 	}
-	eth_write(lp, rte_pktmbuf_mtod(m, uint8_t *), mac, vlan_tci, ETHERTYPE_IPV4);
+	memcpy(rte_pktmbuf_mtod(m, uint8_t *), hop->hdr,
+		sizeof(hop->hdr)); /* with no tag, 4 bytes too many */
 	ip = rte_pktmbuf_mtod_offset(m, struct ip4_hdr *, l2);
-	ip->ver_ihl = 0x45;
-	ip->tos = 0;
 	ip->total_len_be16 = rte_cpu_to_be_16(sizeof(*ip) + l4_len);
 	ip->id_be16 = rte_cpu_to_be_16(lc->ip_id++);
-	ip->frag_be16 = rte_cpu_to_be_16(IP_DF);
-	ip->ttl = IP4_TTL;
 	ip->proto = proto;
-	ip->csum = 0;
 	ip->src_be32 = rte_cpu_to_be_32(src);
-	ip->dst_be32 = rte_cpu_to_be_32(dst);
-	m->l2_len = l2;
-	m->l3_len = sizeof(*ip);
 	*l4 = (uint8_t *)(ip + 1);
 	return m;
 }
 
+static uint16_t *csum_field(const struct ip4_hdr *ip, uint8_t *l4)
+{
+	return ip->proto == IPPROTO_TCP4 ? &((struct tcp_hdr *)l4)->csum
+					 : &((struct udp_hdr *)l4)->csum;
+}
+
 static void csum_in_software(struct ip4_hdr *ip, uint8_t *l4)
 {
-	uint16_t len = rte_be_to_cpu_16(ip->total_len_be16) - sizeof(*ip);
-	uint16_t *field = ip->proto == IPPROTO_TCP4 ? &((struct tcp_hdr *)l4)->csum
-						    : &((struct udp_hdr *)l4)->csum;
+	uint16_t len = rte_be_to_cpu_16(ip->total_len_be16) - sizeof(*ip),
+		 *field = csum_field(ip, l4);
 
 	ip->csum = ~csum_fold(csum_add(ip, sizeof(*ip), 0));
 	*field = 0;
@@ -58,21 +61,23 @@ static void csum_in_software(struct ip4_hdr *ip, uint8_t *l4)
 
 static void csum_by_device(struct rte_mbuf *m, struct ip4_hdr *ip, uint8_t *l4)
 {
+	bool tcp = ip->proto == IPPROTO_TCP4;
+
+	m->l2_len = (uint8_t *)ip - rte_pktmbuf_mtod(m, uint8_t *);
+	m->l3_len = sizeof(*ip);
+	m->l4_len = tcp ? (((struct tcp_hdr *)l4)->off >> 4) * 4 : sizeof(struct udp_hdr);
 	m->ol_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM
-		| (ip->proto == IPPROTO_TCP4 ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM);
-	if (ip->proto == IPPROTO_TCP4)
-		((struct tcp_hdr *)l4)->csum = rte_ipv4_phdr_cksum(
-			(struct rte_ipv4_hdr *)ip, m->ol_flags);
-	else
-		((struct udp_hdr *)l4)->csum = rte_ipv4_phdr_cksum(
-			(struct rte_ipv4_hdr *)ip, m->ol_flags);
+		| (tcp ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM);
+	*csum_field(ip, l4) = rte_ipv4_phdr_cksum((struct rte_ipv4_hdr *)ip, m->ol_flags);
 }
 
 void ipv4_send(struct lcore *lc, struct lport *lp, struct rte_mbuf *m, uint8_t *l4)
 {
+	struct ip4_hdr *ip = (struct ip4_hdr *)(l4 - sizeof(struct ip4_hdr));
+
 	if (lp->port->sw_csum)
-		csum_in_software((struct ip4_hdr *)(l4 - sizeof(struct ip4_hdr)), l4);
+		csum_in_software(ip, l4);
 	else if (lp->port->tx_offload)
-		csum_by_device(m, (struct ip4_hdr *)(l4 - sizeof(struct ip4_hdr)), l4);
+		csum_by_device(m, ip, l4);
 	tx_push(lc, lp, m);
 }

@@ -37,6 +37,11 @@ static_assert(sizeof(struct icmp_hdr) == 8);
 #define IPPROTO_TCP4 6
 #define IPPROTO_UDP4 17
 
+static inline bool ipv4_is_multicast(uint32_t addr)
+{
+	return addr >> 28 == 14;
+}
+
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
@@ -60,6 +65,7 @@ struct pkt {
 	uint16_t vlan; /* id, 0 untagged */
 	uint8_t class;
 	uint8_t l2_len; /* 14 or 18 */
+	uint8_t group;  /* the frame was for a group of stations, or all */
 	uint32_t hash;
 	uint32_t id; /* candidate endpoint */
 };
@@ -82,7 +88,7 @@ bool icmp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
 
 /* Is the address one of the port's: an interface, or in a running test case's source range? Slow.
  */
-bool ipv4_is_mine(struct lcore *lc, struct lport *lp, uint32_t addr);
+bool ipv4_is_mine(struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t addr);
 
 /* The next hop towards dst on that VLAN (0 untagged): dst itself when on-link, else the gateway; 0
  * when there is none. */
@@ -99,10 +105,12 @@ static inline uint16_t csum_fold(uint32_t sum)
 uint16_t csum_l4(
 	uint32_t src_host, uint32_t dst_host, uint8_t proto, const void *hdr, uint16_t len);
 
-/* Builds Ethernet and IPv4 before l4_len bytes of transport header and payload, whose place is
- * returned. The buffer is allocated, its lengths are set. NULL: counted as no_mbuf or no_neighbour.
- */
-struct rte_mbuf *ipv4_out(struct lcore *lc, struct lport *lp, uint32_t src, uint32_t dst,
-	uint8_t proto, uint16_t vlan_tci, uint16_t l4_len, uint8_t **l4);
+/* The IPv4 header that all packets to dst have in common: 20 bytes at `at`. */
+void ipv4_template(uint8_t *at, uint32_t dst);
+
+/* A packet on its way to hop, with room for l4_len bytes of transport header and payload at *l4;
+ * its lengths are set, checksums are not. NULL: no buffer, counted. */
+struct rte_mbuf *ipv4_out(struct lcore *lc, struct lport *lp, const struct hop *hop, uint32_t src,
+	uint8_t proto, uint16_t l4_len, uint8_t **l4);
 /* Fills in or asks the device for checksums, then hands the packet to the port. */
 void ipv4_send(struct lcore *lc, struct lport *lp, struct rte_mbuf *m, uint8_t *l4);

@@ -21,19 +21,19 @@ uint32_t route_next_hop(uint8_t port, uint16_t vlan, uint32_t dst)
 	return gw != 0 ? gw : l3->gw;
 }
 
-bool ipv4_is_mine(struct lcore *lc, struct lport *lp, uint32_t addr)
+bool ipv4_is_mine(struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t addr)
 {
 	uint8_t port = lp->port->id;
 	const struct port_l3 *l3 = &port_l3[port];
 
 	for (uint32_t i = 0; i < l3->n_intfs; i++) {
-		if (ip4_of(&l3->intf[i].ip) == addr)
+		if (ip4_of(&l3->intf[i].ip) == addr && l3->intf[i].vlan_id == vlan)
 			return true;
 	}
 	for (uint8_t i = 0; i < TCS_MAX; i++) {
 		const struct tc_run *tc = lcore_tc(lc, port, i);
 
-		if (tc->run != TCR_IDLE && ip4_of(&tc->cfg->src.lo) <= addr
+		if (tc->run != TCR_IDLE && tc->vlan == vlan && ip4_of(&tc->cfg->src.lo) <= addr
 			&& addr <= ip4_of(&tc->cfg->src.hi))
 			return true;
 	}

@@ -53,9 +53,9 @@ static force_inline void pool_put(struct conn_pool *p, uint32_t id)
 /* Addresses and ports in host order, ours first. CRC32C: three cycles a step, and linear, which is
  * what sequential tuples want. */
 static force_inline uint32_t flow_hash(
-	uint8_t port, uint32_t laddr, uint32_t raddr, uint16_t lport, uint16_t rport)
+	uint8_t port, uint16_t vlan, uint32_t laddr, uint32_t raddr, uint16_t lport, uint16_t rport)
 {
-	uint64_t h = _mm_crc32_u64(port, (uint64_t)laddr << 32 | raddr);
+	uint64_t h = _mm_crc32_u64(port | (uint32_t)vlan << 8, (uint64_t)laddr << 32 | raddr);
 
 	h = _mm_crc32_u64(h, (uint32_t)lport << 16 | rport);
 	return (uint32_t)(h * 0x9e3779b1u);
@@ -120,7 +120,8 @@ uint32_t flow_find(const struct flow_table *t, uint32_t hash, uint8_t port, uint
 int flow_insert(struct flow_table *t, uint32_t hash, uint32_t id);
 void flow_remove(struct flow_table *t, uint32_t hash, uint32_t id);
 
-static force_inline uint32_t conn_hash(const struct conn *c)
+/* vlan: of its test case. */
+static force_inline uint32_t conn_hash(const struct conn *c, uint16_t vlan)
 {
-	return flow_hash(c->port, c->laddr, c->raddr, c->lport, c->rport);
+	return flow_hash(c->port, vlan, c->laddr, c->raddr, c->lport, c->rport);
 }

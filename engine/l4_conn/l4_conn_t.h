@@ -31,12 +31,12 @@ enum conn_state {
 #define CF_Q_SEND 0x0080u      /* ... to send */
 #define CF_ESTABLISHED 0x0100u /* was established: counted in estab_now */
 #define CF_WANT_CLOSE 0x0200u  /* in the queue to close since this life of the session */
-#define CF_IN_WHEEL 0x0400u    /* an entry of the wheel names it */
+#define CF_COUNTED 0x0400u     /* begun and not ended: counted in open_now */
 #define CF_WAIT_ACKED 0x0800u  /* next message waits until the last one is acknowledged */
 #define CF_BLOCKED 0x1000u     /* in the worker's queue of those the port had no room for */
 #define CF_RTT_TIMING 0x2000u  /* a segment is being timed */
 #define CF_RETRANS 0x4000u     /* retransmitting since the last new ACK (Karn) */
-#define CF_LIFE_UP 0x8000u     /* t_life is the uptime's end */
+#define CF_RECOVERY 0x8000u    /* fast recovery: until snd_una reaches recover */
 
 #define CF_QUEUED (CF_Q_OPEN | CF_Q_CLOSE | CF_Q_SEND | CF_BLOCKED)
 
@@ -55,8 +55,11 @@ struct conn {
 	uint8_t tx_kind; /* TXK_*: which of the application's messages is sent, which waits */
 	uint16_t flags;  /* CF_* */
 	uint16_t mss;    /* largest payload of a segment or datagram */
-	uint32_t t_life; /* ms deadline of uptime, downtime, TIME-WAIT, FIN-WAIT-2; 0 none */
-	uint32_t wheel_tick, wheel_pos; /* entry of the wheel: when it fires, where it is */
+	/* ms deadline, by state: established, the uptime's end; closed, the downtime's; FIN-WAITs
+	 * and TIME-WAIT, their longest stay; 0 none */
+	uint32_t t_life;
+	uint16_t wheel_near, wheel_far; /* its entries of the wheel: slot + 1, 0 none */
+	uint32_t wheel_pos;             /* where the near one is */
 	struct app_conn app;            /* the application's state, 16 bytes */
 	/* transmit side of the message; TCP counts in sequence numbers, UDP in bytes */
 	uint32_t tx_base; /* TCP: sequence number of the message's first byte; UDP: bytes of it sent

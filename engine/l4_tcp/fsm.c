@@ -40,7 +40,8 @@ uint32_t tcb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash)
 	return id;
 }
 
-/* SplitMix-like finaliser over secret and tuple: cheap, keyed, not cryptographic. */
+/* RFC 6528's clock and keyed function of the tuple. The function is a SplitMix-like finaliser:
+ * cheap, keyed, not cryptographic. */
 static uint32_t isn_of(const struct lcore *lc, const struct conn *c)
 {
 	uint64_t x = ((uint64_t)c->laddr << 32 | c->raddr) ^ lc->isn_secret[0];
@@ -51,14 +52,18 @@ static uint32_t isn_of(const struct lcore *lc, const struct conn *c)
 	x ^= x >> 32;
 	x *= UINT64_C(0xd6e8feb86659fd93);
 	x ^= x >> 32;
-	return (uint32_t)x + (lc->now_us >> 2);
+	return (uint32_t)x + (uint32_t)(lc->now_us >> 2);
 }
 
-void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t)
+void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t, bool again)
 {
 	uint32_t iss = isn_of(lc, &t->c);
 
-	t->snd_una = t->snd_nxt = t->snd_max = iss;
+	/* the clock may not have come past what a fast connection sent: a peer in TIME-WAIT takes
+	 * only what is newer */
+	if (again && seq_le(iss, t->snd_max))
+		iss = t->snd_max + 1;
+	t->snd_una = t->snd_nxt = t->snd_max = t->recover = iss;
 	t->c.tx_base = t->c.tx_end = iss + 1;
 	t->c.tx_kind = 0;
 	t->c.mss = tc->mss;
@@ -66,11 +71,11 @@ void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t)
 	t->snd_wnd = 0;
 	t->srtt_us = t->rttvar_us = 0;
 	t->side = CONN_NONE;
-	t->retries = t->dupacks = 0;
-	t->rto_ms = tc->rto_ms;
+	t->retries = t->dupacks = t->probes = 0;
+	t->rto_ms = (uint16_t)tc->rto_ms;
 	t->snd_wscale = 0;
 	t->rcv_wscale = tc->wscale;
-	t->rcv_nxt = t->rcv_adv = 0;
+	t->rcv_nxt = 0;
 	t->cwnd = 0;
 	t->ssthresh = UINT32_MAX;
 }
@@ -94,17 +99,20 @@ void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_
 	tcp_state_set(lp, t, CS_ESTAB);
 	t->retries = 0;
 	t->c.t_rtx = 0;
+	if (t->srtt_us == 0) /* the SYN was sent again: its backed-off RTO is not the data's, RFC
+	                        6298 §5.7 */
+		t->rto_ms = (uint16_t)tc->rto_ms;
 	traffic_up(lc, tc, &t->c, id);
 }
 
 void tcp_end(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
-	flow_remove(&lc->tcp_flows, conn_hash(&t->c), id);
+	flow_remove(&lc->tcp_flows, conn_hash(&t->c, tc->vlan), id);
 	if (unlikely(t->side != CONN_NONE))
 		tcp_side_free(lc, lp, t);
 	t->c.t_rtx = t->c.t_ack = t->c.t_life = 0;
 	t->c.flags &= ~(CF_SENDING | CF_CLOSE | CF_FIN_SENT | CF_ACK_NOW | CF_WANT_CLOSE
-		| CF_WAIT_ACKED | CF_RTT_TIMING | CF_RETRANS | CF_LIFE_UP);
+		| CF_WAIT_ACKED | CF_RTT_TIMING | CF_RETRANS | CF_RECOVERY);
 	t->c.tx_kind = 0;
 	app_conn_down(tc->app, &t->c.app, traffic_app_stats(lp, tc));
 	tcp_state_set(lp, t, CS_CLOSED);
@@ -123,32 +131,28 @@ void tcp_time_wait(
 	}
 	tcp_state_set(lp, t, CS_TIME_WAIT);
 	t->c.t_rtx = 0;
-	t->c.flags &= ~CF_LIFE_UP;
-	t->c.t_life = (lc->now_ms + tc->twait_to_ms) | 1;
+	t->c.t_life = deadline_in(lc, tc->twait_to_ms);
 	wheel_arm(lc, &t->c, id);
 }
 
-void tcp_abort(struct lcore *lc, struct tcb *t, uint32_t id, uint64_t *counter)
+void tcp_abort(struct lcore *lc, struct tcb *t, uint32_t id, uint64_t *failure)
 {
 	struct lport *lp = lcore_lport(lc, t->c.port);
 	struct tc_run *tc = lcore_tc(lc, t->c.port, t->c.tcid);
 
-	if (t->c.state != CS_TIME_WAIT && t->c.state != CS_SYN_SENT) {
-		tcp_send(lc, lp, tc, t, t->snd_max, TCP_RST | TCP_ACK, 0);
+	if (t->c.state != CS_TIME_WAIT && t->c.state != CS_SYN_SENT
+		&& tcp_send(lc, lp, tc, t, t->snd_max, TCP_RST | TCP_ACK, 0))
 		lp->st->tcp.tx_rst++;
-	}
-	if (counter)
-		(*counter)++;
+	traffic_failed(tc, &t->c, failure);
 	tcp_end(lc, lp, tc, t, id);
 }
 
-void tcp_open(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id)
+void tcp_open(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id, bool again)
 {
 	struct lport *lp = lcore_lport(lc, t->c.port);
 
-	tcp_init_snd(lc, tc, t);
+	tcp_init_snd(lc, tc, t, again);
 	tcp_state_set(lp, t, CS_SYN_SENT);
-	tc->st->opened++;
-	tc->st->open_now++;
+	traffic_begun(tc, &t->c);
 	tcp_send_syn(lc, lp, tc, t, id, TCP_SYN);
 }

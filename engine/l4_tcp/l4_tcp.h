@@ -11,7 +11,7 @@ struct tcb {
 	uint32_t snd_wnd;                   /* bytes, scaled */
 	uint32_t snd_wl1;
 	uint32_t rcv_nxt;
-	uint32_t rcv_adv; /* right edge advertised */
+	uint32_t recover; /* RFC 6582: snd_max when loss was last noticed */
 	uint32_t cwnd, ssthresh;
 	uint32_t srtt_us, rttvar_us;    /* RFC 6298; srtt 0: no sample yet */
 	uint32_t rtt_seq, rtt_start_us; /* the segment being timed */
@@ -19,7 +19,8 @@ struct tcb {
 	uint8_t snd_wscale, rcv_wscale;
 	uint8_t retries, dupacks;
 	uint16_t rto_ms; /* current, backed off */
-	uint16_t pad;
+	uint8_t probes;  /* zero-window probes since it shut */
+	uint8_t pad;
 } cache_aligned;
 static_assert(sizeof(struct tcb) == 128, "a TCP endpoint is two lines");
 static_assert(offsetof(struct tcb, snd_una) == 64, "TCP begins on the second line");
@@ -47,14 +48,16 @@ uint32_t tcb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash);
 /* The window scale (RFC 7323) that a receive window of so many bytes needs. */
 uint8_t tcp_wscale_for(uint32_t win);
 
-/* Client: begins to open a session whose tuple, port, tcid and flags are set. */
-void tcp_open(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id);
+/* Client: begins to open a session whose tuple, port, tcid and flags are set. again: not for the
+ * first time. */
+void tcp_open(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id, bool again);
 /* Sends what may be sent: data, FIN, an owed ACK. May end the connection never. */
 void tcp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
 /* Retransmission, persist, delayed ACK, TIME-WAIT and FIN-WAIT deadlines that have passed. */
 void tcp_timer(struct lcore *lc, struct tcb *t, uint32_t id);
-/* RST to the peer, and the end. counter: which failure of the test case it is, NULL none. */
-void tcp_abort(struct lcore *lc, struct tcb *t, uint32_t id, uint64_t *counter);
+/* RST to the peer, and the end. failure: how the test case counts it, unless it is closed already.
+ */
+void tcp_abort(struct lcore *lc, struct tcb *t, uint32_t id, uint64_t *failure);
 
 static force_inline bool seq_lt(uint32_t a, uint32_t b)
 {

@@ -31,6 +31,7 @@ void tcp_side_free(struct lcore *lc, struct lport *lp, struct tcb *t)
 
 	for (uint8_t i = 0; i < sd->n; i++)
 		pkt_free(lc, sd->seg[i]);
+	lc->n_kept -= sd->n;
 	pool_put(&lc->sides, t->side);
 	t->side = CONN_NONE;
 	lp->st->tsm.missing_seq--;
@@ -39,7 +40,9 @@ void tcp_side_free(struct lcore *lc, struct lport *lp, struct tcb *t)
 bool tcp_ooo_keep(
 	struct lcore *lc, struct lport *lp, struct tcb *t, struct pkt *p, const struct seg_in *s)
 {
-	struct tcp_side *sd = side_get(lc, lp, t);
+	/* what is kept must leave buffers for the segments that fill the holes */
+	struct tcp_side *sd = lc->n_kept < lc->stash.pool->size / 4 ? side_get(lc, lp, t) : NULL;
+	uint32_t end = s->seq + s->len;
 	uint8_t at = 0;
 
 	if (sd == NULL || sd->n == SIDE_SEGS) {
@@ -48,9 +51,11 @@ bool tcp_ooo_keep(
 	}
 	while (at < sd->n && seq_lt(sd->seq[at], s->seq))
 		at++;
+	if ((s->flags & TCP_FIN) && sd->n != 0 && end == sd->seq[sd->n - 1] + sd->len[sd->n - 1])
+		sd->fin = 1;
 	/* the same bytes again, or within what is there: nothing new */
 	if ((at < sd->n && sd->seq[at] == s->seq && sd->len[at] >= s->len)
-		|| (at > 0 && seq_le(s->seq + s->len, sd->seq[at - 1] + sd->len[at - 1]))) {
+		|| (at > 0 && seq_le(end, sd->seq[at - 1] + sd->len[at - 1]))) {
 		lp->st->drop.tcp_old++;
 		lp->st->tcp.rx_dup++;
 		return false;
@@ -65,6 +70,7 @@ bool tcp_ooo_keep(
 	sd->seq[at] = s->seq;
 	sd->len[at] = s->len;
 	sd->n++;
+	lc->n_kept++;
 	if ((s->flags & TCP_FIN) && at == sd->n - 1)
 		sd->fin = 1;
 	lp->st->tcp.rx_ooo++;
@@ -83,6 +89,7 @@ bool tcp_ooo_deliver(
 		uint32_t skip = t->rcv_nxt - sd->seq[0], len = sd->len[0];
 
 		sd->n--;
+		lc->n_kept--;
 		memmove(&sd->seg[0], &sd->seg[1], sd->n * sizeof(sd->seg[0]));
 		memmove(&sd->seq[0], &sd->seq[1], sd->n * sizeof(sd->seq[0]));
 		memmove(&sd->len[0], &sd->len[1], sd->n * sizeof(sd->len[0]));

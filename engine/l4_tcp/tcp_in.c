@@ -25,11 +25,18 @@ static force_inline void seg_read_hdr(const struct pkt *p, struct seg_in *s)
 
 /* RTT and congestion */
 
+uint16_t tcp_rto(const struct tc_run *tc, const struct tcb *t)
+{
+	uint32_t ms = (t->srtt_us + MAX_OF(4 * t->rttvar_us, 1000u)) / 1000;
+
+	if (t->srtt_us == 0)
+		return (uint16_t)tc->rto_ms;
+	return (uint16_t)MIN_OF(MAX_OF(ms, tc->rto_ms), TCP_RTO_MAX_MS);
+}
+
 /* RFC 6298 §2; the configured rto is the least and the first. */
 static void rtt_sample(struct tc_run *tc, struct tcb *t, uint32_t us)
 {
-	uint32_t rto;
-
 	if (t->srtt_us == 0) {
 		t->srtt_us = us | 1;
 		t->rttvar_us = us / 2;
@@ -39,8 +46,7 @@ static void rtt_sample(struct tc_run *tc, struct tcb *t, uint32_t us)
 		t->rttvar_us += ((int32_t)err - (int32_t)t->rttvar_us) / 4;
 		t->srtt_us = (t->srtt_us + ((int32_t)us - (int32_t)t->srtt_us) / 8) | 1;
 	}
-	rto = (t->srtt_us + MAX_OF(4 * t->rttvar_us, 1000)) / 1000;
-	t->rto_ms = MIN_OF(MAX_OF(rto, tc->rto_ms), TCP_RTO_MAX_MS);
+	t->rto_ms = tcp_rto(tc, t);
 }
 
 /* RFC 5681 §3.1: slow start, then a segment a window. */
@@ -54,21 +60,39 @@ static force_inline void cwnd_grow(struct tcb *t, uint32_t acked)
 		t->cwnd += MAX_OF((uint32_t)t->c.mss * t->c.mss / t->cwnd, 1u);
 }
 
-/* RFC 5681 §3.2: the third duplicate says that the first unacknowledged segment is lost. */
-static cold_path void dup_ack(
-	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+/* RFC 5681 §3.2: the third duplicate says that the first unacknowledged segment is lost; while
+ * recovery lasts each one more says that a segment has left the network. RFC 6582: not twice for
+ * one window. */
+static cold_path void dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
 {
 	uint32_t flight = t->snd_max - t->snd_una;
 
-	if (flight == 0 || ++t->dupacks != TCP_DUPACKS || (t->c.flags & CF_RETRANS))
+	if (t->c.flags & CF_RECOVERY) {
+		t->cwnd += t->c.mss;
 		return;
+	}
+	if (flight == 0 || (t->c.flags & CF_RETRANS) || ++t->dupacks != TCP_DUPACKS
+		|| !seq_lt(t->recover, t->snd_una))
+		return;
+	t->recover = t->snd_max;
 	t->ssthresh = MAX_OF(flight / 2, 2u * t->c.mss);
-	t->cwnd = t->ssthresh;
-	t->c.flags |= CF_RETRANS;
-	t->c.flags &= ~CF_RTT_TIMING;
-	t->snd_nxt = t->snd_una;
-	t->c.t_rtx = 0;
-	tcp_output(lc, lp, tc, t, id);
+	t->cwnd = t->ssthresh + TCP_DUPACKS * t->c.mss;
+	t->c.flags |= CF_RECOVERY;
+	tcp_resend_first(lc, lp, tc, t);
+}
+
+/* New data is acknowledged during recovery: all of it, or up to the next hole (RFC 6582 §3.2). */
+static cold_path void recovery_ack(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked)
+{
+	if (!seq_lt(t->snd_una, t->recover)) {
+		t->c.flags &= ~CF_RECOVERY;
+		t->cwnd = MIN_OF(t->ssthresh, t->snd_max - t->snd_una + t->c.mss);
+		return;
+	}
+	t->cwnd -= MIN_OF(acked, t->cwnd - t->c.mss);
+	t->cwnd += acked >= t->c.mss ? t->c.mss : 0;
+	tcp_resend_first(lc, lp, tc, t);
 }
 
 /* the steps of §3.10.7.4 */
@@ -85,20 +109,21 @@ static enum step step_window(
 	if ((int32_t)old > 0) {
 		uint32_t n = old;
 
+		if (s->flags & TCP_RST) { /* RFC 5961 §3: only at exactly rcv_nxt */
+			lp->st->drop.tcp_rst_seq++;
+			return STEP_STOP;
+		}
 		if (s->flags & TCP_SYN) {
 			s->flags &= ~TCP_SYN;
 			n--;
 		}
 		if (n > s->len
 			|| (n == s->len && !(s->flags & TCP_FIN) && (s->len != 0 || old != 0))) {
-			if (s->flags & TCP_RST)
-				lp->st->drop.tcp_rst_seq++;
-			else
-				t->c.flags |= CF_ACK_NOW;
+			t->c.flags |= CF_ACK_NOW;
 			lp->st->drop.tcp_old++;
 			lp->st->tcp.rx_dup++;
 			if (t->c.state == CS_TIME_WAIT)
-				t->c.t_life = (lc->now_ms + tc->twait_to_ms) | 1;
+				t->c.t_life = deadline_in(lc, tc->twait_to_ms);
 			return STEP_STOP;
 		}
 		s->seq = t->rcv_nxt;
@@ -124,11 +149,10 @@ static cold_path enum step step_rst_syn(struct lcore *lc, struct lport *lp, stru
 {
 	if ((s->flags & TCP_RST) && s->seq == t->rcv_nxt) {
 		lp->st->tcp.rx_rst++;
-		if (t->c.state != CS_TIME_WAIT && t->c.state != CS_CLOSING
-			&& t->c.state != CS_LAST_ACK)
-			tc->st->failed_rst++;
-		else if (t->c.flags & CF_ESTABLISHED)
+		if (t->c.state == CS_CLOSING || t->c.state == CS_LAST_ACK)
 			traffic_closed(tc, &t->c);
+		else
+			traffic_failed(tc, &t->c, &tc->st->failed_rst);
 		tcp_end(lc, lp, tc, t, id);
 		return STEP_GONE;
 	}
@@ -144,7 +168,7 @@ static enum step fin_acked(
 	switch (t->c.state) {
 	case CS_FIN_WAIT_1:
 		tcp_state_set(lp, t, CS_FIN_WAIT_2);
-		t->c.t_life = tc->fin_to_ms ? (lc->now_ms + tc->fin_to_ms) | 1 : 0;
+		t->c.t_life = tc->fin_to_ms ? deadline_in(lc, tc->fin_to_ms) : 0;
 		return STEP_ON;
 	case CS_CLOSING:
 		tcp_time_wait(lc, lp, tc, t, id);
@@ -160,7 +184,7 @@ static enum step fin_acked(
 
 /* New data is acknowledged: una moves, timers and RTT follow. */
 static force_inline void ack_advance(
-	struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t ack)
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t ack)
 {
 	uint32_t acked = ack - t->snd_una;
 
@@ -169,18 +193,48 @@ static force_inline void ack_advance(
 		t->snd_nxt = ack;
 	if ((t->c.flags & CF_RTT_TIMING) && seq_lt(t->rtt_seq, ack)) {
 		t->c.flags &= ~CF_RTT_TIMING;
-		rtt_sample(tc, t, lc->now_us - t->rtt_start_us);
+		rtt_sample(tc, t, (uint32_t)lc->now_us - t->rtt_start_us);
 	}
-	cwnd_grow(t, acked);
 	t->c.flags &= ~CF_RETRANS;
 	t->retries = 0;
 	t->dupacks = 0;
-	t->c.t_rtx = ack == t->snd_max ? 0 : (lc->now_ms + t->rto_ms) | 1;
+	t->c.t_rtx = ack == t->snd_max ? 0 : deadline_in(lc, t->rto_ms);
+	if (unlikely(t->c.flags & CF_RECOVERY))
+		recovery_ack(lc, lp, tc, t, acked);
+	else
+		cwnd_grow(t, acked);
+}
+
+/* The window opens again: what was sent past its edge, probes among it, may have been thrown away,
+ * and how long it was shut says nothing of the path. */
+static cold_path void window_opens(struct tc_run *tc, struct tcb *t)
+{
+	t->snd_nxt = t->snd_una;
+	t->c.t_rtx = 0;
+	t->rto_ms = tcp_rto(tc, t);
+	t->retries = t->dupacks = t->probes = 0;
+	t->c.flags &= ~(CF_RTT_TIMING | CF_RETRANS);
+}
+
+/* SYN-RECEIVED: the ACK that makes it ESTABLISHED, or one that earns a RST. */
+static enum step step_ack_syn_rcvd(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct tcb *t, uint32_t id, const struct pkt *p, struct seg_in *s)
+{
+	if (s->ack != t->snd_una + 1) {
+		lp->st->drop.tcp_ack++;
+		tcp_refuse(lc, lp, p, s);
+		return STEP_STOP;
+	}
+	ack_advance(lc, lp, tc, t, s->ack);
+	t->snd_wnd = s->wnd << t->snd_wscale;
+	t->snd_wl1 = s->seq;
+	tcp_established(lc, tc, t, id);
+	return t->c.state > CS_CLOSED ? STEP_ON : STEP_GONE;
 }
 
 /* Fifth: the ACK field. */
 static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
-	uint32_t id, struct seg_in *s)
+	uint32_t id, const struct pkt *p, struct seg_in *s)
 {
 	uint32_t wnd = s->wnd << t->snd_wscale;
 
@@ -188,31 +242,24 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 		lp->st->drop.tcp_state++;
 		return STEP_STOP;
 	}
-	if (unlikely(t->c.state == CS_SYN_RCVD)) {
-		if (s->ack != t->snd_una + 1) {
-			lp->st->drop.tcp_ack++;
-			return STEP_STOP;
-		}
-		ack_advance(lc, tc, t, s->ack);
-		t->snd_wnd = wnd;
-		t->snd_wl1 = s->seq;
-		tcp_established(lc, tc, t, id);
-		return STEP_ON;
-	}
+	if (unlikely(t->c.state == CS_SYN_RCVD))
+		return step_ack_syn_rcvd(lc, lp, tc, t, id, p, s);
 	if (unlikely(seq_lt(t->snd_max, s->ack))) {
 		lp->st->drop.tcp_ack++;
 		t->c.flags |= CF_ACK_NOW;
 		return STEP_STOP;
 	}
 	if (seq_lt(t->snd_una, s->ack)) {
-		ack_advance(lc, tc, t, s->ack);
+		ack_advance(lc, lp, tc, t, s->ack);
 	} else if (unlikely(wnd == 0)) {
 		t->retries = 0; /* a shut window is answered, not lost */
 	} else if (s->ack == t->snd_una && s->len == 0 && wnd == t->snd_wnd
 		&& t->snd_max != t->snd_una && !(s->flags & TCP_FIN)) {
-		dup_ack(lc, lp, tc, t, id);
+		dup_ack(lc, lp, tc, t);
 	}
 	if (seq_le(t->snd_una, s->ack) && seq_le(t->snd_wl1, s->seq)) {
+		if (unlikely(t->snd_wnd == 0 && wnd != 0))
+			window_opens(tc, t);
 		t->snd_wnd = wnd;
 		t->snd_wl1 = s->seq;
 	}
@@ -230,7 +277,7 @@ void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 	t->rcv_nxt += len;
 	tc->st->rx_bytes += len;
 	if (tc->ack_delay && !(t->c.flags & CF_ACK_NOW) && t->c.t_ack == 0)
-		t->c.t_ack = (lc->now_ms + TCP_DELACK_MS) | 1;
+		t->c.t_ack = deadline_in(lc, TCP_DELACK_MS);
 	else
 		t->c.flags |= CF_ACK_NOW;
 	act = app_deliver(tc->app, &t->c.app, traffic_app_stats(lp, tc), data, len,
@@ -301,7 +348,7 @@ static bool tcp_segment(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 	if (step == STEP_ON && unlikely(s->flags & (TCP_RST | TCP_SYN)))
 		step = step_rst_syn(lc, lp, tc, t, id, s);
 	if (step == STEP_ON)
-		step = step_ack(lc, lp, tc, t, id, s);
+		step = step_ack(lc, lp, tc, t, id, p, s);
 	if (step == STEP_ON) {
 		kept = step_text(lc, lp, tc, t, id, p, s, &fin);
 		if (fin && t->c.state != CS_CLOSED && t->c.state != CS_FREE)
@@ -329,7 +376,7 @@ static void syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 		if (!acks)
 			return;
 		lp->st->tcp.rx_rst++;
-		tc->st->failed_rst++;
+		traffic_failed(tc, &t->c, &tc->st->failed_rst);
 		tcp_end(lc, lp, tc, t, id);
 		return;
 	}
@@ -345,7 +392,7 @@ static void syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 		tcp_send_syn(lc, lp, tc, t, id, TCP_SYN | TCP_ACK);
 		return;
 	}
-	ack_advance(lc, tc, t, s->ack);
+	ack_advance(lc, lp, tc, t, s->ack);
 	t->c.flags |= CF_ACK_NOW; /* rides on the first data, when there is some */
 	tcp_established(lc, tc, t, id);
 	if (t->c.state > CS_CLOSED)
@@ -371,15 +418,14 @@ static void listen_in(
 	t->c.rport = p->sport;
 	t->c.port = lp->port->id;
 	t->c.tcid = tc->tcid;
-	t->c.flags &= CF_IN_WHEEL;
+	t->c.flags = 0;
 	t->c.state = CS_FREE;
 	lp->st->tcp.rx_syn++;
-	tcp_init_snd(lc, tc, t);
+	tcp_init_snd(lc, tc, t, false);
 	tcp_parse_syn_options((struct tcp_hdr *)p->l4, s);
 	tcp_take_syn(tc, t, s);
 	tcp_state_set(lp, t, CS_SYN_RCVD);
-	tc->st->opened++;
-	tc->st->open_now++;
+	traffic_begun(tc, &t->c);
 	tcp_send_syn(lc, lp, tc, t, id, TCP_SYN | TCP_ACK);
 }
 
@@ -390,7 +436,7 @@ static cold_path void no_conn(struct lcore *lc, struct lport *lp, struct pkt *p,
 	lp->st->drop.tcp_no_conn++;
 	if (s->flags & TCP_RST)
 		lp->st->tcp.rx_rst++;
-	else if (ipv4_is_mine(lc, lp, p->dst))
+	else if (!p->group && ipv4_is_mine(lc, lp, p->vlan, p->dst))
 		tcp_refuse(lc, lp, p, s);
 }
 
@@ -406,14 +452,25 @@ static void in_listen(struct lcore *lc, struct lport *lp, struct pkt *p, struct 
 {
 	struct tc_run *tc;
 
-	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN) {
-		tc = traffic_listener(lc, lp, false, p->dst, p->dport);
+	/* RFC 1122 §4.2.3.10: a SYN to a group is ignored */
+	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && !p->group) {
+		tc = traffic_listener(lc, lp, p);
 		if (tc != NULL) {
 			listen_in(lc, lp, tc, p, s);
 			return;
 		}
 	}
 	no_conn(lc, lp, p, s);
+}
+
+/* The peer has not seen our SYN-ACK: once more, the timer goes on. */
+static void syn_came_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+{
+	t->c.flags &= ~CF_RTT_TIMING; /* Karn */
+	if (!tcp_send(lc, lp, tc, t, t->snd_una, TCP_SYN | TCP_ACK, 0))
+		return;
+	lp->st->tcp.tx_syn++;
+	lp->st->tsm.retrans_pkts++;
 }
 
 bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
@@ -435,6 +492,11 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	}
 	t = (struct tcb *)pool_at(&lc->tcbs, p->id);
 	tc = lcore_tc(lc, lp->port->id, t->c.tcid);
+	if (unlikely(tc->vlan != p->vlan
+		    || p->group)) { /* the hash knows the VLAN, the block does not */
+		in_listen(lc, lp, p, &s);
+		return false;
+	}
 	if (likely(t->c.state != CS_SYN_SENT)) {
 		if (unlikely(reopens(t, &s))) {
 			tcp_end(lc, lp, tc, t, p->id);
@@ -443,7 +505,7 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		}
 		if (unlikely(t->c.state == CS_SYN_RCVD && (s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN
 			    && s.seq == t->rcv_nxt - 1)) {
-			tcp_send_syn(lc, lp, tc, t, p->id, TCP_SYN | TCP_ACK);
+			syn_came_again(lc, lp, tc, t);
 			return false;
 		}
 		return tcp_segment(lc, lp, tc, t, p->id, p, &s);

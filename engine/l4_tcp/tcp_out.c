@@ -1,4 +1,5 @@
 /* Segments out: what may be sent now (RFC 9293 §3.8, 5681), and how a segment is built. */
+#include "engine/l2_eth/l2_eth.h"
 #include "engine/l4_tcp/tcp_priv.h"
 
 #include <rte_byteorder.h>
@@ -32,11 +33,10 @@ static void payload_copy(
 }
 
 /* The window to advertise: data is consumed at once, so it is always the configured one. */
-static uint16_t window_field(const struct tc_run *tc, struct tcb *t, bool syn)
+static uint16_t window_field(const struct tc_run *tc, const struct tcb *t, bool syn)
 {
 	uint32_t w = tc->win;
 
-	t->rcv_adv = t->rcv_nxt + w;
 	if (syn)
 		return MIN_OF(w, UINT16_MAX);
 	w >>= t->rcv_wscale;
@@ -60,22 +60,25 @@ static void header_write(struct tcp_hdr *th, const struct tcb *t, uint32_t seq, 
 bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
 	uint8_t flags, uint32_t len)
 {
-	uint16_t opt = 0;
+	const struct hop *hop = eth_hop(lc, lp, tc->vlan_tci, t->c.raddr);
+	struct rte_mbuf *m = NULL;
 	uint8_t opts[8], *l4;
-	struct rte_mbuf *m;
+	uint16_t opt = 0;
 
 	if (unlikely(flags & TCP_SYN))
 		opt = tcp_write_syn_options(opts, tc->mss,
 			(flags & TCP_ACK) && t->rcv_wscale == 0 && t->snd_wscale == 0
 				? 255
 				: t->rcv_wscale);
-	m = ipv4_out(lc, lp, t->c.laddr, t->c.raddr, IPPROTO_TCP4, tc->vlan_tci,
-		sizeof(struct tcp_hdr) + opt + len, &l4);
+	if (likely(hop != NULL))
+		m = ipv4_out(lc, lp, hop, t->c.laddr, IPPROTO_TCP4,
+			sizeof(struct tcp_hdr) + opt + len, &l4);
+	else
+		hop_missing(lp);
 	if (unlikely(m == NULL)) {
 		lp->st->tcp.tx_failed++;
 		return false;
 	}
-	m->l4_len = sizeof(struct tcp_hdr) + opt;
 	header_write(
 		(struct tcp_hdr *)l4, t, seq, flags, window_field(tc, t, flags & TCP_SYN), opt);
 	if (unlikely(opt != 0))
@@ -108,14 +111,14 @@ void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct 
 		if (t->retries == 0) {
 			t->c.flags |= CF_RTT_TIMING;
 			t->rtt_seq = t->snd_una;
-			t->rtt_start_us = lc->now_us;
+			t->rtt_start_us = (uint32_t)lc->now_us;
 		} else {
 			t->c.flags &= ~CF_RTT_TIMING; /* Karn */
 			lp->st->tsm.retrans_pkts++;
 		}
 	}
 	t->snd_nxt = t->snd_max = t->snd_una + 1;
-	t->c.t_rtx = (lc->now_ms + t->rto_ms) | 1;
+	t->c.t_rtx = deadline_in(lc, t->rto_ms);
 	wheel_arm(lc, &t->c, id);
 }
 
@@ -124,46 +127,64 @@ void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const s
 	struct tcb t = {.c = {.lport = p->dport, .rport = p->sport}};
 	uint32_t seq = s->flags & TCP_ACK ? s->ack : 0;
 	uint8_t flags = s->flags & TCP_ACK ? TCP_RST : TCP_RST | TCP_ACK, *l4;
+	const struct hop *hop = eth_hop(lc, lp, p->vlan, p->src);
 	struct rte_mbuf *m;
 
+	if (hop == NULL) {
+		hop_missing(lp);
+		return;
+	}
 	t.rcv_nxt = s->seq + s->len + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN);
-	m = ipv4_out(lc, lp, p->dst, p->src, IPPROTO_TCP4, p->vlan, sizeof(struct tcp_hdr), &l4);
+	m = ipv4_out(lc, lp, hop, p->dst, IPPROTO_TCP4, sizeof(struct tcp_hdr), &l4);
 	if (m == NULL)
 		return;
-	m->l4_len = sizeof(struct tcp_hdr);
 	header_write((struct tcp_hdr *)l4, &t, seq, flags, 0, 0);
 	ipv4_send(lc, lp, m, l4);
 	lp->st->tcp.tx_ctrl_pkts++;
 	lp->st->tcp.tx_rst++;
 }
 
-/* Counts a segment that is on its way and moves snd_nxt; starts timing and the retransmission
- * timer. */
+/* Counts a segment at snd_nxt that is on its way and moves snd_nxt; starts timing and the
+ * retransmission timer. */
 static void sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t len,
 	bool fin)
 {
-	uint32_t end = t->snd_nxt + len + fin;
+	uint32_t end = t->snd_nxt + len, fresh = len;
 
-	if (unlikely(seq_lt(t->snd_nxt, t->snd_max))) {
+	if (unlikely(seq_lt(t->snd_nxt, t->snd_max))) { /* again, at least in part */
+		fresh = seq_lt(t->snd_max, end) ? end - t->snd_max : 0;
 		lp->st->tsm.retrans_pkts++;
-		lp->st->tsm.retrans_bytes += len;
-	} else {
-		tc->st->tx_bytes += len;
-		if (!(t->c.flags & CF_RTT_TIMING)) {
-			t->c.flags |= CF_RTT_TIMING;
-			t->rtt_seq = t->snd_nxt;
-			t->rtt_start_us = lc->now_us;
-		}
+		lp->st->tsm.retrans_bytes += len - fresh;
+	} else if (!(t->c.flags & CF_RTT_TIMING)) {
+		t->c.flags |= CF_RTT_TIMING;
+		t->rtt_seq = t->snd_nxt;
+		t->rtt_start_us = (uint32_t)lc->now_us;
 	}
+	tc->st->tx_bytes += fresh;
 	if (fin) {
 		lp->st->tcp.tx_fin++;
 		t->c.flags |= CF_FIN_SENT;
 	}
-	t->snd_nxt = end;
-	if (seq_lt(t->snd_max, end))
-		t->snd_max = end;
+	t->snd_nxt = end + fin;
+	if (seq_lt(t->snd_max, t->snd_nxt))
+		t->snd_max = t->snd_nxt;
 	if (t->c.t_rtx == 0)
-		t->c.t_rtx = (lc->now_ms + t->rto_ms) | 1;
+		t->c.t_rtx = deadline_in(lc, t->rto_ms);
+}
+
+void tcp_resend_first(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+{
+	bool fin_sent = t->c.flags & CF_FIN_SENT;
+	uint32_t left = t->snd_max - t->snd_una - fin_sent, len = MIN_OF(left, (uint32_t)t->c.mss);
+	uint8_t flags = fin_sent && len == left ? TCP_ACK | TCP_FIN : TCP_ACK;
+
+	t->c.flags &= ~CF_RTT_TIMING; /* Karn */
+	t->c.t_rtx = deadline_in(lc, t->rto_ms);
+	if (!tcp_send(lc, lp, tc, t, t->snd_una, flags, len))
+		return;
+	lp->st->tsm.retrans_pkts++;
+	lp->st->tsm.retrans_bytes += len;
+	lp->st->tcp.tx_fin += (flags & TCP_FIN) != 0;
 }
 
 /* FIN is on its way for the first time. */
@@ -171,11 +192,9 @@ static void fin_sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, stru
 {
 	if (t->c.state == CS_ESTAB || t->c.state == CS_SYN_RCVD) {
 		tcp_state_set(lp, t, CS_FIN_WAIT_1);
-		t->c.flags &= ~CF_LIFE_UP;
-		t->c.t_life = tc->orphan_to_ms ? (lc->now_ms + tc->orphan_to_ms) | 1 : 0;
+		t->c.t_life = tc->orphan_to_ms ? deadline_in(lc, tc->orphan_to_ms) : 0;
 	} else if (t->c.state == CS_CLOSE_WAIT) {
 		tcp_state_set(lp, t, CS_LAST_ACK);
-		t->c.flags &= ~CF_LIFE_UP;
 		t->c.t_life = 0;
 	}
 }
@@ -205,7 +224,7 @@ static uint32_t usable(const struct tcb *t)
 static bool fin_follows(const struct tcb *t, uint32_t end)
 {
 	return end == t->c.tx_end
-		&& ((t->c.flags & (CF_CLOSE | CF_SENDING)) == CF_CLOSE
+		&& ((t->c.flags & (CF_CLOSE | CF_SENDING | CF_WAIT_ACKED)) == CF_CLOSE
 			|| (t->c.flags & CF_FIN_SENT));
 }
 
@@ -215,7 +234,7 @@ static void window_shut(struct lcore *lc, struct lport *lp, struct tcb *t)
 	if (t->snd_nxt != t->snd_una || t->c.t_rtx != 0)
 		return;
 	lp->st->tsm.snd_win_full++;
-	t->c.t_rtx = (lc->now_ms + t->rto_ms) | 1;
+	t->c.t_rtx = deadline_in(lc, t->rto_ms);
 }
 
 /* One segment of data, FIN with the last. False: nothing more may be sent now. */
@@ -251,7 +270,7 @@ static bool output_one(
 		flags |= TCP_FIN;
 	if (unlikely(!tcp_send(lc, lp, tc, t, t->snd_nxt, flags, len))) {
 		if (t->c.t_rtx == 0)
-			t->c.t_rtx = (lc->now_ms + t->rto_ms) | 1;
+			t->c.t_rtx = deadline_in(lc, t->rto_ms);
 		return false;
 	}
 	sent(lc, lp, tc, t, len, fin);

@@ -30,8 +30,9 @@ void tcp_end(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *
 /* Both FINs are through: TIME-WAIT, or the end at once when it is skipped. */
 void tcp_time_wait(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
-/* First numbers of a connection: RFC 6528's clock and keyed function of the tuple. */
-void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t);
+/* A connection's first numbers. again: the block was this session's before, and says how far it
+ * got. */
+void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t, bool again);
 /* Fills in what the peer's SYN said, and the windows. */
 void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s);
 /* ESTABLISHED for the first time. */
@@ -49,7 +50,10 @@ bool tcp_ooo_deliver(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
 void tcp_side_free(struct lcore *lc, struct lport *lp, struct tcb *t);
 
-/* tcp_in.c: bytes in order to the application. */
+/* tcp_in.c: RFC 6298's timeout by what was measured, not backed off; the test case's when nothing
+ * was. */
+uint16_t tcp_rto(const struct tc_run *tc, const struct tcb *t);
+/* Bytes in order to the application. */
 void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
 	const uint8_t *data, uint32_t len);
 
@@ -60,6 +64,8 @@ bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb 
 void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
 	uint8_t flags);
 void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
+/* The first unacknowledged segment once more, whatever the windows say. */
+void tcp_resend_first(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
 /* RST in answer to a segment that belongs to no connection (RFC 9293 §3.5.2). */
 void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const struct seg_in *s);
 

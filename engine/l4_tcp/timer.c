@@ -2,11 +2,6 @@
  * closing states may last. */
 #include "engine/l4_tcp/tcp_priv.h"
 
-static bool due(uint32_t deadline, uint32_t now)
-{
-	return deadline != 0 && (int32_t)(deadline - now) <= 0;
-}
-
 static void back_off(struct tcb *t)
 {
 	t->rto_ms = MIN_OF((uint32_t)t->rto_ms * 2, TCP_RTO_MAX_MS);
@@ -23,7 +18,7 @@ static bool syn_again(
 			lp->st->tsm.syn_to++;
 		else
 			lp->st->tsm.synack_to++;
-		tc->st->failed_syn++;
+		traffic_failed(tc, &t->c, &tc->st->failed_syn);
 		tcp_end(lc, lp, tc, t, id);
 		return false;
 	}
@@ -31,6 +26,21 @@ static bool syn_again(
 	back_off(t);
 	tcp_send_syn(lc, lp, tc, t, id, active ? TCP_SYN : TCP_SYN | TCP_ACK);
 	return true;
+}
+
+/* The window stays shut: one byte past it asks for news (RFC 9293 §3.8.6.1). The intervals grow,
+ * the RTO does not. */
+static void probe(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	uint32_t ms = (uint32_t)tcp_rto(tc, t) << MIN_OF(t->probes, 16);
+
+	lp->st->tsm.win_probes++;
+	t->probes += t->probes < UINT8_MAX;
+	t->snd_nxt = t->snd_una;
+	t->snd_wnd = 1;
+	tcp_output(lc, lp, tc, t, id);
+	t->snd_wnd = 0;
+	t->c.t_rtx = deadline_in(lc, MIN_OF(ms, TCP_RTO_MAX_MS));
 }
 
 /* Data or FIN was not acknowledged, or the window stays shut. False: given up. */
@@ -46,21 +56,15 @@ static bool data_again(
 		return false;
 	}
 	t->retries++;
-	back_off(t);
 	t->c.flags |= CF_RETRANS;
-	t->c.flags &= ~CF_RTT_TIMING;
+	t->c.flags &= ~(CF_RTT_TIMING | CF_RECOVERY);
 	t->dupacks = 0;
-	if (t->snd_wnd == 0) { /* persist: one byte past the window */
-		uint32_t was = t->snd_wnd;
-
-		lp->st->tsm.win_probes++;
-		t->snd_nxt = t->snd_una;
-		t->snd_wnd = 1;
-		tcp_output(lc, lp, tc, t, id);
-		t->snd_wnd = was;
-		t->c.t_rtx = (lc->now_ms + t->rto_ms) | 1;
+	if (t->snd_wnd == 0 && !fin_only) {
+		probe(lc, lp, tc, t, id);
 		return true;
 	}
+	back_off(t);
+	t->recover = t->snd_max;
 	t->ssthresh = MAX_OF(flight / 2, 2u * t->c.mss);
 	t->cwnd = t->c.mss;
 	t->snd_nxt = t->snd_una;
@@ -90,17 +94,17 @@ void tcp_timer(struct lcore *lc, struct tcb *t, uint32_t id)
 	struct lport *lp = lcore_lport(lc, t->c.port);
 	struct tc_run *tc = lcore_tc(lc, t->c.port, t->c.tcid);
 
-	if (due(t->c.t_rtx, lc->now_ms)) {
+	if (deadline_due(t->c.t_rtx, lc->now_ms)) {
 		bool opening = t->c.state == CS_SYN_SENT || t->c.state == CS_SYN_RCVD;
 
 		t->c.t_rtx = 0;
 		if (!(opening ? syn_again(lc, lp, tc, t, id) : data_again(lc, lp, tc, t, id)))
 			return;
 	}
-	if (due(t->c.t_ack, lc->now_ms)) {
+	if (deadline_due(t->c.t_ack, lc->now_ms)) {
 		t->c.t_ack = 0;
 		tcp_ack(lc, lp, tc, t);
 	}
-	if (due(t->c.t_life, lc->now_ms))
+	if (deadline_due(t->c.t_life, lc->now_ms))
 		life_over(lc, lp, tc, t, id);
 }

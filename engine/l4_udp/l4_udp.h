@@ -9,6 +9,9 @@ void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
 void udp_open(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
 /* Sends what is left of the message. */
 void udp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id);
-void udp_end(struct lcore *lc, struct conn *c, uint32_t id);
+/* failure: how the test case counts it, NULL: closed. */
+void udp_end(struct lcore *lc, struct conn *c, uint32_t id, uint64_t *failure);
+/* An answer that does not come, a next hop that had to be asked for. */
+void udp_timer(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
 /* A block in the flow table, CONN_UDP set; CONN_NONE when there is none. */
 uint32_t ucb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash);

@@ -1,5 +1,6 @@
 /* UDP in and out. */
 #include "engine/l1_port/l1_port.h"
+#include "engine/l2_eth/l2_eth.h"
 #include "engine/l4_conn/l4_conn.h"
 #include "engine/l4_udp/l4_udp.h"
 #include "engine/traffic/traffic.h"
@@ -7,6 +8,9 @@
 #include <rte_byteorder.h>
 
 #include <string.h>
+
+#define UDP_ANSWER_MS 1000 /* after which an answer is taken for lost */
+#define NEIGHBOUR_MS 200   /* between looks whether the next hop has answered */
 
 uint32_t ucb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash)
 {
@@ -31,8 +35,7 @@ static void begin(struct tc_run *tc, struct conn *c)
 	c->tx_kind = 0;
 	c->tx_base = c->tx_end = 0;
 	c->t_life = c->t_rtx = c->t_ack = 0;
-	tc->st->opened++;
-	tc->st->open_now++;
+	traffic_begun(tc, c);
 }
 
 void udp_open(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
@@ -42,17 +45,20 @@ void udp_open(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 		udp_output(lc, lcore_lport(lc, c->port), tc, c, id);
 }
 
-void udp_end(struct lcore *lc, struct conn *c, uint32_t id)
+void udp_end(struct lcore *lc, struct conn *c, uint32_t id, uint64_t *failure)
 {
 	struct lport *lp = lcore_lport(lc, c->port);
 	struct tc_run *tc = lcore_tc(lc, c->port, c->tcid);
 
-	flow_remove(&lc->udp_flows, conn_hash(c), id & ~CONN_UDP);
+	flow_remove(&lc->udp_flows, conn_hash(c, tc->vlan), id & ~CONN_UDP);
 	c->t_rtx = c->t_ack = c->t_life = 0;
-	c->flags &= ~(CF_SENDING | CF_CLOSE | CF_WANT_CLOSE | CF_LIFE_UP);
+	c->flags &= ~(CF_SENDING | CF_CLOSE | CF_WANT_CLOSE);
 	c->tx_kind = 0;
 	app_conn_down(tc->app, &c->app, traffic_app_stats(lp, tc));
-	traffic_closed(tc, c);
+	if (failure != NULL)
+		traffic_failed(tc, c, failure);
+	else
+		traffic_closed(tc, c);
 	c->state = CS_CLOSED;
 	traffic_gone(lc, tc, c, id);
 }
@@ -73,20 +79,20 @@ static void payload_copy(const struct tc_run *tc, const struct conn *c, uint8_t 
 	}
 }
 
-static bool send_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c)
+/* The next datagram of the message. False: no buffer. */
+static bool send_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c,
+	const struct hop *hop)
 {
 	uint32_t len = MIN_OF(c->tx_end - c->tx_base, (uint32_t)c->mss);
 	struct udp_hdr *uh;
 	struct rte_mbuf *m;
 	uint8_t *l4;
 
-	m = ipv4_out(lc, lp, c->laddr, c->raddr, IPPROTO_UDP4, tc->vlan_tci,
-		sizeof(struct udp_hdr) + len, &l4);
+	m = ipv4_out(lc, lp, hop, c->laddr, IPPROTO_UDP4, sizeof(struct udp_hdr) + len, &l4);
 	if (unlikely(m == NULL)) {
 		lp->st->udp.tx_failed++;
 		return false;
 	}
-	m->l4_len = sizeof(*uh);
 	uh = (struct udp_hdr *)l4;
 	uh->sport_be16 = rte_cpu_to_be_16(c->lport);
 	uh->dport_be16 = rte_cpu_to_be_16(c->rport);
@@ -101,29 +107,65 @@ static bool send_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, stru
 	return true;
 }
 
+/* All of the message is on its way. A client that awaits an answer does not do so for ever. */
+static void message_sent(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	uint8_t kind = TXK_NOW(c->tx_kind);
+	enum app_act act;
+
+	c->flags &= ~CF_SENDING;
+	tc->st->tx_msgs++;
+	act = app_sent(tc->app, &c->app, traffic_app_stats(lp, tc), &kind);
+	if (tc->is_client && act == APP_NONE) {
+		c->t_ack = deadline_in(lc, UDP_ANSWER_MS);
+		wheel_arm(lc, c, id);
+	}
+	traffic_act(lc, tc, c, id, act, kind, true);
+}
+
 void udp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id)
 {
 	while (c->flags & CF_SENDING) {
-		uint8_t kind = TXK_NOW(c->tx_kind);
-		enum app_act act;
+		const struct hop *hop = eth_hop(lc, lp, tc->vlan_tci, c->raddr);
 
-		if (unlikely(!tx_room(lc, lp)) || unlikely(!send_one(lc, lp, tc, c))) {
+		if (unlikely(hop == NULL)) {
+			hop_missing(lp);
+			lp->st->udp.tx_failed++;
+			c->t_rtx = deadline_in(lc, NEIGHBOUR_MS);
+			wheel_arm(lc, c, id);
+			return;
+		}
+		if (unlikely(!tx_room(lc, lp)) || unlikely(!send_one(lc, lp, tc, c, hop))) {
 			traffic_block(lc, c, id);
 			return;
 		}
-		if (c->tx_base != c->tx_end)
-			continue;
-		c->flags &= ~CF_SENDING;
-		tc->st->tx_msgs++;
-		act = app_sent(tc->app, &c->app, traffic_app_stats(lp, tc), &kind);
-		traffic_act(lc, tc, c, id, act, kind, true);
+		if (c->tx_base == c->tx_end)
+			message_sent(lc, lp, tc, c, id);
 	}
+}
+
+void udp_timer(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	struct lport *lp = lcore_lport(lc, c->port);
+	uint8_t kind;
+	enum app_act act;
+
+	if (deadline_due(c->t_ack, lc->now_ms)) {
+		c->t_ack = 0;
+		act = app_lost(tc->app, &c->app, traffic_app_stats(lp, tc), &kind);
+		traffic_act(lc, tc, c, id, act, kind, false);
+	}
+	if (deadline_due(c->t_rtx, lc->now_ms)) /* the neighbour may have answered */
+		c->t_rtx = 0;
+	if (c->state == CS_ESTAB && c->t_rtx == 0)
+		udp_output(lc, lp, tc, c, id);
 }
 
 /* The first datagram of a peer to a listening test case. */
 static uint32_t accept_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
-	struct tc_run *tc = traffic_listener(lc, lp, true, p->dst, p->dport);
+	struct tc_run *tc = traffic_listener(lc, lp, p);
 	struct conn *c;
 	uint32_t id;
 
@@ -145,15 +187,33 @@ static uint32_t accept_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	c->rport = p->sport;
 	c->port = lp->port->id;
 	c->tcid = tc->tcid;
-	c->flags &= CF_IN_WHEEL;
+	c->flags = 0;
 	begin(tc, c);
 	traffic_up(lc, tc, c, id);
 	return id;
 }
 
+/* The endpoint of a datagram: found, or a listener's new one; CONN_NONE: dropped and counted. */
+static uint32_t endpoint(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	uint32_t id = p->id;
+
+	if (id == CONN_NONE
+		|| unlikely(!conn_is(
+			pool_at(&lc->ucbs, id), lp->port->id, p->dst, p->src, p->dport, p->sport)))
+		id = flow_find(
+			&lc->udp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport, p->sport);
+	/* the hash knows the VLAN, the block does not */
+	if (id == CONN_NONE
+		|| unlikely(
+			lcore_tc(lc, lp->port->id, pool_at(&lc->ucbs, id)->tcid)->vlan != p->vlan))
+		return accept_in(lc, lp, p);
+	return id | CONN_UDP;
+}
+
 void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
-	uint32_t id = p->id, len = p->l4_len - sizeof(struct udp_hdr);
+	uint32_t id = endpoint(lc, lp, p), len = p->l4_len - sizeof(struct udp_hdr);
 	uint8_t kind = 0;
 	struct tc_run *tc;
 	struct conn *c;
@@ -161,12 +221,6 @@ void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 
 	lp->st->udp.rx_pkts++;
 	lp->st->udp.rx_bytes += len;
-	if (id == CONN_NONE
-		|| unlikely(!conn_is(
-			pool_at(&lc->ucbs, id), lp->port->id, p->dst, p->src, p->dport, p->sport)))
-		id = flow_find(
-			&lc->udp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport, p->sport);
-	id = id == CONN_NONE ? accept_in(lc, lp, p) : id | CONN_UDP;
 	if (id == CONN_NONE)
 		return;
 	c = pool_at(&lc->ucbs, id & ~CONN_UDP);
@@ -174,6 +228,8 @@ void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	tc->st->rx_bytes += len;
 	act = app_deliver(tc->app, &c->app, traffic_app_stats(lp, tc),
 		p->l4 + sizeof(struct udp_hdr), len, !(c->flags & (CF_SENDING | CF_Q_SEND)), &kind);
+	if (act != APP_NONE)
+		c->t_ack = 0; /* what was awaited is there */
 	traffic_act(lc, tc, c, id, act, kind, false);
 	if (c->state == CS_ESTAB && (c->flags & CF_SENDING))
 		udp_output(lc, lp, tc, c, id);

@@ -84,6 +84,20 @@ enum app_act app_sent(
 	}
 }
 
+enum app_act app_lost(
+	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind)
+{
+	*kind = 0;
+	switch (at->app) {
+#define APP(name, NAME)       \
+	case app_kind_##NAME: \
+		return name##_lost(at, c, st, kind);
+#include "engine/l7_app/app.def"
+	default:
+		return APP_NONE;
+	}
+}
+
 enum app_act app_peer_closed(const struct app_tc *at, struct app_conn *c, struct app_stats st)
 {
 	switch (at->app) {

@@ -319,6 +319,16 @@ enum app_act http_sent(
 	return at->is_client ? client_sent(c, st) : server_sent(c, st, kind);
 }
 
+enum app_act http_lost(
+	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind)
+{
+	(void)at;
+	(void)c;
+	(void)st;
+	*kind = 0;
+	return APP_NONE; /* runs over TCP, which loses nothing */
+}
+
 enum app_act http_peer_closed(const struct app_tc *at, struct app_conn *c, struct app_stats st)
 {
 	if (at->is_client) {

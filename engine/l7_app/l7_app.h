@@ -78,6 +78,11 @@ enum app_act app_deliver(const struct app_tc *at, struct app_conn *c, struct app
 enum app_act app_sent(
 	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind);
 
+/* Worker: nothing came for a while over a transport that loses messages (UDP): what was awaited is
+ * given up. */
+enum app_act app_lost(
+	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind);
+
 /* Worker: the peer has closed its side (FIN). APP_CLOSE or, for a response without a length, counts
  * it and APP_CLOSE. */
 enum app_act app_peer_closed(const struct app_tc *at, struct app_conn *c, struct app_stats st);

@@ -12,6 +12,8 @@
 		const uint8_t *data, uint32_t len, int idle, uint8_t *kind);                       \
 	enum app_act name##_sent(const struct app_tc *at, struct app_conn *c, struct app_stats st, \
 		uint8_t *kind);                                                                    \
+	enum app_act name##_lost(const struct app_tc *at, struct app_conn *c, struct app_stats st, \
+		uint8_t *kind);                                                                    \
 	enum app_act name##_peer_closed(const struct app_tc *at, struct app_conn *c,               \
 		struct app_stats st);                                                              \
 	void name##_conn_down(const struct app_tc *at, struct app_conn *c, struct app_stats st);

@@ -120,6 +120,21 @@ enum app_act raw_deliver(const struct app_tc *at, struct app_conn *c, struct app
 			     : server_deliver(at, c, st, len, idle);
 }
 
+enum app_act raw_lost(
+	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind)
+{
+	*kind = 0;
+	if (!at->is_client) {
+		c->rx_left = at->rx_bytes; /* the rest of a request in several datagrams */
+		return APP_NONE;
+	}
+	if (c->rx_left == 0)
+		return APP_NONE;
+	c->rx_left = 0;
+	STAT_INC(st.tc->resp_lost);
+	return client_next(at, c);
+}
+
 enum app_act raw_peer_closed(const struct app_tc *at, struct app_conn *c, struct app_stats st)
 {
 	(void)st;

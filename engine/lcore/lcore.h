@@ -105,9 +105,11 @@ bool mailbox_idle(const struct lcore *lc);
 
 /* The timer wheel. An endpoint keeps its deadlines itself (t_life, t_rtx, t_ack); the wheel only
  * remembers when to look at it next. Moving a deadline later costs nothing: the entry comes due,
- * sees the new deadline and goes back in. An endpoint has at most one entry, in chunks of 15 ids,
- * so that arming touches no neighbour and what comes due can be prefetched. Level 0 ticks in ms;
- * level 1 in 1024 ms, its entries go down to level 0 when due. */
+ * sees the new deadline and goes back in. Entries are ids in chunks of 15, so that arming touches
+ * no neighbour and what comes due can be prefetched. Level 0 ticks in ms; level 1 in 1024 ms, what
+ * is due there goes down to level 0. An endpoint has one entry in each at most: the near one is
+ * taken out when an earlier is wanted, the far one never is, else long deadlines behind short ones
+ * would fill the wheel with holes. */
 size_t wheel_bytes(uint32_t n_conns);
 void wheel_init(struct wheel *w, void *mem, uint32_t n_conns);
 
@@ -123,6 +125,24 @@ static force_inline uint32_t conn_deadline(const struct conn *c)
 	return d;
 }
 
+/* Has a deadline, 0 none, passed? */
+static force_inline bool deadline_due(uint32_t deadline, uint32_t now_ms)
+{
+	return deadline != 0 && (int32_t)(deadline - now_ms) <= 0;
+}
+
+/* A deadline so many ms ahead; never 0. */
+static force_inline uint32_t deadline_in(const struct lcore *lc, uint32_t ms)
+{
+	return (lc->now_ms + ms) | 1;
+}
+
+/* ms from now until a near entry fires, 1..WHEEL_SLOTS. */
+static force_inline uint32_t wheel_near_ahead(const struct wheel *w, const struct conn *c)
+{
+	return ((c->wheel_near - 1u - w->now - 1) & (WHEEL_SLOTS - 1)) + 1;
+}
+
 void wheel_arm_slow(struct lcore *lc, struct conn *c, uint32_t id, uint32_t deadline);
 
 /* Sees to it that the endpoint is looked at by its earliest deadline. */
@@ -130,7 +150,10 @@ static force_inline void wheel_arm(struct lcore *lc, struct conn *c, uint32_t id
 {
 	uint32_t d = conn_deadline(c);
 
-	if (d == 0 || ((c->flags & CF_IN_WHEEL) && (int32_t)(c->wheel_tick - d) <= 0))
+	if (d == 0
+		|| (c->wheel_near != 0
+			&& (int32_t)(d - lc->wheel.now)
+				>= (int32_t)wheel_near_ahead(&lc->wheel, c)))
 		return;
 	wheel_arm_slow(lc, c, id, d);
 }

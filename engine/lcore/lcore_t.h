@@ -38,17 +38,21 @@ struct wheel {
 	uint8_t fill[2][WHEEL_SLOTS];  /* ids in it */
 	uint32_t firing, firing_fill;  /* chunk being worked off, and how many ids are left in it */
 	uint8_t firing_level;
+	uint16_t firing_slot;
 	uint32_t scan;   /* while starved: next block to look at */
 	uint8_t starved; /* enum wheel_hunger */
 };
 
-/* Where packets to an address go: a direct-mapped cache before the ARP table. */
-#define NH_CACHE 256
-struct nh_entry {
+/* Where packets to an address go, and what they begin with: a direct-mapped cache before routes and
+ * ARP. A packet takes the headers whole and fills in lengths, id, protocol and source. */
+#define HOPS 256
+struct hop {
 	uint32_t dst, epoch; /* valid while epoch is the ARP table's */
-	uint16_t vlan;
-	uint8_t mac[6];
-};
+	uint16_t vlan_tci;
+	uint16_t l2_len; /* 14 or 18 */
+	uint8_t hdr[18 + 20];
+} cache_aligned;
+static_assert(sizeof(struct hop) == CACHE_LINE);
 
 /* A port as this worker serves it. */
 struct lport {
@@ -59,7 +63,7 @@ struct lport {
 	struct listener listen_tcp[TCS_MAX], listen_udp[TCS_MAX];
 	struct stats_port_block *st;
 	struct txq txq;
-	struct nh_entry nh[NH_CACHE];
+	struct hop hops[HOPS];
 };
 
 /* Messages from management: mailbox.c, lmsg.def */
@@ -94,7 +98,7 @@ struct lcore {
 	/* clock: set once a turn */
 	uint64_t now_tsc;
 	uint32_t now_ms; /* since boot, never 0 */
-	uint32_t now_us;
+	uint64_t now_us;
 	/* this lcore only */
 	struct conn_pool tcbs, ucbs, sides;
 	struct flow_table tcp_flows, udp_flows;
@@ -104,10 +108,11 @@ struct lcore {
 	struct chunk_pool queues; /* of all idqs: each endpoint can be in every kind at once */
 	uint64_t isn_secret[2];
 	uint16_t ip_id;
-	uint8_t quit;   /* the loop is to end */
-	uint32_t n_tcs; /* running test cases, in tc_list */
+	uint32_t n_kept; /* buffers kept until a hole in their stream is filled */
+	uint8_t quit;    /* the loop is to end */
+	uint32_t n_tcs;  /* running test cases, in tc_list */
 	struct tc_run *tc_list[PORTS_MAX * TCS_MAX];
-	struct lport lports[PORTS_MAX];
+	struct lport *lports;          /* [n_lports], those it serves */
 	struct tc_run (*tcs)[TCS_MAX]; /* [n_ports], by port id */
 	struct mailbox mbox;
 };

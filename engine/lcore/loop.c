@@ -19,7 +19,7 @@ static void clock_set(struct lcore *lc, uint64_t tsc)
 {
 	lc->now_tsc = tsc;
 	lc->now_us = tsc / lc->cycles_per_us;
-	lc->now_ms = (tsc / lc->cycles_per_ms) | 0;
+	lc->now_ms = (uint32_t)(tsc / lc->cycles_per_ms);
 	if (unlikely(lc->now_ms == 0))
 		lc->now_ms = 1;
 }

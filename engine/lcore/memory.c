@@ -21,7 +21,7 @@ static uint32_t queue_chunks(uint32_t n_conns, uint32_t nports)
 size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t nports)
 {
 	return up(sizeof(struct lcore)) + up(nports * sizeof(struct tc_run[TCS_MAX]))
-		+ conn_pool_bytes(n_tcbs, sizeof(struct tcb))
+		+ up(nports * sizeof(struct lport)) + conn_pool_bytes(n_tcbs, sizeof(struct tcb))
 		+ conn_pool_bytes(n_ucbs, sizeof(struct conn))
 		+ conn_pool_bytes(tcp_side_count(n_tcbs), sizeof(struct tcp_side))
 		+ up(flow_table_bytes(n_tcbs)) + up(flow_table_bytes(n_ucbs))
@@ -56,6 +56,8 @@ struct lcore *lcore_init(void *mem, uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n
 	memset(lc, 0, sizeof(*lc));
 	lc->tcs = carve(&at, nports * sizeof(struct tc_run[TCS_MAX]));
 	memset(lc->tcs, 0, nports * sizeof(struct tc_run[TCS_MAX]));
+	lc->lports = carve(&at, nports * sizeof(struct lport));
+	memset(lc->lports, 0, nports * sizeof(struct lport));
 	conn_pool_init(&lc->tcbs, carve(&at, conn_pool_bytes(n_tcbs, sizeof(struct tcb))), n_tcbs,
 		sizeof(struct tcb));
 	conn_pool_init(&lc->ucbs, carve(&at, conn_pool_bytes(n_ucbs, sizeof(struct conn))), n_ucbs,

@@ -6,11 +6,11 @@
 
 #include <string.h>
 
-/* A chunk for every 15 entries, and one more for each slot that can be begun. Chunks with holes may
- * use up more: then the wheel starves and blocks are scanned. */
+/* Chunks for a near and every second one's far entry, and one more for each slot that can be begun.
+ * Holes may use up more: then the wheel starves and blocks are scanned. */
 static uint32_t wheel_n_chunks(uint32_t n_conns)
 {
-	return n_conns / CHUNK_IDS + n_conns / 60 + 2 * WHEEL_SLOTS + 1;
+	return (uint32_t)((uint64_t)n_conns * 3 / 2 / CHUNK_IDS) + 2 * WHEEL_SLOTS + 1;
 }
 
 size_t wheel_bytes(uint32_t n_conns)
@@ -30,49 +30,65 @@ static uint32_t pos_of(uint32_t chunk, uint32_t place)
 	return chunk << 4 | place;
 }
 
-static void wheel_take_out(struct lcore *lc, struct conn *c)
-{
-	lc->wheel.pool.chunk[c->wheel_pos >> 4].id[c->wheel_pos & 15] = CONN_NONE;
-	c->flags &= ~CF_IN_WHEEL;
-}
-
-void wheel_arm_slow(struct lcore *lc, struct conn *c, uint32_t id, uint32_t deadline)
+/* Puts an id into a slot: its position, 0 when there is no chunk. */
+static uint32_t wheel_put(struct lcore *lc, uint32_t level, uint32_t slot, uint32_t id)
 {
 	struct wheel *w = &lc->wheel;
-	uint32_t tick = (int32_t)(deadline - w->now) > 0 ? deadline : w->now + 1;
-	uint32_t ahead = tick - w->now, level = 0, slot, *head;
+	uint32_t *head = &w->head[level][slot];
+	uint8_t *fill = &w->fill[level][slot];
 
-	if (c->flags & CF_IN_WHEEL) {
-		wheel_take_out(lc, c);
-		lc->lst->timer.moved++;
-	}
-	if (ahead >= WHEEL_SLOTS) {
-		level = 1;
-		if (ahead >= (WHEEL_SLOTS - 1) * WHEEL_SLOTS)
-			tick = w->now + (WHEEL_SLOTS - 2) * WHEEL_SLOTS;
-		tick &= ~(WHEEL_SLOTS - 1u); /* never later than asked for */
-		slot = tick / WHEEL_SLOTS % WHEEL_SLOTS;
-	} else {
-		slot = tick % WHEEL_SLOTS;
-	}
-	head = &w->head[level][slot];
-	if (*head == 0 || w->fill[level][slot] == CHUNK_IDS) {
+	if (*head == 0 || *fill == CHUNK_IDS) {
 		uint32_t fresh = chunk_get(&w->pool);
 
 		if (unlikely(fresh == 0)) {
 			w->starved = WHEEL_STARVED;
 			lc->lst->timer.starved++;
-			return;
+			return 0;
 		}
 		w->pool.chunk[fresh].next = *head;
 		*head = fresh;
-		w->fill[level][slot] = 0;
+		*fill = 0;
 	}
-	c->wheel_pos = pos_of(*head, w->fill[level][slot]);
-	c->wheel_tick = tick;
-	c->flags |= CF_IN_WHEEL;
-	w->pool.chunk[*head].id[w->fill[level][slot]++] = id;
+	w->pool.chunk[*head].id[*fill] = id;
 	lc->lst->timer.set++;
+	return pos_of(*head, (*fill)++);
+}
+
+/* The deadline lies beyond level 0. */
+static void wheel_arm_far(struct lcore *lc, struct conn *c, uint32_t id, uint32_t ahead)
+{
+	struct wheel *w = &lc->wheel;
+	uint32_t max = (WHEEL_SLOTS - 2) * WHEEL_SLOTS;
+	uint32_t now = w->now / WHEEL_SLOTS, turn = (w->now + MIN_OF(ahead, max)) / WHEEL_SLOTS;
+
+	/* a far entry that is due before, or then, does as well */
+	if (c->wheel_far != 0
+		&& ((c->wheel_far - 1u - now - 1) & (WHEEL_SLOTS - 1)) + 1 <= turn - now)
+		return;
+	if (wheel_put(lc, 1, turn % WHEEL_SLOTS, id) != 0)
+		c->wheel_far = (uint16_t)(turn % WHEEL_SLOTS + 1);
+}
+
+void wheel_arm_slow(struct lcore *lc, struct conn *c, uint32_t id, uint32_t deadline)
+{
+	struct wheel *w = &lc->wheel;
+	uint32_t ahead = (int32_t)(deadline - w->now) > 0 ? deadline - w->now : 1, pos;
+
+	if (ahead > WHEEL_SLOTS) {
+		wheel_arm_far(lc, c, id, ahead);
+		return;
+	}
+	if (c->wheel_near != 0) {
+		w->pool.chunk[c->wheel_pos >> 4].id[c->wheel_pos & 15] = CONN_NONE;
+		c->wheel_near = 0;
+		lc->lst->timer.moved++;
+	}
+	/* one full turn ahead is this tick's slot, which was taken up already */
+	pos = wheel_put(lc, 0, (w->now + ahead) % WHEEL_SLOTS, id);
+	if (pos != 0) {
+		c->wheel_near = (uint16_t)((w->now + ahead) % WHEEL_SLOTS + 1);
+		c->wheel_pos = pos;
+	}
 }
 
 /* One endpoint whose entry is due, or which the scan came upon. */
@@ -121,7 +137,10 @@ static uint32_t wheel_fire(struct lcore *lc, uint32_t budget)
 
 			if (id == CONN_NONE)
 				continue;
-			conn_at(lc, id)->flags &= ~CF_IN_WHEEL;
+			if (w->firing_level == 0)
+				conn_at(lc, id)->wheel_near = 0;
+			else if (conn_at(lc, id)->wheel_far == w->firing_slot + 1)
+				conn_at(lc, id)->wheel_far = 0; /* else one that was left behind */
 			wheel_look(lc, id);
 		}
 		done += n;
@@ -134,6 +153,8 @@ static uint32_t wheel_fire(struct lcore *lc, uint32_t budget)
 
 static void wheel_take_up(struct wheel *w, uint32_t level, uint32_t slot)
 {
+	w->firing_level = (uint8_t)level;
+	w->firing_slot = (uint16_t)slot;
 	w->firing = w->head[level][slot];
 	w->firing_fill = w->fill[level][slot];
 	w->head[level][slot] = 0;
@@ -163,7 +184,7 @@ static cold_path uint32_t wheel_scan(struct lcore *lc, uint32_t budget)
 		}
 		w->scan++;
 		c = conn_at(lc, id);
-		if (c->state != CS_FREE && !(c->flags & CF_IN_WHEEL) && conn_deadline(c) != 0)
+		if (c->state != CS_FREE && conn_deadline(c) != 0)
 			wheel_look(lc, id);
 	}
 	return budget;
@@ -182,11 +203,9 @@ uint32_t wheel_run(struct lcore *lc, uint32_t budget)
 			return done;
 		/* level 1 first: what it hands down may belong to this very tick */
 		if (w->firing_level == 0 && (w->now + 1) % WHEEL_SLOTS == 0) {
-			w->firing_level = 1;
 			wheel_take_up(w, 1, (w->now + 1) / WHEEL_SLOTS % WHEEL_SLOTS);
 			continue;
 		}
-		w->firing_level = 0;
 		w->now++;
 		wheel_take_up(w, 0, w->now % WHEEL_SLOTS);
 	}

@@ -15,40 +15,49 @@
 	8 /* ... that received whole bursts: neither opening nor receiving starves the other */
 #define SEND_BURST 128
 #define CLOSE_BURST 64
-#define AHEAD 6 /* endpoints prefetched ahead */
 #define NEIGHBOUR_WAIT_MS 1000
+#define FOREVER_S 1000000
 
-/* The tuple of this worker's first session. Sessions of a test case are numbered source port first,
- * then source address, destination port, destination address. */
-static void tuple_first(struct tc_run *tc, uint64_t i)
+/* The tuple of session i. Sessions of a test case are numbered source port first, then source
+ * address, destination port, destination address. */
+static struct tuple tuple_of(const struct tc_config *cfg, uint64_t i)
 {
-	const struct tc_config *cfg = tc->cfg;
-	uint32_t n_sport = cfg->sport.hi - cfg->sport.lo + 1u;
-	uint32_t n_src = ip4_of(&cfg->src.hi) - ip4_of(&cfg->src.lo) + 1;
-	uint32_t n_dport = cfg->dport.hi - cfg->dport.lo + 1u;
+	uint64_t n_sport = cfg->sport.hi - cfg->sport.lo + 1u,
+		 n_dport = cfg->dport.hi - cfg->dport.lo + 1u;
+	uint64_t n_src = (uint64_t)ip4_of(&cfg->src.hi) - ip4_of(&cfg->src.lo) + 1;
+	struct tuple t;
 
-	tc->at_sport = cfg->sport.lo + i % n_sport;
+	t.sport = (uint16_t)(cfg->sport.lo + i % n_sport);
 	i /= n_sport;
-	tc->at_src = ip4_of(&cfg->src.lo) + i % n_src;
+	t.src = (uint32_t)(ip4_of(&cfg->src.lo) + i % n_src);
 	i /= n_src;
-	tc->at_dport = cfg->dport.lo + i % n_dport;
-	tc->at_dst = ip4_of(&cfg->dst.lo) + i / n_dport;
+	t.dport = (uint16_t)(cfg->dport.lo + i % n_dport);
+	t.dst = (uint32_t)(ip4_of(&cfg->dst.lo) + i / n_dport);
+	return t;
 }
 
-static void tuple_next(struct tc_run *tc)
+static void tuple_next(const struct tc_config *cfg, struct tuple *t)
 {
-	const struct tc_config *cfg = tc->cfg;
+	if (t->sport++ != cfg->sport.hi)
+		return;
+	t->sport = cfg->sport.lo;
+	if (t->src++ != ip4_of(&cfg->src.hi))
+		return;
+	t->src = ip4_of(&cfg->src.lo);
+	if (t->dport++ != cfg->dport.hi)
+		return;
+	t->dport = cfg->dport.lo;
+	t->dst++;
+}
 
-	if (tc->at_sport++ != cfg->sport.hi)
-		return;
-	tc->at_sport = cfg->sport.lo;
-	if (tc->at_src++ != ip4_of(&cfg->src.hi))
-		return;
-	tc->at_src = ip4_of(&cfg->src.lo);
-	if (tc->at_dport++ != cfg->dport.hi)
-		return;
-	tc->at_dport = cfg->dport.lo;
-	tc->at_dst++;
+static uint32_t tuple_hash(const struct tc_run *tc, const struct tuple *t)
+{
+	return flow_hash(tc->port, tc->vlan, t->src, t->dst, t->sport, t->dport);
+}
+
+static struct flow_table *flows_of(struct lcore *lc, const struct tc_run *tc)
+{
+	return tc->is_udp ? &lc->udp_flows : &lc->tcp_flows;
 }
 
 void clients_start(struct lcore *lc, struct tc_run *tc, const struct lmsg *m)
@@ -56,61 +65,55 @@ void clients_start(struct lcore *lc, struct tc_run *tc, const struct lmsg *m)
 	const struct tc_config *cfg = tc->cfg;
 	uint64_t total = tc_sessions(cfg);
 	double share = total == 0 ? 0 : (double)m->share_n / (double)total;
-	uint64_t init = (uint64_t)(cfg->init_s == TC_FOREVER ? 1000000 : cfg->init_s) * 1000
-		* lc->cycles_per_ms;
+	uint64_t init_s = cfg->init_s == TC_FOREVER ? FOREVER_S : cfg->init_s;
 
-	tc->first = m->share_first;
-	tc->n = m->share_n;
+	tc->n = (uint32_t)m->share_n;
 	tc->st->up = tc->n;
-	tuple_first(tc, tc->first);
-	tc->open_tsc = lc->now_tsc + init;
-	if (cfg->rate_open != RATE_INFINITE)
-		pacer_start(&tc->open, tc->open_tsc, cfg->rate_open * share, lc->tsc_hz);
-	if (cfg->rate_close != RATE_INFINITE)
-		pacer_start(&tc->close, lc->now_tsc, cfg->rate_close * share, lc->tsc_hz);
-	if (cfg->rate_send != RATE_INFINITE)
-		pacer_start(&tc->send, tc->open_tsc, cfg->rate_send * share, lc->tsc_hz);
+	tc->at = tuple_of(cfg, m->share_first);
+	tc->ahead = tuple_of(cfg, m->share_first + AHEAD);
+	tc->open_tsc = lc->now_tsc + init_s * 1000 * lc->cycles_per_ms;
+	pacer_start(&tc->open, cfg->rate_open * share, lc->tsc_hz);
+	pacer_start(&tc->close, cfg->rate_close * share, lc->tsc_hz);
+	pacer_start(&tc->send, cfg->rate_send * share, lc->tsc_hz);
 }
 
 /* May a packet be sent to the next destination? Until its neighbour has answered, for a second,
  * nothing is opened. */
-static bool neighbour_ready(struct lcore *lc, struct lport *lp, struct tc_run *tc, uint32_t dst)
+static bool neighbour_ready(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 {
-	uint8_t mac[6];
-
-	if (likely(eth_next_hop(lc, lp, tc->vlan_tci & 0xfff, dst, mac) == 0))
+	if (likely(eth_hop(lc, lp, tc->vlan_tci, tc->at.dst) != NULL))
 		return true;
 	return lc->now_tsc - tc->open_tsc > NEIGHBOUR_WAIT_MS * lc->cycles_per_ms;
 }
 
+/* A block for session tc->at, in the flow table. */
 static uint32_t block_new(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 {
-	uint32_t hash = flow_hash(tc->port, tc->at_src, tc->at_dst, tc->at_sport, tc->at_dport);
+	uint32_t hash = tuple_hash(tc, &tc->at);
 	uint32_t id = tc->is_udp ? ucb_alloc(lc, lp, hash) : tcb_alloc(lc, lp, hash);
 	struct conn *c;
 
 	if (id == CONN_NONE)
 		return id;
 	c = conn_at(lc, id);
-	c->laddr = tc->at_src;
-	c->raddr = tc->at_dst;
-	c->lport = tc->at_sport;
-	c->rport = tc->at_dport;
+	c->laddr = tc->at.src;
+	c->raddr = tc->at.dst;
+	c->lport = tc->at.sport;
+	c->rport = tc->at.dport;
 	c->port = tc->port;
 	c->tcid = tc->tcid;
 	c->tx_kind = 0;
-	c->flags &= CF_IN_WHEEL;
-	c->flags |= CF_CLIENT;
+	c->flags = CF_CLIENT;
 	c->state = CS_FREE;
 	return id;
 }
 
-static void session_open(struct lcore *lc, struct tc_run *tc, uint32_t id)
+static void session_open(struct lcore *lc, struct tc_run *tc, uint32_t id, bool again)
 {
 	if (tc->is_udp)
 		udp_open(lc, tc, conn_at(lc, id), id);
 	else
-		tcp_open(lc, tc, (struct tcb *)conn_at(lc, id), id);
+		tcp_open(lc, tc, (struct tcb *)conn_at(lc, id), id, again);
 }
 
 /* One that was open before. False: no room in the flow table; it goes back to the end of the queue.
@@ -119,23 +122,21 @@ static bool reopen_one(struct lcore *lc, struct tc_run *tc)
 {
 	uint32_t id = idq_get(&lc->queues, &tc->q_open);
 	struct conn *c = conn_at(lc, id);
-	struct flow_table *flows = tc->is_udp ? &lc->udp_flows : &lc->tcp_flows;
+	struct flow_table *flows = flows_of(lc, tc);
 
 	if (tc->q_open.n > AHEAD) {
-		uint32_t ahead = idq_peek(&lc->queues, &tc->q_open, AHEAD - 1);
-
-		rte_prefetch0(conn_at(lc, ahead));
-		rte_prefetch0((char *)conn_at(lc, ahead) + 64);
+		prefetch_conn(lc, &tc->q_open, AHEAD - 1);
 		flow_prefetch(flows,
-			conn_hash(conn_at(lc, idq_peek(&lc->queues, &tc->q_open, AHEAD / 2 - 1))));
+			conn_hash(conn_at(lc, idq_peek(&lc->queues, &tc->q_open, AHEAD / 2 - 1)),
+				tc->vlan));
 	}
 	if (!conn_unqueue(lc, c, id, CF_Q_OPEN) || c->state != CS_CLOSED)
 		return true;
-	if (unlikely(flow_insert(flows, conn_hash(c), id & ~CONN_UDP) != 0)) {
+	if (unlikely(flow_insert(flows, conn_hash(c, tc->vlan), id & ~CONN_UDP) != 0)) {
 		session_requeue(lc, tc, c, id);
 		return false;
 	}
-	session_open(lc, tc, id);
+	session_open(lc, tc, id, true);
 	return true;
 }
 
@@ -145,16 +146,22 @@ static bool open_one(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 
 	if (tc->next == tc->n)
 		return reopen_one(lc, tc);
-	if (!neighbour_ready(lc, lp, tc, tc->at_dst))
-		return false;
-	id = block_new(lc, lp, tc);
-	if (unlikely(id == CONN_NONE)) {
-		tc->st->no_tcb++;
+	if (!neighbour_ready(lc, lp, tc)) {
+		pacer_rest(&tc->open);
 		return false;
 	}
-	tuple_next(tc);
+	flow_prefetch(flows_of(lc, tc), tuple_hash(tc, &tc->ahead));
+	id = block_new(lc, lp, tc);
+	if (unlikely(id == CONN_NONE)) {
+		tc->st->no_tcb += !tc->no_room;
+		tc->no_room = 1;
+		return false;
+	}
+	tc->no_room = 0;
+	tuple_next(tc->cfg, &tc->at);
+	tuple_next(tc->cfg, &tc->ahead);
 	tc->next++;
-	session_open(lc, tc, id);
+	session_open(lc, tc, id, false);
 	return true;
 }
 
@@ -163,8 +170,10 @@ static uint32_t open_run(struct lcore *lc, struct lport *lp, struct tc_run *tc, 
 	uint32_t ready = tc->n - tc->next + tc->q_open.n, i;
 	uint32_t n = MIN_OF(ready, (uint32_t)(rx_busy ? OPEN_BURST_BUSY : OPEN_BURST));
 
-	if (n == 0)
+	if (n == 0) {
+		pacer_rest(&tc->open);
 		return 0;
+	}
 	if (tc->cfg->rate_open != RATE_INFINITE)
 		n = pacer_allow(&tc->open, lc->now_tsc, n, &tc->st->behind);
 	for (i = 0; i < n && tx_room_session(lc, lp); i++) {
@@ -177,26 +186,24 @@ static uint32_t open_run(struct lcore *lc, struct lport *lp, struct tc_run *tc, 
 
 static uint32_t send_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 {
-	uint32_t n = MIN_OF(tc->q_send.n, (uint32_t)SEND_BURST), i;
+	uint32_t n = MIN_OF(tc->q_send.n, (uint32_t)SEND_BURST), i, begun = 0;
 
-	if (n != 0 && tc->send_limited)
+	if (n == 0) {
+		pacer_rest(&tc->send);
+		return 0;
+	}
+	if (tc->send_limited)
 		n = pacer_allow(&tc->send, lc->now_tsc, n, &tc->st->behind);
 	for (i = 0; i < n && tx_room(lc, lp); i++) {
 		uint32_t id = idq_get(&lc->queues, &tc->q_send);
 		struct conn *c = conn_at(lc, id);
 
-		if (tc->q_send.n > AHEAD) {
-			struct conn *ahead = conn_at(
-				lc, idq_peek(&lc->queues, &tc->q_send, AHEAD - 1));
-
-			rte_prefetch0(ahead);
-			if (!tc->is_udp)
-				rte_prefetch0((char *)ahead + 64);
-		}
+		if (tc->q_send.n > AHEAD)
+			prefetch_conn(lc, &tc->q_send, AHEAD - 1);
 		if (conn_unqueue(lc, c, id, CF_Q_SEND))
-			session_send(lc, tc, c, id);
+			begun += session_send(lc, tc, c, id);
 	}
-	tc->send.done += i;
+	tc->send.done += begun;
 	return i;
 }
 
@@ -204,8 +211,11 @@ static uint32_t close_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 {
 	uint32_t n = MIN_OF(tc->q_close.n, (uint32_t)CLOSE_BURST);
 
-	if (n != 0)
-		n = pacer_allow(&tc->close, lc->now_tsc, n, &tc->st->behind);
+	if (n == 0) {
+		pacer_rest(&tc->close);
+		return 0;
+	}
+	n = pacer_allow(&tc->close, lc->now_tsc, n, &tc->st->behind);
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t id = idq_get(&lc->queues, &tc->q_close);
 		struct conn *c = conn_at(lc, id);
@@ -213,11 +223,11 @@ static uint32_t close_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 		if (!conn_unqueue(lc, c, id, CF_Q_CLOSE) || !(c->flags & CF_WANT_CLOSE)
 			|| c->state <= CS_CLOSED)
 			continue;
+		tc->close.done++;
 		session_close(lc, tc, c, id);
 		if (c->state > CS_CLOSED)
 			session_output(lc, lp, tc, c, id);
 	}
-	tc->close.done += n;
 	return n;
 }
 
@@ -226,7 +236,7 @@ uint32_t clients_run(struct lcore *lc, struct tc_run *tc, bool rx_busy)
 	struct lport *lp = lcore_lport(lc, tc->port);
 	uint32_t done = 0;
 
-	if (tc->close.per_cycle != 0)
+	if (tc->close_limited)
 		done += close_run(lc, lp, tc);
 	if (unlikely((int64_t)(lc->now_tsc - tc->open_tsc) < 0))
 		return done;

@@ -1,15 +1,20 @@
-/* Rates: what is allowed by now is elapsed time times the rate, so that nothing is lost to
- * rounding. */
+/* Rates: what is allowed by now is the time since the last idle moment times the rate, and one, so
+ * that nothing is lost to rounding and the first need not wait. */
 #pragma once
 
 #include "engine/lcore/lcore.h"
 
-static inline void pacer_start(struct pacer *p, uint64_t now, double per_second, uint64_t tsc_hz)
+static inline void pacer_start(struct pacer *p, double per_second, uint64_t tsc_hz)
 {
 	p->per_cycle = per_second / (double)tsc_hz;
-	p->t0 = now;
-	p->done = 0;
-	p->cap = (uint64_t)(per_second / 10) + 16;
+	p->cap = (uint64_t)(per_second / 10) + 1;
+	p->idle = 1;
+}
+
+/* There is nothing to pace: time that goes by gives no right to a burst later. */
+static inline void pacer_rest(struct pacer *p)
+{
+	p->idle = 1;
 }
 
 /* How many more may be done now; at most max. What a stall of over 100 ms left undone is given up
@@ -18,7 +23,14 @@ static inline uint32_t pacer_allow(struct pacer *p, uint64_t now, uint32_t max, 
 {
 	uint64_t due, todo;
 
-	due = (uint64_t)((double)(now - p->t0) * p->per_cycle);
+	if (p->per_cycle == 0)
+		return 0; /* a rate of 0: never */
+	if (unlikely(p->idle)) {
+		p->idle = 0;
+		p->t0 = now;
+		p->done = 0;
+	}
+	due = (uint64_t)((double)(now - p->t0) * p->per_cycle) + 1;
 	todo = due - p->done;
 	if (unlikely(todo > p->cap)) {
 		p->done = due - p->cap;

@@ -9,6 +9,7 @@ void servers_start(struct lcore *lc, struct tc_run *tc)
 
 	*l = (struct listener){.lo = ip4_of(&tc->cfg->src.lo),
 		.hi = ip4_of(&tc->cfg->src.hi),
+		.vlan = tc->vlan,
 		.plo = tc->cfg->sport.lo,
 		.phi = tc->cfg->sport.hi,
 		.tcid = tc->tcid};
@@ -42,15 +43,15 @@ void servers_unlisten(struct lcore *lc, struct tc_run *tc)
 	tc->st->up = 0;
 }
 
-struct tc_run *traffic_listener(
-	struct lcore *lc, struct lport *lp, bool udp, uint32_t addr, uint16_t port)
+struct tc_run *traffic_listener(struct lcore *lc, struct lport *lp, const struct pkt *p)
 {
+	bool udp = p->class == PKT_UDP;
 	const struct listener *l = udp ? lp->listen_udp : lp->listen_tcp;
 	uint8_t n = udp ? lp->n_listen_udp : lp->n_listen_tcp;
 
 	for (uint8_t i = 0; i < n; i++) {
-		if (addr - l[i].lo <= l[i].hi - l[i].lo
-			&& (uint16_t)(port - l[i].plo) <= (uint16_t)(l[i].phi - l[i].plo))
+		if (p->dst - l[i].lo <= l[i].hi - l[i].lo && p->vlan == l[i].vlan
+			&& (uint16_t)(p->dport - l[i].plo) <= (uint16_t)(l[i].phi - l[i].plo))
 			return lcore_tc(lc, lp->port->id, l[i].tcid);
 	}
 	return NULL;

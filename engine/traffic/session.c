@@ -61,8 +61,7 @@ static bool act_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32
 
 static void act_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
-	if (tc->is_client && tc->close.per_cycle != 0 && c->state == CS_ESTAB
-		&& tc->run == TCR_RUNNING) {
+	if (tc->close_limited && c->state == CS_ESTAB && tc->run == TCR_RUNNING) {
 		c->flags |= CF_WANT_CLOSE;
 		if (!(c->flags & CF_Q_CLOSE)) {
 			c->flags |= CF_Q_CLOSE;
@@ -76,23 +75,22 @@ static void act_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint3
 void session_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
 	if (tc->is_udp)
-		udp_end(lc, c, id);
+		udp_end(lc, c, id, NULL);
 	else
 		c->flags |= CF_CLOSE;
 }
 
-void session_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+bool session_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
 	uint8_t next = TXK_NEXT(c->tx_kind);
-	struct lport *lp = lcore_lport(lc, c->port);
 
 	if (next == 0 || (c->flags & (CF_CLOSE | CF_SENDING | CF_WAIT_ACKED))
 		|| (c->state != CS_ESTAB && c->state != CS_CLOSE_WAIT))
-		return;
+		return false;
 	c->tx_kind = TXK_NOW(c->tx_kind);
-	if (!begin_message(tc, c, next - 1))
-		return;
-	session_output(lc, lp, tc, c, id);
+	if (begin_message(tc, c, next - 1))
+		session_output(lc, lcore_lport(lc, c->port), tc, c, id);
+	return true;
 }
 
 void session_output(
@@ -116,12 +114,10 @@ bool traffic_act(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t i
 		act_close(lc, tc, c, id);
 		return false;
 	case APP_ABORT:
-		if (tc->is_udp) {
-			tc->st->failed_app++;
-			udp_end(lc, c, id);
-		} else {
+		if (tc->is_udp)
+			udp_end(lc, c, id, &tc->st->failed_app);
+		else
 			tcp_abort(lc, (struct tcb *)c, id, &tc->st->failed_app);
-		}
 		return false;
 	}
 	return false;
@@ -132,11 +128,10 @@ bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id
 	struct lport *lp = lcore_lport(lc, c->port);
 	uint8_t kind = 0;
 	enum app_act act;
-	uint64_t us = (lc->now_tsc - tc->start_tsc) / lc->cycles_per_us;
 
 	tc->st->estab++;
 	tc->st->estab_now++;
-	tc->st->last_estab_us = us;
+	tc->st->last_estab_us = lc->now_us - tc->start_us;
 	c->flags |= CF_ESTABLISHED;
 	act = app_conn_up(tc->app, &c->app, traffic_app_stats(lp, tc), &kind);
 	if (tc->is_client && tc->uptime_ms != TC_FOREVER) {
@@ -145,19 +140,40 @@ bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id
 			return false;
 		}
 		c->t_life = (lc->now_ms + tc->uptime_ms) | 1;
-		c->flags |= CF_LIFE_UP;
 		wheel_arm(lc, c, id);
 	}
 	return traffic_act(lc, tc, c, id, act, kind, false);
 }
 
+void traffic_begun(struct tc_run *tc, struct conn *c)
+{
+	c->flags |= CF_COUNTED;
+	tc->st->opened++;
+	tc->st->open_now++;
+}
+
+/* It is no longer open; false: that was counted before. */
+static bool uncount(struct tc_run *tc, struct conn *c)
+{
+	if (!(c->flags & CF_COUNTED))
+		return false;
+	tc->st->open_now--;
+	if (c->flags & CF_ESTABLISHED)
+		tc->st->estab_now--;
+	c->flags &= ~(CF_COUNTED | CF_ESTABLISHED);
+	return true;
+}
+
 void traffic_closed(struct tc_run *tc, struct conn *c)
 {
-	if (!(c->flags & CF_ESTABLISHED))
-		return;
-	c->flags &= ~CF_ESTABLISHED;
-	tc->st->closed++;
-	tc->st->estab_now--;
+	if (uncount(tc, c))
+		tc->st->closed++;
+}
+
+void traffic_failed(struct tc_run *tc, struct conn *c, uint64_t *failure)
+{
+	if (uncount(tc, c))
+		(*failure)++;
 }
 
 /* Back to its pool, once no queue names it any more. */
@@ -175,7 +191,7 @@ static void conn_release(struct lcore *lc, struct conn *c, uint32_t id)
 		lp->st->tcp.tcb_free++;
 	}
 	c->t_life = c->t_rtx = c->t_ack = 0;
-	c->flags &= CF_IN_WHEEL | CF_QUEUED;
+	c->flags &= CF_QUEUED;
 	if (!(c->flags & CF_QUEUED))
 		conn_pool_put(lc, id);
 }
@@ -192,11 +208,7 @@ bool conn_unqueue(struct lcore *lc, struct conn *c, uint32_t id, uint16_t flag)
 
 void traffic_gone(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
-	tc->st->open_now--;
-	if (c->flags & CF_ESTABLISHED) {
-		c->flags &= ~CF_ESTABLISHED;
-		tc->st->estab_now--;
-	}
+	BUG_ON_HOT(c->flags & CF_COUNTED); /* neither closed nor failed? */
 	if (!tc->is_client || tc->run != TCR_RUNNING || tc->downtime_ms == TC_FOREVER) {
 		conn_release(lc, c, id);
 		return;
@@ -223,28 +235,39 @@ void session_drop(struct lcore *lc, struct conn *c, uint32_t id)
 	conn_release(lc, c, id);
 }
 
+/* The downtime is over. */
+static void life_closed(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	c->t_life = 0;
+	if (tc->run == TCR_RUNNING)
+		session_requeue(lc, tc, c, id);
+	else
+		conn_release(lc, c, id);
+}
+
+/* The uptime is over. */
+static void life_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	c->t_life = 0;
+	act_close(lc, tc, c, id);
+	if (c->state > CS_CLOSED)
+		session_output(lc, lcore_lport(lc, c->port), tc, c, id);
+}
+
 void conn_timer(struct lcore *lc, struct conn *c, uint32_t id)
 {
 	struct tc_run *tc = lcore_tc(lc, c->port, c->tcid);
-	bool life = c->t_life != 0 && (int32_t)(c->t_life - lc->now_ms) <= 0;
 
-	if (c->state == CS_CLOSED) {
-		if (!life)
-			return;
-		c->t_life = 0;
-		if (tc->run == TCR_RUNNING)
-			session_requeue(lc, tc, c, id);
-		else
-			conn_release(lc, c, id);
+	if (deadline_due(c->t_life, lc->now_ms)) {
+		if (c->state == CS_CLOSED)
+			life_closed(lc, tc, c, id);
+		else if (c->state == CS_ESTAB || c->state == CS_CLOSE_WAIT)
+			life_up(lc, tc, c, id);
+	}
+	if (c->state <= CS_CLOSED)
 		return;
-	}
-	if (life && (c->flags & CF_LIFE_UP)) {
-		c->t_life = 0;
-		c->flags &= ~CF_LIFE_UP;
-		act_close(lc, tc, c, id);
-		if (c->state > CS_CLOSED)
-			session_output(lc, lcore_lport(lc, c->port), tc, c, id);
-	}
-	if (!(id & CONN_UDP) && c->state > CS_CLOSED)
+	if (id & CONN_UDP)
+		udp_timer(lc, tc, c, id);
+	else
 		tcp_timer(lc, (struct tcb *)c, id);
 }

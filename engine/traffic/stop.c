@@ -29,7 +29,7 @@ static void close_one(struct lcore *lc, struct tc_run *tc, struct conn *c, uint3
 		tcp_abort(lc, (struct tcb *)c, id, &tc->st->failed_stop);
 		break;
 	case CS_TIME_WAIT:
-		c->t_life = lc->now_ms | 1;
+		c->t_life = deadline_in(lc, 0);
 		wheel_arm(lc, c, id);
 		break;
 	case CS_ESTAB:
@@ -48,10 +48,9 @@ static void reset_one(struct lcore *lc, struct tc_run *tc, struct conn *c, uint3
 	if (c->state == CS_CLOSED)
 		session_drop(lc, c, id);
 	else if (id & CONN_UDP)
-		udp_end(lc, c, id);
+		udp_end(lc, c, id, NULL);
 	else
-		tcp_abort(lc, (struct tcb *)c, id,
-			c->state == CS_TIME_WAIT ? NULL : &tc->st->failed_stop);
+		tcp_abort(lc, (struct tcb *)c, id, &tc->st->failed_stop);
 }
 
 typedef void stop_fn(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
@@ -99,8 +98,11 @@ uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
 
 	switch ((enum stop_phase)tc->stop_phase) {
 	case STOP_CLOSE:
-		if (scan(lc, tc, close_one) || over)
-			tc->stop_phase = STOP_WAIT;
+		if (!scan(lc, tc, close_one) && !over)
+			return 1;
+		tc->stop_phase = STOP_WAIT; /* each session has had its FIN: now the grace time
+		                               counts */
+		tc->stop_deadline = lc->now_tsc + tc->grace_ms * lc->cycles_per_ms;
 		return 1;
 	case STOP_WAIT:
 		if (tc->st->open_now == 0 || over) {

@@ -12,8 +12,8 @@ struct tc_config tc_cfgs[PORTS_MAX][TCS_MAX];
 struct app_tc *app_tcs;
 
 #define BLOCKED_BURST 64
-#define AHEAD 6        /* endpoints prefetched ahead */
-#define HEADERS_TCP 40 /* IPv4 and TCP without options */
+#define CLOSE_MAX_MS 10000 /* for FIN to all sessions */
+#define HEADERS_TCP 40     /* IPv4 and TCP without options */
 #define HEADERS_UDP 28
 
 static uint32_t ms_of(uint32_t seconds)
@@ -47,7 +47,9 @@ static void settings_take(struct lcore *lc, struct tc_run *tc)
 	tc->wscale = tcp_wscale_for(o->win_size);
 	tc->vlan_tci = cfg->vlan_id != 0 ? cfg->vlan_id | cfg->vlan_pri << 13 : 0;
 	tc->mss = mtu - (tc->is_udp ? HEADERS_UDP : HEADERS_TCP);
+	tc->vlan = (uint16_t)cfg->vlan_id;
 	tc->send_limited = tc->is_client && cfg->rate_send != RATE_INFINITE;
+	tc->close_limited = tc->is_client && cfg->rate_close != RATE_INFINITE;
 }
 
 void tc_run_start(struct lcore *lc, const struct lmsg *m)
@@ -66,7 +68,7 @@ void tc_run_start(struct lcore *lc, const struct lmsg *m)
 	tc->st = &seg_stats_tc(lc->seg, lc->index, m->port, m->tcid)->tc;
 	memset(tc->st, 0,
 		sizeof(*tc->st)); /* a new run counts from 0; this worker alone writes it */
-	tc->start_tsc = lc->now_tsc;
+	tc->start_us = lc->now_us;
 	settings_take(lc, tc);
 	lc->tc_list[lc->n_tcs++] = tc;
 	__atomic_store_n(&tc->run, TCR_RUNNING, __ATOMIC_RELAXED);
@@ -83,7 +85,8 @@ void tc_run_stop(struct lcore *lc, struct tc_run *tc, uint32_t grace_ms)
 	__atomic_store_n(&tc->run, TCR_STOPPING, __ATOMIC_RELAXED);
 	tc->stop_phase = 0;
 	tc->stop_scan = 0;
-	tc->stop_deadline = lc->now_tsc + grace_ms * lc->cycles_per_ms;
+	tc->grace_ms = grace_ms;
+	tc->stop_deadline = lc->now_tsc + CLOSE_MAX_MS * lc->cycles_per_ms;
 	servers_unlisten(lc, tc);
 }
 
@@ -96,14 +99,8 @@ static uint32_t blocked_run(struct lcore *lc)
 		uint32_t id = idq_get(&lc->queues, &lc->blocked);
 		struct conn *c = conn_at(lc, id);
 
-		if (lc->blocked.n > AHEAD) {
-			char *ahead = (char *)conn_at(
-				lc, idq_peek(&lc->queues, &lc->blocked, AHEAD - 1));
-
-			rte_prefetch0(ahead);
-			rte_prefetch0(ahead + 64); /* of a UCB: its neighbour, no harm */
-		}
-
+		if (lc->blocked.n > AHEAD)
+			prefetch_conn(lc, &lc->blocked, AHEAD - 1);
 		if (conn_unqueue(lc, c, id, CF_BLOCKED) && c->state > CS_CLOSED)
 			session_output(lc, lcore_lport(lc, c->port), lcore_tc(lc, c->port, c->tcid),
 				c, id);

@@ -2,6 +2,7 @@
  * of them. */
 #pragma once
 
+#include "engine/l3_ip/l3_ip.h"
 #include "engine/lcore/lcore.h"
 
 /* Configurations of all test cases, and what the applications made of them at start. Workers read
@@ -32,8 +33,13 @@ bool traffic_act(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t i
  */
 bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
 
-/* It ended: both FINs are through. Counted once. */
+/* A connection begins: counted as opened and open. */
+void traffic_begun(struct tc_run *tc, struct conn *c);
+
+/* It ended: as it should, or counted as that failure of its test case. Once for each
+ * connection; its block may still be needed. */
 void traffic_closed(struct tc_run *tc, struct conn *c);
+void traffic_failed(struct tc_run *tc, struct conn *c, uint64_t *failure);
 
 /* The block is no longer needed by its transport. A client session waits for its reopening, the
  * rest is freed. */
@@ -42,9 +48,8 @@ void traffic_gone(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t 
 /* A message that waited until all before it was acknowledged begins. */
 void conn_begin_waiting(struct tc_run *tc, struct conn *c);
 
-/* The server test case that listens on an address and port, or NULL. */
-struct tc_run *traffic_listener(
-	struct lcore *lc, struct lport *lp, bool udp, uint32_t addr, uint16_t port);
+/* The server test case that listens where a packet goes, or NULL. */
+struct tc_run *traffic_listener(struct lcore *lc, struct lport *lp, const struct pkt *p);
 
 static inline struct app_stats traffic_app_stats(struct lport *lp, struct tc_run *tc)
 {

@@ -5,8 +5,9 @@
 
 /* FIN after what is being sent; UDP: the end at once. */
 void session_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
-/* The message that waits in the queue begins, when the session still wants it. */
-void session_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
+/* The message that waits in the queue begins, when the session still wants it; false: it does not.
+ */
+bool session_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
 void session_output(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id);
 /* A closed client session may open again. */
@@ -16,6 +17,15 @@ void session_drop(struct lcore *lc, struct conn *c, uint32_t id);
 /* It was taken out of a queue. False: it had been freed meanwhile, nothing is to be done with it.
  */
 bool conn_unqueue(struct lcore *lc, struct conn *c, uint32_t id, uint16_t flag);
+
+#define AHEAD 6 /* endpoints of a queue prefetched ahead */
+static inline void prefetch_conn(struct lcore *lc, const struct idq *q, uint32_t i)
+{
+	char *c = (char *)conn_at(lc, idq_peek(&lc->queues, q, i));
+
+	rte_prefetch0(c);
+	rte_prefetch0(c + CACHE_LINE); /* of a UCB: its neighbour, no harm */
+}
 
 static inline void conn_pool_put(struct lcore *lc, uint32_t id)
 {

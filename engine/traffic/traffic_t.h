@@ -3,10 +3,12 @@
 
 #include "engine/l7_app/l7_app.h"
 
-/* So many a second, counted from its start: exact over any time. */
+/* So many a second: pacer.h. */
 struct pacer {
-	double per_cycle;       /* 0: no limit */
-	uint64_t t0, done, cap; /* cap: what may be made up for after a stall */
+	double per_cycle;
+	uint64_t t0, done; /* since when it counts, and how many were done */
+	uint64_t cap;      /* what may be made up for after a stall */
+	uint8_t idle;      /* there was nothing to do */
 };
 
 /* A queue of ids, first in first out, in chunks of the worker's: lcore/chunk.h. Zeroed it is empty.
@@ -15,6 +17,12 @@ struct idq {
 	uint32_t head, tail; /* chunks */
 	uint32_t n;          /* ids */
 	uint8_t at, fill;    /* next to take out of head, ids in tail */
+};
+
+/* Addresses and ports of a session, host order. */
+struct tuple {
+	uint32_t src, dst;
+	uint16_t sport, dport;
 };
 
 /* A test case as one worker runs it. */
@@ -35,25 +43,27 @@ struct tc_run {
 		downtime_ms; /* TC_FOREVER */
 	uint8_t syn_retry, syn_ack_retry, data_retry, retry;
 	uint8_t twait_skip, ack_delay, wscale;
-	uint8_t send_limited;
-	uint16_t mss, vlan_tci;
+	uint8_t send_limited, close_limited;
+	uint16_t mss, vlan_tci, vlan;
 	uint32_t win;
-	uint64_t start_tsc, open_tsc; /* when started; when clients begin to open */
+	uint64_t start_us, open_tsc; /* when started; when clients begin to open */
 	/* clients: sessions [first, first + n) of the test case are this worker's */
 	uint64_t first;
-	uint32_t n, next;        /* the first next of them were opened */
-	uint32_t at_src, at_dst; /* tuple of session next */
-	uint16_t at_sport, at_dport;
+	uint32_t n, next;       /* the first next of them were opened */
+	struct tuple at, ahead; /* of session next, and of one further on, to prefetch for */
+	uint8_t no_room;        /* the pool was empty: counted once */
 	struct pacer open, close, send;
 	struct idq q_open, q_close, q_send;
 	uint32_t stop_scan; /* stopping: next block to look at */
 	uint8_t stop_phase;
 	uint64_t stop_deadline; /* tsc */
+	uint32_t grace_ms;      /* for the peers to answer FIN */
 };
 
 /* Where a server test case listens. */
 struct listener {
 	uint32_t lo, hi; /* addresses */
+	uint16_t vlan;
 	uint16_t plo, phi;
 	uint8_t tcid;
 };

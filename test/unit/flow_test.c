@@ -30,29 +30,29 @@ static void insert_find_remove(void **state)
 				.rport = 80 + round,
 				.port = 1,
 				.state = CS_ESTAB};
-			assert_int_equal(flow_insert(&t, conn_hash(c), i), 0);
+			assert_int_equal(flow_insert(&t, conn_hash(c, 7), i), 0);
 		}
 		for (uint32_t i = 0; i < N; i++) {
 			struct conn *c = pool_at(&pool, i);
 
-			assert_int_equal(flow_find(&t, conn_hash(c), 1, c->laddr, c->raddr,
+			assert_int_equal(flow_find(&t, conn_hash(c, 7), 1, c->laddr, c->raddr,
 						 c->lport, c->rport),
 				i);
 			assert_int_equal(
-				flow_find(&t, conn_hash(c), 1, c->laddr, c->raddr, c->lport, 9),
+				flow_find(&t, conn_hash(c, 7), 1, c->laddr, c->raddr, c->lport, 9),
 				CONN_NONE);
 		}
 		for (uint32_t i = 0; i < N; i += 2)
-			flow_remove(&t, conn_hash(pool_at(&pool, i)), i);
+			flow_remove(&t, conn_hash(pool_at(&pool, i), 7), i);
 		for (uint32_t i = 0; i < N; i++) {
 			struct conn *c = pool_at(&pool, i);
 			uint32_t id = flow_find(
-				&t, conn_hash(c), 1, c->laddr, c->raddr, c->lport, c->rport);
+				&t, conn_hash(c, 7), 1, c->laddr, c->raddr, c->lport, c->rport);
 
 			assert_int_equal(id, i % 2 ? i : CONN_NONE);
 		}
 		for (uint32_t i = 1; i < N; i += 2)
-			flow_remove(&t, conn_hash(pool_at(&pool, i)), i);
+			flow_remove(&t, conn_hash(pool_at(&pool, i), 7), i);
 		assert_int_equal(t.n_spare, spare);
 	}
 	free(blocks);
