@@ -81,10 +81,12 @@ int cli_line(struct cli *cli, const char *text, const char *where)
 		return CLI_OK;
 	if (cli->echo)
 		printf("> %s\n", shown);
-	if (n == 3 && strcmp(word[0], "file") == 0 && strcmp(word[1], "input") == 0)
-		return cli_file(cli, word[2]);
 	if (n < 0 || cmd_parse(word, n, &id, &req, err, sizeof(err)) != 0)
 		return answer(cli, shown, where, CLI_USAGE, -EINVAL, err, NULL);
+	if (id == CMD_file_input)
+		return cli_file(cli, req.file_input.path.s);
+	if (id == CMD_exit || id == CMD_quit || id == CMD_help)
+		return CLI_OK;
 	if (cmd_desc(id)->kind == CMD_KIND_ENGINE)
 		return send_request(cli, shown, where, id, &req);
 	if (!client_alive(&cli->client))

@@ -27,10 +27,11 @@ struct choice {
 	bool print;
 };
 
-static void choice_add(const char *word, const char *help, void *arg)
+static void choice_add(const char *word, const char *help, bool hint, void *arg)
 {
 	struct choice *c = arg;
 
+	(void)hint;
 	if (c->print)
 		printf("  %-24s %s\n", word, help);
 	if (c->n < 64)

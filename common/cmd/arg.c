@@ -1,4 +1,5 @@
-/* Argument types: text to value and back, one pair of functions a row of arg_types.def. */
+/* Argument types: text to value and back, one pair of functions a row of arg_types.def. Words may be
+ * abbreviated where it is clear what is meant. */
 #include "common/cmd/cmd.h"
 
 #include <errno.h>
@@ -14,30 +15,63 @@
 #define FORMAT(tag) \
 	static int format_##tag(char *buf, size_t len, const arg_##tag *value unused_arg)
 
-/* An unsigned number within the argument's bounds, or the type's. */
-static int number(const struct arg_desc *a, const char *s, uint64_t type_max, uint64_t *v,
-	char *err, size_t errlen)
+#define INFINITE "infinite"
+
+/* How messages name an argument: as the user does, where the user has a word for it. */
+static const char *name_of(const struct arg_desc *a)
 {
-	uint64_t max = a->max != 0 ? a->max : type_max;
+	return a->keyword ? a->keyword : a->name;
+}
+
+/* The largest number that an argument of numbers takes. */
+static uint64_t max_of(const struct arg_desc *a)
+{
+	if (a->max != 0)
+		return a->max;
+	return a->tag == ARG_l4range ? UINT16_MAX : UINT32_MAX - (a->tag == ARG_inf32);
+}
+
+/* "1..65535", "0..10 or infinite", "<ip>" */
+static void expected(const struct arg_desc *a, char *buf, size_t len)
+{
+	if (a->tag == ARG_u32 || a->tag == ARG_inf32)
+		snprintf(buf, len, "%" PRIu64 "..%" PRIu64 "%s", a->min, max_of(a),
+			a->tag == ARG_inf32 ? " or " INFINITE : "");
+	else if (a->tag == ARG_l4range)
+		snprintf(buf, len, "%s, %" PRIu64 "..%" PRIu64, arg_type(a->tag)->usage, a->min,
+			max_of(a));
+	else
+		snprintf(buf, len, "%s", arg_type(a->tag)->usage);
+}
+
+/* An unsigned number within the argument's bounds. */
+static int number(const struct arg_desc *a, const char *s, uint64_t *v, char *err, size_t errlen)
+{
+	bool out_of_range;
+	char want[100];
 	char *end;
 
 	errno = 0;
 	*v = strtoull(s, &end, 10);
-	if (*s < '0' || *s > '9' || *end != '\0') {
-		snprintf(err, errlen, "%s: '%.80s' is not a number", a->name, s);
-		return -1;
-	}
-	if (errno == ERANGE || *v > max || *v < a->min) {
-		snprintf(err, errlen, "%s: %.40s is out of range, expected %" PRIu64 "..%" PRIu64,
-			a->name, s, a->min, max);
-		return -1;
-	}
-	return 0;
+	out_of_range = errno == ERANGE || *v > max_of(a) || *v < a->min;
+	expected(a, want, sizeof(want));
+	if (*s < '0' || *s > '9' || *end != '\0')
+		snprintf(err, errlen, "%s: '%.80s' is not a number, expected %s", name_of(a), s,
+			want);
+	else if (out_of_range)
+		snprintf(
+			err, errlen, "%s: %.40s is out of range, expected %s", name_of(a), s, want);
+	else
+		return 0;
+	return -1;
 }
 
 static int short_of(const struct arg_desc *a, char *err, size_t errlen)
 {
-	snprintf(err, errlen, "%s: expected %s", a->name, arg_type(a->tag)->usage);
+	char want[200];
+
+	expected(a, want, sizeof(want));
+	snprintf(err, errlen, "%s: no value, expected %s", name_of(a), want);
 	return -1;
 }
 
@@ -47,7 +81,7 @@ PARSE(u32)
 
 	if (n < 1)
 		return short_of(a, err, errlen);
-	if (number(a, word[0], UINT32_MAX, &v, err, errlen))
+	if (number(a, word[0], &v, err, errlen))
 		return -1;
 	*out = v;
 	return 1;
@@ -64,7 +98,7 @@ PARSE(ip)
 		return short_of(a, err, errlen);
 	if (ip_parse(word[0], out))
 		return 1;
-	snprintf(err, errlen, "%s: '%.80s' is not an IP address", a->name, word[0]);
+	snprintf(err, errlen, "%s: '%.80s' is not an IP address", name_of(a), word[0]);
 	return -1;
 }
 
@@ -83,12 +117,12 @@ PARSE(iprange)
 		|| parse_ip(a, word + 1, 1, &out->hi, err, errlen) < 0)
 		return -1;
 	if (out->lo.family != out->hi.family) {
-		snprintf(err, errlen, "%s: %s and %s are of different families", a->name, word[0],
-			word[1]);
+		snprintf(err, errlen, "%s: %s and %s are of different families", name_of(a),
+			word[0], word[1]);
 		return -1;
 	}
 	if (memcmp(out->lo.b, out->hi.b, sizeof(out->lo.b)) > 0) {
-		snprintf(err, errlen, "%s: range reversed: %s > %s", a->name, word[0], word[1]);
+		snprintf(err, errlen, "%s: range reversed: %s > %s", name_of(a), word[0], word[1]);
 		return -1;
 	}
 	return 2;
@@ -107,11 +141,10 @@ PARSE(l4range)
 
 	if (n < 2)
 		return short_of(a, err, errlen);
-	if (number(a, word[0], UINT16_MAX, &lo, err, errlen)
-		|| number(a, word[1], UINT16_MAX, &hi, err, errlen))
+	if (number(a, word[0], &lo, err, errlen) || number(a, word[1], &hi, err, errlen))
 		return -1;
 	if (lo > hi) {
-		snprintf(err, errlen, "%s: range reversed: %s > %s", a->name, word[0], word[1]);
+		snprintf(err, errlen, "%s: range reversed: %s > %s", name_of(a), word[0], word[1]);
 		return -1;
 	}
 	out->lo = lo;
@@ -130,11 +163,11 @@ PARSE(inf32)
 
 	if (n < 1)
 		return short_of(a, err, errlen);
-	if (strcmp(word[0], "infinite") == 0) {
+	if (word[0][0] != '\0' && strncmp(INFINITE, word[0], strlen(word[0])) == 0) {
 		*out = RATE_INFINITE;
 		return 1;
 	}
-	if (number(a, word[0], UINT32_MAX - 1, &v, err, errlen))
+	if (number(a, word[0], &v, err, errlen))
 		return -1;
 	*out = v;
 	return 1;
@@ -143,7 +176,7 @@ PARSE(inf32)
 FORMAT(inf32)
 {
 	if (*value == RATE_INFINITE)
-		return snprintf(buf, len, "infinite");
+		return snprintf(buf, len, INFINITE);
 	return snprintf(buf, len, "%" PRIu32, *value);
 }
 
@@ -153,42 +186,18 @@ static int text(const struct arg_desc *a, const char *const *word, int n, char *
 	if (n < 1 || word[0][0] == '\0')
 		return short_of(a, err, errlen);
 	if (strlen(word[0]) >= size) {
-		snprintf(err, errlen, "%s: longer than %zu characters", a->name, size - 1);
+		snprintf(err, errlen, "%s: longer than %zu characters", name_of(a), size - 1);
 		return -1;
 	}
 	for (const char *c = word[0]; *c; c++) {
 		if ((unsigned char)*c < ' ' || *c == 127) {
-			snprintf(err, errlen, "%s: control characters are not allowed", a->name);
+			snprintf(err, errlen, "%s: control characters are not allowed", name_of(a));
 			return -1;
 		}
 	}
 	memset(out, 0, size);
 	memcpy(out, word[0], strlen(word[0]));
 	return 1;
-}
-
-/* Quoted, so that cmd_split() gives it back whatever is in it. */
-static int quoted(char *buf, size_t len, const char *s)
-{
-	size_t at = 0;
-
-#define PUT(c)                         \
-	do {                           \
-		if (at + 1 < len)      \
-			buf[at] = (c); \
-		at++;                  \
-	} while (0)
-	PUT('"');
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			PUT('\\');
-		PUT(*s);
-	}
-	PUT('"');
-#undef PUT
-	if (len != 0)
-		buf[at < len ? at : len - 1] = '\0';
-	return (int)at;
 }
 
 PARSE(name)
@@ -198,9 +207,7 @@ PARSE(name)
 
 FORMAT(name)
 {
-	if (strpbrk(value->s, " \"\\#!/") || value->s[0] == '\0')
-		return quoted(buf, len, value->s);
-	return snprintf(buf, len, "%s", value->s);
+	return cmd_quote(value->s, buf, len);
 }
 
 PARSE(line)
@@ -210,7 +217,17 @@ PARSE(line)
 
 FORMAT(line)
 {
-	return quoted(buf, len, value->s);
+	return cmd_quote(value->s, buf, len);
+}
+
+PARSE(path)
+{
+	return text(a, word, n, out->s, sizeof(out->s), err, errlen);
+}
+
+FORMAT(path)
+{
+	return cmd_quote(value->s, buf, len);
 }
 
 PARSE(flag)
@@ -238,17 +255,26 @@ FORMAT(flag)
 	}
 #include "common/cmd/enums.def"
 
+/* Which of the words; an exact one wins over those it abbreviates. */
 static int word_index(const struct arg_desc *a, const char *const *words, int count,
 	const char *const *word, int n, char *err, size_t errlen)
 {
+	int found = -1, n_found = 0;
+
 	if (n < 1)
 		return short_of(a, err, errlen);
-	for (int i = 0; i < count; i++) {
-		if (strcmp(word[0], words[i]) == 0)
+	for (int i = 0; i < count && word[0][0] != '\0'; i++) {
+		if (strncmp(word[0], words[i], strlen(word[0])) != 0)
+			continue;
+		found = i;
+		if (words[i][strlen(word[0])] == '\0')
 			return i;
+		n_found++;
 	}
-	snprintf(err, errlen, "%s: '%.80s' is not one of %s", a->name, word[0],
-		arg_type(a->tag)->usage);
+	if (n_found == 1)
+		return found;
+	snprintf(err, errlen, "%s: '%.80s' is %s %s", name_of(a), word[0],
+		n_found > 1 ? "ambiguous among" : "not one of", arg_type(a->tag)->usage);
 	return -1;
 }
 

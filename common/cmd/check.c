@@ -1,6 +1,7 @@
 /* Is a request one that a parser could have made? The engine asks this of its own copy of a cell
  * that any client may have written: nothing here trusts a length, an end of text or a value. */
 #include "common/cmd/cmd.h"
+#include "common/cmd/cmd_priv.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -94,6 +95,7 @@ static const char *check_value(const struct arg_desc *a, const uint8_t *at)
 		return check_l4range(a, &v.l4range);
 	case ARG_name:
 	case ARG_line:
+	case ARG_path:
 		return check_text(at, a->size);
 	case ARG_flag:
 		return v.flag == 1 ? NULL : "a flag that is given is 1";
@@ -112,6 +114,7 @@ int cmd_check(uint32_t id, const union cmd_req *req, char *err, size_t errlen)
 {
 	union cmd_req rest = *req; /* what is left when all that was given is taken out */
 	const struct cmd_desc *c;
+	char why_some[200];
 
 	if (id >= CMD_COUNT) {
 		snprintf(err, errlen, "malformed request: no command %" PRIu32, id);
@@ -131,13 +134,17 @@ int cmd_check(uint32_t id, const union cmd_req *req, char *err, size_t errlen)
 		if (req->present >> k & 1) {
 			why = check_value(a, req->raw + a->off);
 			memset(rest.raw + a->off, 0, a->size);
-		} else if (a->required) {
+		} else if (a->need == ARG_REQ) {
 			why = "missing";
 		}
 		if (why != NULL) {
 			snprintf(err, errlen, "malformed request: %s: %s", a->name, why);
 			return -EINVAL;
 		}
+	}
+	if (!cmd_some_given(c, req->present, why_some, sizeof(why_some))) {
+		snprintf(err, errlen, "malformed request: %s", why_some);
+		return -EINVAL;
 	}
 	if (!all_zero(rest.raw, sizeof(rest.raw))) {
 		snprintf(err, errlen, "malformed request: bytes that belong to no argument");

@@ -72,13 +72,19 @@ enum cmd_kind {
 	CMD_KIND_CLIENT
 };
 
+enum arg_need {
+	ARG_OPT,
+	ARG_REQ,
+	ARG_SOME /* of these, at least one */
+};
+
 struct arg_desc {
 	const char *keyword; /* NULL: the value stands alone */
 	const char *name;
 	const char *help;
 	uint64_t min, max; /* of integers; 0, 0: the type's own */
 	enum arg_tag tag;
-	bool required;
+	enum arg_need need;
 	uint16_t off, size;
 };
 
@@ -110,11 +116,26 @@ int arg_format(const struct arg_desc *a, char *buf, size_t len, const void *valu
  * with why in err (unbalanced quote, too many). */
 int cmd_split(char *line, const char **word, int max, char *err, size_t errlen);
 
-/* Words to a request. 0, or -EINVAL with what is wrong, where (which word) and what was expected in
- * err. */
+/* The beginning of a line, as far as the cursor: cuts it into words likewise. word[0..*n) are whole,
+ * *last is what stands of the one that the cursor is in, "" between words. */
+enum cmd_place {
+	CMD_IN_WORD, /* where words are completed */
+	CMD_IN_TEXT  /* inside quotes or a comment, or behind too many words */
+};
+enum cmd_place cmd_split_begun(char *line, const char **word, int max, int *n, const char **last);
+
+/* A word as cmd_split() takes it for one word, whatever is in it; like snprintf. */
+int cmd_quote(const char *word, char *buf, size_t len);
+
+/* Words to a request. Words of paths, keywords and words that are values may be abbreviated where
+ * it is clear what is meant; an exact word wins. 0, or -EINVAL with what is wrong, where (which
+ * word) and what was expected in err. */
 int cmd_parse(const char *const *word, int n, enum cmd_id *id, union cmd_req *req, char *err,
 	size_t errlen);
 int cmd_format(enum cmd_id id, const union cmd_req *req, char *buf, size_t len);
+
+/* What a command looks like, "set tests rate port <n> ... [open <n>|infinite]"; like snprintf. */
+int cmd_usage(enum cmd_id id, char *buf, size_t len);
 
 /* Could a parser have made this request? What the engine asks of its own copy of whatever a client
  * wrote into shared memory: present bits, bounds, enum values, text that ends, unused bytes 0. 0 or
@@ -122,8 +143,9 @@ int cmd_format(enum cmd_id id, const union cmd_req *req, char *buf, size_t len);
 int cmd_check(uint32_t id, const union cmd_req *req, char *err, size_t errlen);
 
 /* Calls add() with each word that could follow word[0..n) and starts with prefix, and what it
- * means. */
-typedef void cmd_complete_fn(const char *word, const char *help, void *arg);
+ * means. hint: not a word to type but what a value looks like, "<n>"; it is offered while nothing
+ * of the value is typed. */
+typedef void cmd_complete_fn(const char *word, const char *help, bool hint, void *arg);
 void cmd_complete(
 	const char *const *word, int n, const char *prefix, cmd_complete_fn *add, void *arg);
 

@@ -17,5 +17,12 @@ const char *path_word(const struct cmd_desc *c, int k, size_t *len);
 /* Is the row in play and its path complete? */
 bool path_done(const struct path_walk *w, enum cmd_id id);
 
-/* The argument that a word opens: the one it names, else the next that stands alone; -1 none. */
+/* The argument that a word opens: the one whose keyword it is, else the next that stands alone if
+ * the word can be its value, else the one whose keyword it abbreviates. */
+#define ARG_NONE (-1)
+#define ARG_SEVERAL (-2)
 int arg_at(const struct cmd_desc *c, uint64_t seen, const char *word, bool *named);
+
+/* Of the arguments of which one is needed, is one there? Else "expected at least one of ..." in
+ * err. */
+bool cmd_some_given(const struct cmd_desc *c, uint64_t present, char *err, size_t errlen);

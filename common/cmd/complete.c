@@ -14,12 +14,10 @@ struct offer {
 	int n;
 };
 
-/* A word, or a "<hint>" of what a value looks like; hints are offered while nothing of the value is
- * typed. */
 static void offer(struct offer *o, const char *word, size_t len, const char *help)
 {
 	bool hint = *word == '<' || *word == '"';
-	char text[40];
+	char text[FIELD_SIZE(struct offer, seen[0])];
 
 	snprintf(text, sizeof(text), "%.*s", (int)len, word);
 	if (hint ? *o->prefix != '\0' : strncmp(text, o->prefix, strlen(o->prefix)) != 0)
@@ -30,7 +28,7 @@ static void offer(struct offer *o, const char *word, size_t len, const char *hel
 	}
 	if (o->n < (int)ARRAY_SIZE(o->seen))
 		memcpy(o->seen[o->n++], text, sizeof(text));
-	o->add(text, help, o->arg);
+	o->add(text, help, hint, o->arg);
 }
 
 /* Each alternative of a value. */

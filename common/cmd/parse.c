@@ -71,34 +71,101 @@ void path_walk(struct path_walk *w, const char *const *word, int n)
 	}
 }
 
-int arg_at(const struct cmd_desc *c, uint64_t seen, const char *word, bool *named)
+/* How many words that a value may be begin with this one; *exact: it is one of them. */
+static int value_words(const struct arg_desc *a, const char *word, bool *exact)
+{
+	size_t n = strlen(word);
+	int found = 0;
+
+	*exact = false;
+	for (const char *u = arg_type(a->tag)->usage; *u != '\0' && n != 0;) {
+		size_t len = strcspn(u, "|");
+
+		if (*u != '<' && *u != '"' && len >= n && strncmp(u, word, n) == 0) {
+			*exact |= len == n;
+			found++;
+		}
+		u += len + (u[len] == '|');
+	}
+	return found;
+}
+
+/* The next argument that stands alone. */
+static int bare_next(const struct cmd_desc *c, uint64_t seen)
 {
 	for (size_t k = 0; k < c->n_args; k++) {
-		*named = true;
-		if (c->args[k].keyword && strcmp(c->args[k].keyword, word) == 0)
-			return (int)k;
-	}
-	for (size_t k = 0; k < c->n_args; k++) {
-		*named = false;
 		if (!(seen >> k & 1) && !c->args[k].keyword)
 			return (int)k;
 	}
-	return -1;
+	return ARG_NONE;
+}
+
+/* Can the word be a value of the argument, other than by being short for one? */
+static bool takes(const struct arg_desc *a, const char *word, int *n_short)
+{
+	union cmd_req scratch;
+	bool exact;
+
+	*n_short = value_words(a, word, &exact);
+	return exact || (*n_short == 0 && arg_parse(a, &word, 1, scratch.raw, NULL, 0) >= 0);
+}
+
+int arg_at(const struct cmd_desc *c, uint64_t seen, const char *word, bool *named)
+{
+	int bare = bare_next(c, seen), found = ARG_NONE, n_keys = 0, n_short = 0;
+	size_t n = strlen(word);
+
+	*named = true;
+	for (size_t k = 0; k < c->n_args && n != 0; k++) {
+		const char *key = c->args[k].keyword;
+
+		if (key == NULL || strncmp(key, word, n) != 0)
+			continue;
+		if (key[n] == '\0')
+			return (int)k;
+		found = (int)k;
+		n_keys++;
+	}
+	*named = bare == ARG_NONE || (!takes(&c->args[bare], word, &n_short) && n_keys != 0);
+	if (!*named)
+		return bare;
+	return n_keys + n_short > 1 ? ARG_SEVERAL : found;
+}
+
+static void add_word(char *buf, size_t len, const char *word)
+{
+	size_t at = strlen(buf);
+
+	snprintf(buf + at, len - at, "%s%s", at ? "|" : "", word);
 }
 
 /* What may still be given, "a|b|c". */
 static void args_left(const struct cmd_desc *c, uint64_t seen, char *buf, size_t len)
 {
-	size_t at = 0;
-
-	snprintf(buf, len, "nothing more");
-	for (size_t k = 0; k < c->n_args && at < len; k++) {
+	buf[0] = '\0';
+	for (size_t k = 0; k < c->n_args; k++) {
 		const struct arg_desc *a = &c->args[k];
 
 		if (!(seen >> k & 1))
-			at += snprintf(buf + at, len - at, "%s%s", at ? "|" : "",
-				a->keyword ? a->keyword : arg_type(a->tag)->usage);
+			add_word(buf, len, a->keyword ? a->keyword : arg_type(a->tag)->usage);
 	}
+	if (buf[0] == '\0')
+		snprintf(buf, len, "nothing more");
+}
+
+bool cmd_some_given(const struct cmd_desc *c, uint64_t present, char *err, size_t errlen)
+{
+	char list[200] = "";
+
+	for (size_t k = 0; k < c->n_args; k++) {
+		if (c->args[k].need != ARG_SOME)
+			continue;
+		if (present >> k & 1)
+			return true;
+		add_word(list, sizeof(list), c->args[k].keyword);
+	}
+	snprintf(err, errlen, "expected at least one of %s", list);
+	return list[0] == '\0';
 }
 
 static int args_missing(const struct cmd_desc *c, uint64_t seen, char *err, size_t errlen)
@@ -106,13 +173,26 @@ static int args_missing(const struct cmd_desc *c, uint64_t seen, char *err, size
 	for (size_t k = 0; k < c->n_args; k++) {
 		const struct arg_desc *a = &c->args[k];
 
-		if (!a->required || seen >> k & 1)
+		if (a->need != ARG_REQ || seen >> k & 1)
 			continue;
-		snprintf(err, errlen, "missing '%s%s%s'", a->keyword ? a->keyword : "",
-			a->keyword ? " " : "", arg_type(a->tag)->usage);
+		snprintf(err, errlen, "missing %s%s'%s%s%s' (%s)", a->keyword ? "" : a->name,
+			a->keyword ? "" : " ", a->keyword ? a->keyword : "", a->keyword ? " " : "",
+			arg_type(a->tag)->usage, a->help);
 		return -1;
 	}
-	return 0;
+	return cmd_some_given(c, seen, err, errlen) ? 0 : -1;
+}
+
+/* No argument begins with the word, or several do. */
+static int args_unknown(const struct cmd_desc *c, uint64_t seen, const char *const *word, int i,
+	bool several, char *err, size_t errlen)
+{
+	char left[200];
+
+	args_left(c, seen, left, sizeof(left));
+	snprintf(err, errlen, "%s word '%.80s' after '%.80s', expected %s",
+		several ? "ambiguous" : "unexpected", word[i], i > 0 ? word[i - 1] : c->path, left);
+	return -1 - i;
 }
 
 /* Words taken, or minus one more than those taken before the one that is wrong. */
@@ -123,18 +203,14 @@ static int args_parse(const struct cmd_desc *c, const char *const *word, int n, 
 
 	memset(req, 0, sizeof(*req));
 	for (i = 0; i < n; i += used) {
-		char left[200];
 		bool named;
 		int k = arg_at(c, req->present, word[i], &named);
 
-		if (k < 0) {
-			args_left(c, req->present, left, sizeof(left));
-			snprintf(err, errlen, "unexpected word '%.80s' after '%.80s', expected %s",
-				word[i], i > 0 ? word[i - 1] : c->path, left);
-			return -1 - i;
-		}
+		if (k < 0)
+			return args_unknown(
+				c, req->present, word, i, k == ARG_SEVERAL, err, errlen);
 		if (req->present >> k & 1) {
-			snprintf(err, errlen, "'%.80s' is given twice", word[i]);
+			snprintf(err, errlen, "'%s' is given twice", c->args[k].keyword);
 			return -1 - i;
 		}
 		i += named;
@@ -147,14 +223,12 @@ static int args_parse(const struct cmd_desc *c, const char *const *word, int n, 
 	return args_missing(c, req->present, err, errlen) == 0 ? i : -1 - i;
 }
 
-static void add_expected(const char *word, const char *help, void *arg)
+static void add_expected(const char *word, const char *help, bool hint, void *arg)
 {
-	char *s = arg;
-	size_t n = strlen(s);
-
 	(void)help;
-	if (n < WHY_MAX - 60)
-		snprintf(s + n, WHY_MAX - n, "%s%s", n ? "|" : "", word);
+	(void)hint;
+	if (strlen(arg) < WHY_MAX - 60)
+		add_word(arg, WHY_MAX, word);
 }
 
 /* No row's path fits: says where the words left the table. */
@@ -224,4 +298,24 @@ int cmd_format(enum cmd_id id, const union cmd_req *req, char *buf, size_t len)
 			a->keyword ? a->keyword : "", *value ? " " : "", value);
 	}
 	return n < len ? (int)n : -1;
+}
+
+/* One argument of a usage line: " [open <n>|infinite]". */
+static int usage_arg(const struct arg_desc *a, char *buf, size_t len)
+{
+	const char *value = arg_type(a->tag)->usage;
+	bool opt = a->need != ARG_REQ;
+
+	return snprintf(buf, len, " %s%s%s%s%s", opt ? "[" : "", a->keyword ? a->keyword : "",
+		a->keyword && *value ? " " : "", value, opt ? "]" : "");
+}
+
+int cmd_usage(enum cmd_id id, char *buf, size_t len)
+{
+	const struct cmd_desc *c = cmd_desc(id);
+	size_t n = snprintf(buf, len, "%s", c->path);
+
+	for (size_t k = 0; k < c->n_args && n < len; k++)
+		n += usage_arg(&c->args[k], buf + n, len - n);
+	return (int)n;
 }

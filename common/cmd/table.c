@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-enum {
-	OPT,
-	REQ
-};
-
 /* An array of descriptors a command. The offsets need the struct's name, which a typedef inside
  * carries to ARG. */
 /* clang-format off */
@@ -18,9 +13,9 @@ enum {
 	{ \
 		typedef struct req_##id self; \
 		static const struct arg_desc args[] = { \
-			{NULL, NULL, NULL, 0, 0, ARG_COUNT, false, 0, sizeof(self)},
+			{NULL, NULL, NULL, 0, 0, ARG_COUNT, ARG_OPT, 0, sizeof(self)},
 #define ARG(field, type, keyword, need, min, max, help) \
-			{keyword, #field, help, min, max, ARG_##type, need == REQ, \
+			{keyword, #field, help, min, max, ARG_##type, ARG_##need, \
 				offsetof(self, field), FIELD_SIZE(self, field)},
 #define CMD_END(id) \
 		}; \
@@ -84,7 +79,7 @@ static uint64_t fnv_row(uint64_t h, const char *name, uint64_t a, uint64_t b, ui
 static uint64_t fnv_arg(uint64_t h, const struct arg_desc *a)
 {
 	h = fnv_row(h, a->name, a->tag, a->off, a->size);
-	return fnv_row(h, a->keyword ? a->keyword : "", a->min, a->max, a->required);
+	return fnv_row(h, a->keyword ? a->keyword : "", a->min, a->max, a->need);
 }
 
 /* A word's value is its place. */

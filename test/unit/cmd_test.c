@@ -117,6 +117,7 @@ static void random_value(const struct arg_desc *a, void *out)
 		return;
 	case ARG_name:
 	case ARG_line:
+	case ARG_path:
 		random_text(out, a->size);
 		return;
 	case ARG_flag:
@@ -137,18 +138,33 @@ static void random_value(const struct arg_desc *a, void *out)
 	memcpy(out, &v, sizeof(v));
 }
 
+/* Of those of which one is needed, is one there? */
+static bool some_given(const struct cmd_desc *c, uint64_t present)
+{
+	bool wanted = false;
+
+	for (size_t k = 0; k < c->n_args; k++) {
+		wanted |= c->args[k].need == ARG_SOME;
+		if (c->args[k].need == ARG_SOME && present >> k & 1)
+			return true;
+	}
+	return !wanted;
+}
+
 /* A request that may be; the optional arguments as it falls. */
 static void random_request(enum cmd_id id, union cmd_req *req)
 {
 	const struct cmd_desc *c = cmd_desc(id);
 
 	memset(req, 0, sizeof(*req));
-	for (size_t k = 0; k < c->n_args; k++) {
-		if (!c->args[k].required && random() & 1)
-			continue;
-		random_value(&c->args[k], req->raw + c->args[k].off);
-		req->present |= UINT64_C(1) << k;
-	}
+	do {
+		for (size_t k = 0; k < c->n_args; k++) {
+			if ((req->present >> k & 1) || (c->args[k].need != ARG_REQ && random() & 1))
+				continue;
+			random_value(&c->args[k], req->raw + c->args[k].off);
+			req->present |= UINT64_C(1) << k;
+		}
+	} while (!some_given(c, req->present));
 }
 
 static void every_row_comes_back(void **state)
@@ -258,7 +274,7 @@ static void required_and_repeated(void **state)
 					one);
 				assert_int_not_equal(parse(more, &back_id, &back), 0);
 			}
-			if (!c->args[k].required)
+			if (c->args[k].need != ARG_REQ)
 				continue;
 			req.present &= ~(UINT64_C(1) << k);
 			memset(req.raw + c->args[k].off, 0, c->args[k].size);
@@ -273,10 +289,10 @@ static void sentences(void **state)
 {
 	(void)state;
 	expect_err("start tests port 99", "port: 99 is out of range, expected 0..63");
-	expect_err("start tests port -1", "port: '-1' is not a number");
-	expect_err("start tests port 1x", "port: '1x' is not a number");
-	expect_err("start tests port", "port: expected <n>");
-	expect_err("start tests", "missing 'port <n>'");
+	expect_err("start tests port -1", "port: '-1' is not a number, expected 0..63");
+	expect_err("start tests port 1x", "port: '1x' is not a number, expected 0..63");
+	expect_err("start tests port", "port: no value, expected 0..63");
+	expect_err("start tests", "missing 'port <n>' (Ethernet port)");
 	expect_err("start tests port 0 port 0", "'port' is given twice");
 	expect_err(
 		"start tests port 0 now", "unexpected word 'now' after '0', expected nothing more");
@@ -284,7 +300,14 @@ static void sentences(void **state)
 		"unknown word 'foo' after 'show tests', expected config|state|stats|tcp-options");
 	expect_err("show tests",
 		"'show tests' is not complete, expected config|state|stats|tcp-options");
-	expect_err("nope", "unknown word 'nope', expected add|del|set|start|stop|show");
+	expect_err("nope",
+		"unknown word 'nope', expected add|del|set|start|stop|show|file|help|exit|quit");
+	expect_err("exitfoo",
+		"unknown word 'exitfoo', expected "
+		"add|del|set|start|stop|show|file|help|exit|quit");
+	expect_err("exit now", "unexpected word 'now' after 'exit', expected nothing more");
+	expect_err("file", "'file' is not complete, expected input");
+	expect_err("file input", "missing path '<file>' (File of commands, one a line)");
 	expect_err("sh te st", "ambiguous word 'st' after 'sh te', expected state|stats");
 	expect_err("add tests server tcp port 0 test-case-id 0 src 1.1.1.1 1.1.1.2 sport 20 10",
 		"sport: range reversed: 20 > 10");
@@ -295,13 +318,38 @@ static void sentences(void **state)
 	expect_err("add tests server tcp port 0 test-case-id 0 src 1.1.1 1.1.1.1 sport 1 2",
 		"src: '1.1.1' is not an IP address");
 	expect_err("add tests server sctp port 0", "proto: 'sctp' is not one of tcp|udp");
-	expect_err("del tests port 0", "missing 'test-case-id <n>'");
+	expect_err("del tests port 0", "missing 'test-case-id <n>' (Test case)");
 	expect_err("set tests client http port 0 test-case-id 0 http-field",
-		"field: expected \"<text>\"");
+		"http-field: no value, expected \"<text>\"");
+	expect_err("set tests client http port 0 test-case-id 0 GET h req-size 1",
+		"missing object '<name>' (Request target)");
+	expect_err("set tests criteria port 0 test-case-id 0 5",
+		"criterion: '5' is not one of "
+		"run-time|servers-up|clients-up|clients-estab|data-MB");
+	expect_err("set tests criteria port 0 test-case-id 0 cl 5",
+		"criterion: 'cl' is ambiguous among "
+		"run-time|servers-up|clients-up|clients-estab|data-MB");
+	expect_err(
+		"set tests rate port 0 test-case-id 0", "expected at least one of open|close|send");
+	expect_err("set tests timeouts port 0 test-case-id 0",
+		"expected at least one of init|uptime|downtime");
+	expect_err("set tests rate port 0 test-case-id 0 open 5x",
+		"open: '5x' is not a number, expected 0..4294967294 or infinite");
+	expect_err("set tests timeouts port 0 test-case-id 0 uptime 86400001",
+		"uptime: 86400001 is out of range, expected 0..86400000 or infinite");
+	expect_err("add tests server tcp port 0 test-case-id 0 src 1.1.1.1 1.1.1.2 sport 20",
+		"sport: no value, expected <port> <port>, 1..65535");
+	expect_err("add tests server tcp po 0 t 0 s 1.1.1.1 1.1.1.2 sport 20 30",
+		"ambiguous word 's' after '0', expected src|sport");
+	expect_err("add tests server t port 0",
+		"ambiguous word 't' after 'add tests server', "
+		"expected tcp|udp|port|test-case-id|src|sport");
+	expect_err("start tests po 0 port 0", "'port' is given twice");
+	expect_err("start tests \"\" 0", "unexpected word '' after 'start tests', expected port");
 	expect_err("set tests client http port 0 test-case-id 0 POST a b req-size 1",
 		"method: 'POST' is not one of GET|HEAD");
 	expect_err("set tests client http port 0 test-case-id 0 GET h / req-size 2000000001",
-		"req_size: 2000000001 is out of range, expected 0..2000000000");
+		"req-size: 2000000001 is out of range, expected 0..2000000000");
 	expect_err("set tests client http port 0 test-case-id 0 http-field \"a",
 		"word 10: a quote is not closed");
 	expect_err("set tests criteria port 0 test-case-id 0 run-time 0",
@@ -329,6 +377,21 @@ static void forms(void **state)
 	expect_ok("show port i", CMD_show_port_info);
 	expect_ok("sta te port 0", CMD_start_tests);
 	expect_ok("set te no port 0 test-case-id 0", CMD_set_tests_noasync);
+	expect_ok("add te se tc p 0 t 0 sr 1.1.1.1 1.1.1.1 sp 1 2", CMD_add_tests_server);
+	expect_ok("set tests criteria p 0 t 0 clients-e 5", CMD_set_tests_criteria);
+	expect_ok("set syslog D", CMD_set_syslog);
+	expect_ok("show tcp st d", CMD_show_tcp);
+	expect_ok("file input \"a b\"", CMD_file_input);
+	expect_ok("exit", CMD_exit);
+	expect_ok("q # at last", CMD_quit);
+	/* a host called like the beginning of a keyword is a host */
+	assert_int_equal(
+		parse("set tests client http port 0 test-case-id 0 G r t req-s 1", &id, &req), 0);
+	assert_string_equal(req.set_tests_client_http.host.s, "r");
+	assert_string_equal(req.set_tests_client_http.object.s, "t");
+	assert_int_equal(parse("set tests rate p 0 t 0 o inf c 3", &id, &req), 0);
+	assert_int_equal(req.set_tests_rate.open, RATE_INFINITE);
+	assert_int_equal(req.set_tests_rate.close, 3);
 	assert_int_equal(parse("set tests rate port 2 test-case-id 3 open infinite", &id, &req), 0);
 	assert_int_equal(req.set_tests_rate.open, RATE_INFINITE);
 	assert_true(REQ_HAS(&req.set_tests_rate, set_tests_rate, open));
@@ -341,7 +404,7 @@ static void forms(void **state)
 	assert_int_equal(parse("set tests client http port 0 test-case-id 0 http-field \"a\x01\"",
 				 &id, &req),
 		-22);
-	assert_string_equal(err, "field: control characters are not allowed");
+	assert_string_equal(err, "http-field: control characters are not allowed");
 }
 
 static void words(void **state)
@@ -361,6 +424,86 @@ static void words(void **state)
 	assert_string_equal(word[1], "");
 	assert_int_equal(cmd_split(many, word, 3, err, sizeof(err)), -1);
 	assert_string_equal(err, "more than 3 words");
+}
+
+static void quoted_words_come_back(void **state)
+{
+	static const char *const hard[] = {"", " ", "a b", "#", "!x", "//", "http://x", "\"", "\\",
+		"\\\"", "a\\", "a b\\", "\t", "A: \"b\\\"", "x#y", "\xff", "?", "caf\xc3\xa9"};
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		char text[300] = "", in[2][80] = {{0}, {0}};
+		const char *word[4];
+		size_t at = 0;
+
+		for (int k = 0; k < 2; k++) {
+			if (i < (int)ARRAY_SIZE(hard))
+				snprintf(in[k], sizeof(in[k]), "%s", hard[i]);
+			else
+				random_text(in[k], 20);
+			at += cmd_quote(in[k], text + at, sizeof(text) - at);
+			text[at++] = ' ';
+		}
+		if (cmd_split(text, word, 4, err, sizeof(err)) != 2)
+			fail_msg("'%s' '%s': %s", in[0], in[1], err);
+		assert_string_equal(word[0], in[0]);
+		assert_string_equal(word[1], in[1]);
+	}
+	/* like snprintf: the length it takes, cut where there is no room */
+	char few[4];
+
+	assert_int_equal(cmd_quote("a b", few, sizeof(few)), 5);
+	assert_string_equal(few, "\"a ");
+}
+
+static void begun(const char *text, enum cmd_place place, int n, const char *last)
+{
+	const char *word[4], *got;
+	char line[100];
+	int got_n;
+
+	snprintf(line, sizeof(line), "%s", text);
+	assert_int_equal(cmd_split_begun(line, word, 4, &got_n, &got), place);
+	if (place != CMD_IN_WORD)
+		return;
+	assert_int_equal(got_n, n);
+	assert_string_equal(got, last);
+}
+
+static void where_a_cursor_stands(void **state)
+{
+	(void)state;
+	begun("", CMD_IN_WORD, 0, "");
+	begun("  ", CMD_IN_WORD, 0, "");
+	begun("sho", CMD_IN_WORD, 0, "sho");
+	begun("show ", CMD_IN_WORD, 1, "");
+	begun("show te", CMD_IN_WORD, 1, "te");
+	begun("a \"b c\" d", CMD_IN_WORD, 2, "d");
+	begun("a \"b c\"d", CMD_IN_WORD, 1, "b cd");
+	begun("a \"b c", CMD_IN_TEXT, 0, "");
+	begun("a \"b \\\"", CMD_IN_TEXT, 0, "");
+	begun("a # b", CMD_IN_TEXT, 0, "");
+	begun("// b", CMD_IN_TEXT, 0, "");
+	begun("a b c d", CMD_IN_WORD, 3, "d");
+	begun("a b c d ", CMD_IN_TEXT, 0, "");
+}
+
+static void usage_of_commands(void **state)
+{
+	char buf[500];
+
+	(void)state;
+	for (enum cmd_id id = 0; id < CMD_COUNT; id++)
+		assert_in_range(cmd_usage(id, buf, sizeof(buf)), 4, sizeof(buf) - 1);
+	cmd_usage(CMD_set_tests_rate, buf, sizeof(buf));
+	assert_string_equal(buf,
+		"set tests rate port <n> test-case-id <n> [open <n>|infinite] "
+		"[close <n>|infinite] [send <n>|infinite]");
+	cmd_usage(CMD_show_tcp, buf, sizeof(buf));
+	assert_string_equal(buf, "show tcp statistics [details] [port <n>]");
+	cmd_usage(CMD_file_input, buf, sizeof(buf));
+	assert_string_equal(buf, "file input <file>");
 }
 
 /* One planted corruption each; the request without it is taken. */
@@ -410,15 +553,19 @@ static void corruptions(void **state)
 	parse("show tcp statistics details", &id, &r);
 	refused(id, &r, offsetof(struct req_show_tcp, details), 2);
 	refused(id, &r, offsetof(struct req_show_tcp, details) + 1, 1); /* padding */
+	parse("set tests rate port 0 test-case-id 0 open 0", &id, &r);
+	refused(id, &r, 0, 3); /* nothing to set */
+	assert_string_equal(err, "malformed request: expected at least one of open|close|send");
 	assert_int_not_equal(cmd_check(CMD_COUNT, &r, err, sizeof(err)), 0);
 	assert_int_not_equal(cmd_check(UINT32_MAX, &r, err, sizeof(err)), 0);
 }
 
-static void collect(const char *word, const char *help, void *arg)
+static void collect(const char *word, const char *help, bool hint, void *arg)
 {
 	size_t n = strlen(arg);
 
 	assert_non_null(help);
+	assert_int_equal(hint, *word == '<' || *word == '"');
 	snprintf((char *)arg + n, 500 - n, "%s%s", n ? " " : "", word);
 }
 
@@ -447,6 +594,11 @@ static void completion(void **state)
 	expect_next("start tests port 0", "", "");
 	expect_next("start tests port 99", "", "");
 	expect_next("set tests rate port 0 test-case-id 0 open", "i", "infinite");
+	expect_next("set tests rate port 0 test-case-id 0 open", "", "<n> infinite");
+	expect_next("set tests rate p 0 t 0 o 5", "", "close send");
+	expect_next("set tests client http p 0 t 0 http-f", "", "\"<text>\"");
+	expect_next("file input", "", "<file>");
+	expect_next("", "e", "exit");
 	expect_next("set tests client http port 0 test-case-id 0", "",
 		"GET HEAD req-size requests http-field");
 	expect_next("set tests client http port 0", "t", "test-case-id");
@@ -471,6 +623,9 @@ int main(void)
 		cmocka_unit_test(sentences),
 		cmocka_unit_test(forms),
 		cmocka_unit_test(words),
+		cmocka_unit_test(quoted_words_come_back),
+		cmocka_unit_test(where_a_cursor_stands),
+		cmocka_unit_test(usage_of_commands),
 		cmocka_unit_test(corruptions),
 		cmocka_unit_test(completion),
 		cmocka_unit_test(fingerprint_is_stable),
