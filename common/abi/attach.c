@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +24,17 @@
 
 #define PREFIX_DEFAULT "warp17"
 #define HANDSHAKE_MS 2000
+#define DIAL_NAP_MS 20
 #define EAL_SECONDS 10
+#define CMDLINE_MAX (4u << 20) /* more than the kernel passes on */
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
+}
 
 void rundir_path(const char *prefix, char *buf, size_t len)
 {
@@ -41,21 +52,26 @@ static const char *prefix_of(const struct attach_opts *o)
 	return o->prefix ? o->prefix : PREFIX_DEFAULT;
 }
 
+/* The socket, or -errno. An engine that is stopped accepts nobody: once its queue is full, -EAGAIN
+ * comes at once, and -ETIMEDOUT from here. */
 static int dial(const char *prefix)
 {
+	const struct timespec nap = {0, DIAL_NAP_MS * 1000000};
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), rc;
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), rc;
+	int64_t until = now_ms() + HANDSHAKE_MS;
 	char dir[96];
 
 	rundir_path(prefix, dir, sizeof(dir));
 	snprintf(a.sun_path, sizeof(a.sun_path), "%.90s/%s", dir, SEG_SOCKET);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
-		return fd;
-	rc = -errno;
-	close(fd);
-	return rc;
+	while ((rc = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 ? fd : -errno) == -EAGAIN
+		&& now_ms() < until)
+		nanosleep(&nap, NULL);
+	if (rc < 0)
+		close(fd);
+	return rc == -EAGAIN ? -ETIMEDOUT : rc;
 }
 
 static void own_name(char *buf, size_t len)
@@ -69,6 +85,55 @@ static void own_name(char *buf, size_t len)
 	snprintf(buf, len, "%s@%s", user, tty ? tty : "script");
 }
 
+/* Why there is nobody to talk to, and the next step. */
+static int no_engine(int rc, const struct attach_opts *o, char *err, size_t errlen)
+{
+	const char *prefix = prefix_of(o);
+
+	if (rc == -EACCES || rc == -EPERM)
+		snprintf(err, errlen,
+			"not allowed to talk to the engine (prefix %s): run as its user, or as "
+			"root",
+			prefix);
+	else if (rc == -ETIMEDOUT)
+		snprintf(err, errlen,
+			"the engine (prefix %s) does not answer: it is stopped, hung, or not yet "
+			"READY",
+			prefix);
+	else if (rc == -ECONNRESET || rc == -EPIPE)
+		snprintf(err, errlen, "the engine (prefix %s) hung up: it is stopping", prefix);
+	else if (rc == -EPROTO)
+		snprintf(err, errlen,
+			"the engine (prefix %s) is of another build: build both from one tree",
+			prefix);
+	else
+		snprintf(err, errlen,
+			"engine not running (prefix %s): start it with scripts/warp17 start",
+			prefix);
+	return rc;
+}
+
+/* The engine's answer to the hello. One that has no room says so and hangs up without having read
+ * the hello, which is first told as a reset; what it said comes after that. */
+static int welcome_get(struct client *c, struct welcome *w)
+{
+	int64_t until = now_ms() + HANDSHAKE_MS, left;
+	struct pollfd p = {.fd = c->sock, .events = POLLIN};
+
+	while ((left = until - now_ms()) > 0) {
+		ssize_t n;
+
+		if (poll(&p, 1, (int)left) != 1)
+			continue;
+		n = recv(c->sock, w, sizeof(*w), MSG_DONTWAIT);
+		if (n == 0)
+			return -ECONNRESET;
+		if (n > 0)
+			return n == sizeof(*w) && w->magic == HELLO_MAGIC ? 0 : -EPROTO;
+	}
+	return -ETIMEDOUT;
+}
+
 static int handshake(struct client *c, const struct attach_opts *o, char *err, size_t errlen)
 {
 	struct hello h = {.magic = HELLO_MAGIC,
@@ -76,27 +141,23 @@ static int handshake(struct client *c, const struct attach_opts *o, char *err, s
 		.fingerprint = schema_fingerprint(),
 		.read_only = o->read_only};
 	struct welcome w = {0};
-	struct pollfd p = {.fd = c->sock, .events = POLLIN};
+	int rc;
 
 	if (o->name)
 		snprintf(h.name, sizeof(h.name), "%s", o->name);
 	else
 		own_name(h.name, sizeof(h.name));
-	if (send(c->sock, &h, sizeof(h), MSG_NOSIGNAL) != sizeof(h)
-		|| poll(&p, 1, HANDSHAKE_MS) != 1
-		|| recv(c->sock, &w, sizeof(w), MSG_DONTWAIT) != sizeof(w)
-		|| w.magic != HELLO_MAGIC) {
-		snprintf(err, errlen,
-			"the engine did not answer; is it stopping, or of another build?");
-		return -EPROTO;
-	}
+	send(c->sock, &h, sizeof(h), MSG_NOSIGNAL); /* whether it went is seen by the answer */
+	rc = welcome_get(c, &w);
+	if (rc != 0)
+		return no_engine(rc, o, err, errlen);
 	if (w.code != 0) {
 		w.text[sizeof(w.text) - 1] = '\0';
 		snprintf(err, errlen, "%s", w.text);
 		return w.code;
 	}
 	if (w.slot >= OPERATORS_MAX)
-		return -EPROTO;
+		return no_engine(-EPROTO, o, err, errlen);
 	c->slot_no = w.slot;
 	c->generation = w.generation;
 	return 0;
@@ -162,19 +223,44 @@ static int eal_up(const struct attach_opts *o)
 	return eal_init(n, argv);
 }
 
-/* The address range was taken: once more with a fixed layout, as a new image of this process. */
+/* All of the command line, as it came: the words one after the other. 0 when it cannot be had. */
+static size_t cmdline_read(char **buf)
+{
+	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	size_t len = 0, room = 0;
+	ssize_t n = 1;
+
+	for (*buf = NULL; fd >= 0 && n > 0; len += (size_t)n) {
+		if (len == room) {
+			char *more = realloc(*buf, (room += 4096) + 1);
+
+			if (more == NULL)
+				return 0;
+			*buf = more;
+		}
+		n = MAX_OF(read(fd, *buf + len, room - len), 0);
+	}
+	if (fd >= 0)
+		close(fd);
+	return len;
+}
+
+/* The address range was taken: once more with a fixed layout, as a new image of this process. What
+ * is allocated here is for that, or for a process that leaves. */
 static void again_without_aslr(void)
 {
-	char buf[4096], *argv[64];
-	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC), n = 0;
-	ssize_t len = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	static char *words, **argv;
+	size_t len = cmdline_read(&words);
+	int n = 0;
 
-	if (len <= 0 || getenv("WARP17_NO_ASLR") != NULL)
+	if (len == 0 || len > CMDLINE_MAX || getenv("WARP17_NO_ASLR") != NULL)
 		return;
-	buf[len] = '\0';
-	for (char *a = buf; a < buf + len && n < 63; a += strlen(a) + 1)
+	argv = calloc(len + 1, sizeof(*argv)); /* a word takes a byte at least */
+	if (argv == NULL)
+		return;
+	words[len] = '\0';
+	for (char *a = words; a < words + len; a += strlen(a) + 1)
 		argv[n++] = a;
-	argv[n] = NULL;
 	setenv("WARP17_NO_ASLR", "1", 1);
 	personality(ADDR_NO_RANDOMIZE);
 	execv("/proc/self/exe", argv);
@@ -196,29 +282,16 @@ static int map_segment(struct client *c, char *err, size_t errlen)
 	return -EPROTO;
 }
 
-/* Why there is nobody to talk to, and the next step. */
-static int no_engine(int rc, const struct attach_opts *o, char *err, size_t errlen)
-{
-	if (rc == -EACCES || rc == -EPERM)
-		snprintf(err, errlen,
-			"not allowed to talk to the engine (prefix %s): run as its user, or as "
-			"root",
-			prefix_of(o));
-	else
-		snprintf(err, errlen,
-			"engine not running (prefix %s): start it with scripts/warp17 start",
-			prefix_of(o));
-	return rc;
-}
-
 int client_attach(struct client *c, const struct attach_opts *o, char *err, size_t errlen)
 {
 	int rc;
 
 	memset(c, 0, sizeof(*c));
-	c->sock = dial(o->prefix);
-	if (c->sock < 0)
-		return no_engine(c->sock, o, err, errlen);
+	c->cancel_fd = -1;
+	rc = dial(o->prefix);
+	c->sock = rc < 0 ? -1 : rc;
+	if (rc < 0)
+		return no_engine(rc, o, err, errlen);
 	rc = handshake(c, o, err, errlen);
 	if (rc == 0 && eal_up(o) != 0) {
 		again_without_aslr();
@@ -235,14 +308,6 @@ int client_attach(struct client *c, const struct attach_opts *o, char *err, size
 	return rc;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
-
 static int reply_get(struct client *c, struct rep_cell *rep)
 {
 	int rc = ring_ready(c->rep_cons, &c->slot->rep_prod);
@@ -257,38 +322,99 @@ static int reply_get(struct client *c, struct rep_cell *rep)
 		: -EAGAIN; /* of a call given up */
 }
 
+/* Sleeps until the engine rings, for at most so long. 0, -EPIPE when it is gone, -EINTR when the
+ * caller no longer wants to wait. */
+static int bell_wait(struct client *c, int timeout_ms)
+{
+	struct pollfd p[2] = {
+		{.fd = c->sock, .events = POLLIN}, {.fd = c->cancel_fd, .events = POLLIN}};
+	char bell;
+
+	if (poll(p, 2, timeout_ms) < 1)
+		return 0;
+	if (p[0].revents && recv(c->sock, &bell, 1, MSG_DONTWAIT) == 0)
+		return -EPIPE;
+	return p[1].revents ? -EINTR : 0;
+}
+
 int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, struct rep_cell *rep,
 	int timeout_ms)
 {
 	int64_t until = now_ms() + timeout_ms, left;
 	struct req_cell *cell = &c->slot->req[c->req_prod % RING_CELLS];
-	char bell;
+	int rc = 0;
 
 	if (ring_room(c->req_prod, &c->slot->req_cons) != 0)
-		return -ETIMEDOUT;
+		return client_alive(c) ? -ETIMEDOUT : -EPIPE;
 	*cell = (struct req_cell){
 		.magic = CELL_MAGIC, .generation = c->generation, .seq = ++c->seq, .cmd_id = id};
 	cell->req = *req;
 	ring_give(&c->slot->req_prod, &c->req_prod);
-	if (send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN)
-		return -EPIPE;
-	while ((left = until - now_ms()) > 0) {
-		struct pollfd p = {.fd = c->sock, .events = POLLIN};
-
+	/* when the bell does not go through, nobody is there (seen below) or it rings already */
+	send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (rc == 0 && (left = until - now_ms()) > 0) {
 		if (reply_get(c, rep) == 0)
 			return 0;
-		if (poll(&p, 1, (int)left) == 1 && recv(c->sock, &bell, 1, MSG_DONTWAIT) == 0)
-			return -EPIPE;
+		rc = bell_wait(c, (int)left);
 	}
-	return reply_get(c, rep) == 0 ? 0 : -ETIMEDOUT;
+	if (reply_get(c, rep) == 0)
+		return 0;
+	return rc != 0 ? rc : -ETIMEDOUT;
+}
+
+static bool hung_up(int sock, int timeout_ms)
+{
+	/* not POLLIN: doorbells may lie there, unread */
+	struct pollfd p = {.fd = sock, .events = POLLRDHUP};
+
+	return poll(&p, 1, timeout_ms) == 1;
 }
 
 bool client_alive(const struct client *c)
 {
-	char bell;
-	ssize_t n = recv(c->sock, &bell, 1, MSG_DONTWAIT | MSG_PEEK);
+	return !hung_up(c->sock, 0);
+}
 
-	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+uint64_t client_beat_age_ms(const struct client *c)
+{
+	/* the engine's clock is ours */
+	uint64_t beat = __atomic_load_n(&c->seg->hdr.heartbeat_ms, __ATOMIC_RELAXED);
+	uint64_t now = (uint64_t)now_ms();
+
+	return now > beat ? now - beat : 0;
+}
+
+struct watch {
+	int sock;
+	void (*gone)(void *arg);
+	void *arg;
+};
+
+static void *watch_main(void *arg)
+{
+	struct watch *w = arg;
+
+	while (!hung_up(w->sock, -1))
+		; /* a signal's handler ran */
+	w->gone(w->arg);
+	return NULL;
+}
+
+int client_watch(const struct client *c, void (*gone)(void *arg), void *arg)
+{
+	static struct watch w;
+	sigset_t all, was;
+	pthread_t t;
+	int rc;
+
+	w = (struct watch){.sock = c->sock, .gone = gone, .arg = arg};
+	sigfillset(&all); /* signals are for the other threads */
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	rc = pthread_create(&t, NULL, watch_main, &w);
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	if (rc == 0)
+		pthread_detach(t);
+	return -rc;
 }
 
 static int protect_one(

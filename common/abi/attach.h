@@ -38,6 +38,7 @@ struct attach_opts {
 
 struct client {
 	int sock;
+	int cancel_fd; /* the caller's: client_call() ends with -EINTR when it is readable; -1 none */
 	const struct seg *seg;
 	struct slot *slot;
 	uint32_t slot_no, generation;
@@ -47,18 +48,26 @@ struct client {
 /* Directory of the prefix's run-time files, as the EAL chooses it. */
 void rundir_path(const char *prefix, char *buf, size_t len);
 
-/* 0, or -errno with a sentence and the next step in err: -ENOENT/-ECONNREFUSED no engine, -EACCES
- * not allowed, -EPROTO another build, -EBUSY no slot free. EAL is started at most once in a
- * process: a program that must attach again re-executes itself. */
+/* 0, or -errno with a sentence and the next step in err: -ENOENT/-ECONNREFUSED no engine,
+ * -ECONNRESET/-EPIPE it is stopping, -ETIMEDOUT it does not answer, -EACCES not allowed, -EPROTO
+ * another build, -EBUSY no slot free. EAL is started at most once in a process, and only for one
+ * that answered: after -EFAULT or -EPIPE a program must re-execute itself to attach again. */
 int client_attach(struct client *c, const struct attach_opts *o, char *err, size_t errlen);
 
 /* Sends a request and waits for its reply. 0 when a reply came (rep->code is the command's),
- * -ETIMEDOUT, or -EPIPE when the engine is gone. */
+ * -ETIMEDOUT, -EINTR by cancel_fd (the engine may still do what it was asked), or -EPIPE when the
+ * engine is gone. */
 int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, struct rep_cell *rep,
 	int timeout_ms);
 
-/* Is the engine still there? Does not block. */
+/* Is the engine still there? Does not block, takes no doorbell; any thread. */
 bool client_alive(const struct client *c);
+/* How long the engine has shown no sign of life. Over two seconds: it is stopped or hung. */
+uint64_t client_beat_age_ms(const struct client *c);
+
+/* Calls gone(arg) from a thread of its own when the engine goes, whatever the others wait for: a
+ * client must leave the dead engine's memory at once. One watch a process. 0 or -errno. */
+int client_watch(const struct client *c, void (*gone)(void *arg), void *arg);
 
 /* Maps the engine's memory read only, but for (keep_slots) the page that holds the slots. Bug
  * containment, not security. 0 or -1 with errno. */
