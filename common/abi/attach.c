@@ -230,7 +230,7 @@ static size_t cmdline_read(char **buf)
 	size_t len = 0, room = 0;
 	ssize_t n = 1;
 
-	for (*buf = NULL; fd >= 0 && n > 0; len += (size_t)n) {
+	for (*buf = NULL; fd >= 0 && n > 0; len += n > 0 ? (size_t)n : 0) {
 		if (len == room) {
 			char *more = realloc(*buf, (room += 4096) + 1);
 
@@ -238,7 +238,7 @@ static size_t cmdline_read(char **buf)
 				return 0;
 			*buf = more;
 		}
-		n = MAX_OF(read(fd, *buf + len, room - len), 0);
+		n = read(fd, *buf + len, room - len);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -372,7 +372,7 @@ static bool hung_up(int sock, int timeout_ms)
 
 bool client_alive(const struct client *c)
 {
-	return !hung_up(c->sock, 0);
+	return c->sock >= 0 && !hung_up(c->sock, 0);
 }
 
 uint64_t client_beat_age_ms(const struct client *c)

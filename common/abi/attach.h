@@ -74,5 +74,6 @@ int client_watch(const struct client *c, void (*gone)(void *arg), void *arg);
 int client_protect(struct client *c, bool keep_slots);
 
 /* Gives the slot back. The caller then leaves with _exit(): rte_eal_cleanup() would reset the
- * primary's ports. */
+ * primary's ports. With a watch _exit() alone is right: the watch would take this for the engine's
+ * end. */
 void client_detach(struct client *c);
