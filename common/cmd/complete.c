@@ -80,11 +80,51 @@ static void complete_args(struct offer *o, const struct cmd_desc *c, const char 
 	}
 }
 
+/* Word `used` + 1 of a row in play whose word `used` is this one, NULL when it is another row. */
+static const char *led_to(
+	const struct path_walk *w, enum cmd_id id, const char *word, size_t len, size_t *next_len)
+{
+	size_t l;
+	const char *p = w->alive[id] ? path_word(cmd_desc(id), w->used, &l) : NULL;
+
+	if (p == NULL || l != len || strncmp(p, word, len) != 0)
+		return NULL;
+	return path_word(cmd_desc(id), w->used + 1, next_len);
+}
+
+/* What a word of a path leads to: "tests|syslog". */
+static const char *leads_to(
+	const struct path_walk *w, const char *word, size_t len, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (enum cmd_id id = 0; id < CMD_COUNT; id++) {
+		size_t n = 0, m = 0;
+		const char *next = led_to(w, id, word, len, &n), *before = NULL;
+
+		for (enum cmd_id k = 0; k < id && next != NULL && before == NULL; k++) {
+			before = led_to(w, k, word, len, &m);
+			if (before != NULL && (m != n || strncmp(before, next, n) != 0))
+				before = NULL;
+		}
+		if (next == NULL || before != NULL)
+			continue;
+		if (at + n + sizeof("|...") >= size) {
+			snprintf(buf + at, size - at, "|...");
+			break;
+		}
+		at += snprintf(buf + at, size - at, "%s%.*s", at ? "|" : "", (int)n, next);
+	}
+	return buf;
+}
+
 void cmd_complete(
 	const char *const *word, int n, const char *prefix, cmd_complete_fn *add, void *arg)
 {
 	struct offer o = {.add = add, .arg = arg, .prefix = prefix};
 	struct path_walk w;
+	char leads[80];
 
 	path_walk(&w, word, n);
 	for (enum cmd_id id = 0; id < CMD_COUNT; id++) {
@@ -97,6 +137,8 @@ void cmd_complete(
 		if (next == NULL)
 			complete_args(&o, c, word + w.used, n - w.used);
 		else if (w.used == n)
-			offer(&o, next, len, next[len] == '\0' ? c->help : "...");
+			offer(&o, next, len,
+				next[len] == '\0' ? c->help
+						  : leads_to(&w, next, len, leads, sizeof(leads)));
 	}
 }
