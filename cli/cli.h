@@ -6,6 +6,11 @@
 
 #include <jansson.h>
 
+#include <stdio.h>
+
+#define LINE_LEN_MAX 4096 /* bytes of one command */
+#define WORDS_MAX 64      /* of one command */
+
 /* Exit codes of the program, and what running a command answers. */
 enum cli_exit {
 	CLI_OK,
@@ -18,20 +23,47 @@ enum cli_exit {
 
 struct cli {
 	struct client client;
-	const char *prog, *prefix;
+	const char *prefix;
 	bool json, echo, stop_at_error;
 	int timeout_ms;
-	int worst; /* first exit code that was not CLI_OK */
+	bool leave; /* exit or quit was said */
+	int depth;  /* of file input */
+	int worst;  /* first exit code that was not CLI_OK; CLI_NO_ENGINE when the engine went */
+	int busy;   /* > 0: the main thread sees by itself that the engine went; atomic */
 };
 
-/* Runs one line. where: "file:line: " for errors, or "". */
-int cli_line(struct cli *cli, const char *line, const char *where);
-/* Runs a file's or stream's lines. */
-int cli_file(struct cli *cli, const char *path);
-/* The interactive shell. */
+/* Where a command came from. */
+struct origin {
+	const char *file; /* NULL: not from a file */
+	int line;
+};
+
+/* run.c: runs one line; its exit code. Every command but an empty one is answered once. */
+int cli_line(struct cli *cli, const char *line, const struct origin *from);
+
+/* batch.c */
+/* A file to read commands from, "-" is standard input. NULL with errno. */
+FILE *batch_open(const char *path);
+/* Runs the lines of an open file, closes it; the exit code. failed counts those that did; may be
+ * NULL. */
+int batch_run(struct cli *cli, FILE *f, const char *name, int *n, int *failed);
+/* Does the user no longer want what is under way? */
+bool cli_cancelled(const struct cli *cli);
+
+/* shell.c: the interactive shell. */
 int cli_shell(struct cli *cli);
 
-/* A CLIENT command's view of the segment, or NULL with why in err. The caller owns it. */
+/* gone.c */
+/* From now on the program ends with a word on stderr when the engine does, whatever it waits for.
+ * 0 or -errno. */
+int gone_watch(struct cli *cli);
+/* The terminal as it is now is how it will be left, then too. */
+void gone_keep_terminal(void);
+
+/* show.c: a CLIENT command's view of the segment, or NULL with why in err. The caller owns it. */
 json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen);
-/* Any view as text: objects as "name: value", arrays of objects as tables. */
-void render_text(const json_t *view);
+/* A string of at most max bytes from anywhere: what is not UTF-8 becomes U+FFFD. */
+json_t *show_text(const char *s, size_t max);
+
+/* render.c: a view as text. */
+void render_text(enum cmd_id id, const json_t *view);

@@ -3,11 +3,16 @@
 #include "common/util/version.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#define PREFIX_DEFAULT "warp17"
+#define PREFIX_LEN_MAX 63
+#define TIMEOUT_MAX_S 86400
 
 static void usage(FILE *to)
 {
@@ -16,14 +21,15 @@ static void usage(FILE *to)
 		"Commands a running WARP17 engine. Without a command: a shell, or a batch from "
 		"standard input.\n"
 		"  -c, --command CMD     run CMD; may be given several times\n"
-		"  -f, --file FILE       run the commands of FILE\n"
+		"  -f, --file FILE       run the commands of FILE, - is standard input\n"
 		"  -j, --json            one JSON object a command\n"
 		"  -e, --stop-on-error   stop at the first error\n"
 		"  -x, --echo            print each command before its answer\n"
-		"      --prefix NAME     the engine's file prefix (default warp17)\n"
+		"      --prefix NAME     the engine's file prefix (default " PREFIX_DEFAULT ")\n"
 		"      --name NAME       what other operators see (default user@tty)\n"
 		"      --read-only       look only: every change is refused\n"
 		"      --timeout SEC     longest wait for an answer (default 60)\n"
+		"      --wait SEC        wait so long for an engine to come up (default 0)\n"
 		"  -h, --help   -V, --version\n"
 		"exit: 0 ok, 1 command failed, 2 usage, 3 no engine, 4 refused, 5 time-out\n");
 }
@@ -32,86 +38,134 @@ enum {
 	O_PREFIX = 256,
 	O_NAME,
 	O_READ_ONLY,
-	O_TIMEOUT
+	O_TIMEOUT,
+	O_WAIT
 };
 
+static const struct option longs[] = {{"command", 1, NULL, 'c'}, {"file", 1, NULL, 'f'},
+	{"json", 0, NULL, 'j'}, {"stop-on-error", 0, NULL, 'e'}, {"echo", 0, NULL, 'x'},
+	{"prefix", 1, NULL, O_PREFIX}, {"name", 1, NULL, O_NAME},
+	{"read-only", 0, NULL, O_READ_ONLY}, {"timeout", 1, NULL, O_TIMEOUT},
+	{"wait", 1, NULL, O_WAIT}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
+
+/* A -c or -f. */
 struct job {
-	char kind; /* 'c' or 'f' */
 	const char *arg;
+	FILE *file; /* NULL: arg is a command */
 };
 
-/* In a signal's context. */
-static void on_stuck(void)
-{
-	static const char text
-		[] = "warp17-cli: attaching did not end in time: another client of the engine may "
-		     "be stopped while it attaches\n";
+struct job_list {
+	struct job *job;
+	int n;
+};
 
-	_exit(write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ? CLI_NO_ENGINE : CLI_TIMEOUT);
+static void complain(const char *what, const char *value, const char *why)
+{
+	fprintf(stderr, "warp17-cli: %s: '%.100s' %s\n", what, value, why);
 }
 
-static int jobs_run(struct cli *cli, const struct job *job, int n)
+/* 0, or CLI_USAGE with a word on stderr. */
+static int job_add(struct job_list *l, const char *arg, bool file)
 {
-	int rc = CLI_OK;
+	struct job job = {.arg = arg, .file = file ? batch_open(arg) : NULL}, *more;
 
-	for (int i = 0; i < n && (rc == CLI_OK || !cli->stop_at_error) && rc != CLI_NO_ENGINE; i++)
-		rc = job[i].kind == 'c' ? cli_line(cli, job[i].arg, "") : cli_file(cli, job[i].arg);
-	return cli->worst;
-}
-
-static int attach(struct cli *cli, const struct attach_opts *o)
-{
-	char err[256];
-	int rc = client_attach(&cli->client, o, err, sizeof(err));
-
-	if (rc == 0) {
-		client_protect(&cli->client, true);
-		return CLI_OK;
+	if (file && job.file == NULL) {
+		fprintf(stderr, "warp17-cli: %s: %s\n", arg, strerror(errno));
+		return CLI_USAGE;
 	}
-	fprintf(stderr, "warp17-cli: %s\n", err);
-	return rc == -EBUSY ? CLI_REFUSED : CLI_NO_ENGINE;
+	more = realloc(l->job, (l->n + 1) * sizeof(*more));
+	BUG_ON(more == NULL);
+	l->job = more;
+	l->job[l->n++] = job;
+	return 0;
 }
 
-int main(int argc, char **argv)
+static int seconds(const char *option, const char *s, int min, int *out)
 {
-	static const struct option longs[] = {{"command", 1, NULL, 'c'}, {"file", 1, NULL, 'f'},
-		{"json", 0, NULL, 'j'}, {"stop-on-error", 0, NULL, 'e'}, {"echo", 0, NULL, 'x'},
-		{"prefix", 1, NULL, O_PREFIX}, {"name", 1, NULL, O_NAME},
-		{"read-only", 0, NULL, O_READ_ONLY}, {"timeout", 1, NULL, O_TIMEOUT},
-		{"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
-	struct cli cli = {.prog = argv[0], .prefix = "warp17", .timeout_ms = 60000};
-	struct attach_opts o = {.prog = argv[0], .kind = client_kind_CLI, .stuck = on_stuck};
-	struct job job[256];
-	char line[1024] = "";
-	int n = 0, c, rc;
+	char *end, why[80];
+	long v;
 
-	while ((c = getopt_long(argc, argv, "+c:f:jexhV", longs, NULL)) != -1) {
+	errno = 0;
+	v = strtol(s, &end, 10);
+	if (*s >= '0' && *s <= '9' && *end == '\0' && errno == 0 && v >= min
+		&& v <= TIMEOUT_MAX_S) {
+		*out = (int)v;
+		return 0;
+	}
+	snprintf(why, sizeof(why), "is not a number of seconds, expected %d..%d", min,
+		TIMEOUT_MAX_S);
+	complain(option, s, why);
+	return CLI_USAGE;
+}
+
+static int name(const char *option, const char *s, size_t max, const char **out)
+{
+	char why[80];
+
+	*out = s;
+	if (*s != '\0' && strlen(s) <= max && strchr(s, '/') == NULL)
+		return 0;
+	snprintf(why, sizeof(why), "is not a name of 1..%zu characters without '/'", max);
+	complain(option, s, why);
+	return CLI_USAGE;
+}
+
+/* Words of the command line as one line that splits into the same words. A single one is a line as
+ * it is: "show version". */
+static char *bare_line(int argc, char **argv)
+{
+	size_t room = 1, at = 0;
+	char *line;
+
+	for (int i = 0; i < argc; i++)
+		room += 2 * strlen(argv[i]) + 3;
+	line = calloc(1, room);
+	BUG_ON(line == NULL);
+	if (argc == 1)
+		snprintf(line, room, "%s", argv[0]);
+	for (int i = 0; argc > 1 && i < argc; i++) {
+		if (i > 0)
+			line[at++] = ' ';
+		at += (size_t)cmd_quote(argv[i], line + at, room - at);
+	}
+	return line;
+}
+
+/* -1: carry on; else the exit code. */
+static int options(int argc, char **argv, struct cli *cli, struct attach_opts *o,
+	struct job_list *jobs, int *wait_s)
+{
+	int c, rc = 0, timeout_s = cli->timeout_ms / 1000;
+
+	while (rc == 0 && (c = getopt_long(argc, argv, "+c:f:jexhV", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 		case 'f':
-			if (n < 256)
-				job[n++] = (struct job){c, optarg};
+			rc = job_add(jobs, optarg, c == 'f');
 			break;
 		case 'j':
-			cli.json = true;
+			cli->json = true;
 			break;
 		case 'e':
-			cli.stop_at_error = true;
+			cli->stop_at_error = true;
 			break;
 		case 'x':
-			cli.echo = true;
+			cli->echo = true;
 			break;
 		case O_PREFIX:
-			cli.prefix = optarg;
+			rc = name("--prefix", optarg, PREFIX_LEN_MAX, &cli->prefix);
 			break;
 		case O_NAME:
-			o.name = optarg;
+			rc = name("--name", optarg, NAME_MAX_LEN - 1, &o->name);
 			break;
 		case O_READ_ONLY:
-			o.read_only = true;
+			o->read_only = true;
 			break;
 		case O_TIMEOUT:
-			cli.timeout_ms = (int)strtol(optarg, NULL, 10) * 1000;
+			rc = seconds("--timeout", optarg, 1, &timeout_s);
+			break;
+		case O_WAIT:
+			rc = seconds("--wait", optarg, 0, wait_s);
 			break;
 		case 'h':
 			usage(stdout);
@@ -124,22 +178,103 @@ int main(int argc, char **argv)
 			return CLI_USAGE;
 		}
 	}
-	for (int i = optind; i < argc; i++) {
-		size_t at = strlen(line);
+	cli->timeout_ms = timeout_s * 1000;
+	if (rc == 0 && optind < argc)
+		rc = job_add(jobs, bare_line(argc - optind, argv + optind), false);
+	return rc == 0 ? -1 : rc;
+}
 
-		snprintf(line + at, sizeof(line) - at, "%s%s", at ? " " : "", argv[i]);
+/* In a signal's context. */
+static void on_stuck(void)
+{
+	static const char text
+		[] = "warp17-cli: attaching did not end in time: another client of the engine may "
+		     "be stopped while it attaches\n";
+
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(CLI_TIMEOUT); /* nobody to tell */
+	_exit(CLI_TIMEOUT);
+}
+
+/* May an engine that is not there yet explain it? */
+static bool may_come(int rc)
+{
+	return rc == -ENOENT || rc == -ECONNREFUSED || rc == -ECONNRESET || rc == -ETIMEDOUT;
+}
+
+static int attach(struct cli *cli, const struct attach_opts *o, int wait_s)
+{
+	const struct timespec nap = {0, 100 * 1000000};
+	time_t until = time(NULL) + wait_s;
+	char err[256];
+	int rc;
+
+	while ((rc = client_attach(&cli->client, o, err, sizeof(err))) != 0 && may_come(rc)
+		&& time(NULL) < until)
+		nanosleep(&nap, NULL);
+	if (rc == 0) {
+		client_protect(&cli->client, true);
+		rc = gone_watch(cli);
+		snprintf(err, sizeof(err), "no thread: %s", strerror(-rc));
 	}
-	if (line[0] != '\0' && n < 256)
-		job[n++] = (struct job){'c', line};
+	if (rc == 0)
+		return CLI_OK;
+	fprintf(stderr, "warp17-cli: %s\n", err);
+	if (rc == -ETIMEDOUT)
+		return CLI_TIMEOUT;
+	return rc == -EBUSY || rc == -EACCES || rc == -EPERM ? CLI_REFUSED : CLI_NO_ENGINE;
+}
+
+static int jobs_run(struct cli *cli, const struct job_list *l)
+{
+	static const struct origin nowhere;
+	int rc = CLI_OK;
+
+	for (int i = 0; i < l->n && !cli->leave && rc != CLI_NO_ENGINE
+		&& (rc == CLI_OK || !cli->stop_at_error);
+		i++) {
+		const struct job *j = &l->job[i];
+
+		rc = j->file ? batch_run(cli, j->file, j->arg, NULL, NULL)
+			     : cli_line(cli, j->arg, &nowhere);
+	}
+	return cli->worst;
+}
+
+static int run(struct cli *cli, const struct job_list *jobs)
+{
+	if (jobs->n != 0)
+		return jobs_run(cli, jobs);
+	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		return cli_shell(cli);
+	batch_run(cli, stdin, "stdin", NULL, NULL);
+	return cli->worst;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = {.prefix = PREFIX_DEFAULT, .timeout_ms = 60000};
+	struct attach_opts o = {.prog = argv[0], .kind = client_kind_CLI, .stuck = on_stuck};
+	struct job_list jobs = {0};
+	int rc, wait_s = 0, fd;
+
+	/* descriptors that the caller closed must not become something else's */
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	close(fd);
+	rc = options(argc, argv, &cli, &o, &jobs, &wait_s);
 	o.prefix = cli.prefix;
-	rc = attach(&cli, &o);
-	if (rc == CLI_OK) {
-		if (n != 0)
-			rc = jobs_run(&cli, job, n);
-		else
-			rc = isatty(STDIN_FILENO) ? cli_shell(&cli) : cli_file(&cli, "-");
-		client_detach(&cli.client);
+	if (rc < 0) {
+		rc = attach(&cli, &o, wait_s);
+		if (rc == CLI_OK)
+			rc = run(&cli, &jobs);
 	}
-	fflush(NULL);
-	_exit(rc); /* never rte_eal_cleanup(): it would reset the primary's ports */
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "warp17-cli: standard output: write error\n");
+		rc = rc == CLI_OK ? CLI_FAILED : rc;
+	}
+	/* never rte_eal_cleanup(): it would reset the primary's ports. Nor client_detach(): the
+	 * watch would take it for the engine's end; the slot is given back by leaving. */
+	_exit(rc);
 }

@@ -89,7 +89,8 @@ static void render(const json_t *view, int indent)
 	}
 }
 
-void render_text(const json_t *view)
+void render_text(enum cmd_id id, const json_t *view)
 {
+	(void)id;
 	render(view, 0);
 }

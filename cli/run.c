@@ -2,119 +2,208 @@
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX 64
+#define DEPTH_MAX 8        /* files that run files */
+#define STALE_MS 2000      /* without a sign of life of the engine */
+#define SHOWN_WHEN_LONG 60 /* bytes of a line that is too long */
+
+/* A command under way. */
+struct command {
+	struct cli *cli;
+	const struct origin *from;
+	const char *line;
+	enum cmd_id id;
+};
 
 static int exit_of(int code)
 {
 	if (code == 0)
 		return CLI_OK;
+	if (code == -EPIPE)
+		return CLI_NO_ENGINE;
+	if (code == -ETIMEDOUT)
+		return CLI_TIMEOUT;
 	return code == -EPERM || code == -EACCES || code == -EBUSY ? CLI_REFUSED : CLI_FAILED;
 }
 
-static void print_json(const char *line, int code, const char *error, json_t *result)
+static void busy_add(struct cli *cli, int n)
+{
+	__atomic_add_fetch(&cli->busy, n, __ATOMIC_RELEASE); /* pairs with on_gone() */
+}
+
+static void print_json(const struct command *c, int code, const char *error, json_t *result)
 {
 	json_t *o = json_object();
 	char *s;
 
-	json_object_set_new(o, "command", json_string(line));
+	json_object_set_new(o, "command", show_text(c->line, LINE_LEN_MAX));
+	if (c->from->file) {
+		json_object_set_new(o, "file", show_text(c->from->file, LINE_LEN_MAX));
+		json_object_set_new(o, "line", json_integer(c->from->line));
+	}
 	json_object_set_new(o, "ok", json_boolean(code == 0));
 	if (code != 0) {
 		json_object_set_new(o, "code", json_integer(code));
-		json_object_set_new(o, "error", json_string(error));
+		json_object_set_new(o, "error", show_text(error, LINE_LEN_MAX));
 	} else {
 		json_object_set_new(o, "result", result ? json_incref(result) : json_object());
 	}
 	s = json_dumps(o, JSON_COMPACT);
-	puts(s);
-	fflush(stdout);
+	puts(s ? s : "{}");
 	free(s);
 	json_decref(o);
 }
 
-static int answer(struct cli *cli, const char *line, const char *where, int rc, int code,
-	const char *error, json_t *result)
+static void complain(const struct command *c, const char *kind, const char *what)
 {
+	if (c->from->file)
+		fprintf(stderr, "%s:%d: %s: %s\n", c->from->file, c->from->line, kind, what);
+	else
+		fprintf(stderr, "%s: %s\n", kind, what);
+}
+
+/* The one answer of a command; takes over result. code is 0 or -errno. */
+static int answer(const struct command *c, int rc, int code, const char *error, json_t *result)
+{
+	struct cli *cli = c->cli;
+
 	if (cli->json)
-		print_json(line, code, error, result);
+		print_json(c, code, error, result);
 	else if (code != 0)
-		fprintf(stderr, "%serror: %s\n", where, error);
+		complain(c, "error", error);
 	else if (result)
-		render_text(result);
+		render_text(c->id, result);
 	fflush(stdout);
-	if (result)
-		json_decref(result);
-	if (cli->worst == CLI_OK)
+	json_decref(result);
+	if (cli->worst == CLI_OK || rc == CLI_NO_ENGINE)
 		cli->worst = rc;
 	return rc;
 }
 
-static int send_request(struct cli *cli, const char *line, const char *where, enum cmd_id id,
-	const union cmd_req *req)
+static int usage_error(const struct command *c, const char *error)
+{
+	return answer(c, CLI_USAGE, -EINVAL, error, NULL);
+}
+
+static int engine_command(const struct command *c, const union cmd_req *req)
 {
 	struct rep_cell rep;
-	int rc = client_call(&cli->client, id, req, &rep, cli->timeout_ms);
+	int rc = client_call(&c->cli->client, c->id, req, &rep, c->cli->timeout_ms);
+	char late[200];
 
-	if (rc == -EPIPE)
-		return answer(cli, line, where, CLI_NO_ENGINE, rc, "the engine is gone", NULL);
-	if (rc != 0)
-		return answer(cli, line, where, CLI_TIMEOUT, rc, "no answer in time", NULL);
-	return answer(cli, line, where, exit_of(rep.code), rep.code, rep.text, NULL);
+	if (rc == 0)
+		return answer(c, exit_of(rep.code), rep.code, rep.text, NULL);
+	snprintf(late, sizeof(late),
+		"no answer in %d s: the engine is busy, stopped or hung, and may still do it",
+		c->cli->timeout_ms / 1000);
+	return answer(c, exit_of(rc), rc,
+		rc == -EPIPE               ? "the engine is gone"
+			: rc == -ETIMEDOUT ? late
+					   : "no longer waited for: the engine may still do it",
+		NULL);
 }
 
-int cli_line(struct cli *cli, const char *text, const char *where)
+static int show_command(const struct command *c, const union cmd_req *req)
 {
-	char line[1024], shown[1024], err[300];
+	uint64_t age = client_beat_age_ms(&c->cli->client);
+	char err[REPLY_TEXT_MAX] = "";
+	json_t *view;
+
+	if (!client_alive(&c->cli->client))
+		return answer(c, CLI_NO_ENGINE, -EPIPE, "the engine is gone", NULL);
+	if (age > STALE_MS) {
+		snprintf(err, sizeof(err),
+			"the engine has shown no sign of life for %u s (stopped or hung?): what "
+			"is shown is from then",
+			(uint32_t)(age / 1000));
+		complain(c, "warning", err);
+	}
+	view = show(c->cli, c->id, req, err, sizeof(err));
+	if (view == NULL)
+		return answer(c, CLI_FAILED, -ENOENT, err, NULL);
+	return answer(c, CLI_OK, 0, "", view);
+}
+
+static int file_input(const struct command *c, const char *path)
+{
+	char err[LINE_LEN_MAX];
+	int n, failed, rc;
+	FILE *f;
+
+	if (c->cli->depth == DEPTH_MAX) {
+		snprintf(err, sizeof(err), "file input: files that run files, more than %d deep",
+			DEPTH_MAX);
+		return usage_error(c, err);
+	}
+	f = batch_open(path);
+	if (f == NULL) {
+		rc = -errno;
+		snprintf(err, sizeof(err), "file input: %s: %s", path, strerror(-rc));
+		return answer(c, CLI_USAGE, rc, err, NULL);
+	}
+	c->cli->depth++;
+	rc = batch_run(c->cli, f, path, &n, &failed);
+	c->cli->depth--;
+	/* its commands have answered; this is the answer to who runs it */
+	if (c->cli->json)
+		answer(c, CLI_OK, 0, "", json_pack("{si si}", "lines", n, "failed", failed));
+	return rc;
+}
+
+static int command(struct command *c, const union cmd_req *req)
+{
+	if (cmd_desc(c->id)->kind == CMD_KIND_ENGINE)
+		return engine_command(c, req);
+	switch ((int)c->id) {
+	case CMD_exit:
+	case CMD_quit:
+		c->cli->leave = true;
+		return answer(c, CLI_OK, 0, "", NULL);
+	case CMD_file_input:
+		return file_input(c, req->file_input.path.s);
+	default:
+		return show_command(c, req);
+	}
+}
+
+static int line_run(struct cli *cli, const char *text, const struct origin *from)
+{
+	struct command c = {.cli = cli, .from = from};
+	char words[LINE_LEN_MAX + 1], shown[LINE_LEN_MAX + 1], err[REPLY_TEXT_MAX];
+	bool too_long = strlen(text) > LINE_LEN_MAX;
 	const char *word[WORDS_MAX];
 	union cmd_req req;
-	enum cmd_id id;
-	json_t *view;
 	int n;
 
-	snprintf(line, sizeof(line), "%s", text);
-	snprintf(shown, sizeof(shown), "%.*s", (int)strcspn(text, "\r\n"), text);
-	n = cmd_split(line, word, WORDS_MAX, err, sizeof(err));
+	snprintf(shown, sizeof(shown), "%.*s", too_long ? SHOWN_WHEN_LONG : LINE_LEN_MAX, text);
+	for (size_t end = strlen(shown); end > 0 && strchr("\r\n", shown[end - 1]); end--)
+		shown[end - 1] = '\0';
+	c.line = shown;
+	if (too_long) {
+		snprintf(err, sizeof(err), "longer than %d characters", LINE_LEN_MAX);
+		return usage_error(&c, err);
+	}
+	snprintf(words, sizeof(words), "%s", text);
+	n = cmd_split(words, word, WORDS_MAX, err, sizeof(err));
 	if (n == 0)
 		return CLI_OK;
-	if (cli->echo)
-		printf("> %s\n", shown);
-	if (n < 0 || cmd_parse(word, n, &id, &req, err, sizeof(err)) != 0)
-		return answer(cli, shown, where, CLI_USAGE, -EINVAL, err, NULL);
-	if (id == CMD_file_input)
-		return cli_file(cli, req.file_input.path.s);
-	if (id == CMD_exit || id == CMD_quit || id == CMD_help)
-		return CLI_OK;
-	if (cmd_desc(id)->kind == CMD_KIND_ENGINE)
-		return send_request(cli, shown, where, id, &req);
-	if (!client_alive(&cli->client))
-		return answer(cli, shown, where, CLI_NO_ENGINE, -EPIPE, "the engine is gone", NULL);
-	view = show(cli, id, &req, err, sizeof(err));
-	if (view == NULL)
-		return answer(cli, shown, where, CLI_FAILED, -ENOENT, err, NULL);
-	return answer(cli, shown, where, CLI_OK, 0, "", view);
+	if (cli->echo) {
+		fprintf(cli->json ? stderr : stdout, "> %s\n", shown);
+		fflush(stdout);
+	}
+	if (n < 0 || cmd_parse(word, n, &c.id, &req, err, sizeof(err)) != 0)
+		return usage_error(&c, err);
+	return command(&c, &req);
 }
 
-int cli_file(struct cli *cli, const char *path)
+int cli_line(struct cli *cli, const char *text, const struct origin *from)
 {
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
-	char line[1024], where[300];
-	int rc = CLI_OK;
+	int rc;
 
-	if (f == NULL) {
-		fprintf(stderr, "warp17-cli: %s: %s\n", path, strerror(errno));
-		cli->worst = cli->worst ? cli->worst : CLI_USAGE;
-		return CLI_USAGE;
-	}
-	for (int no = 1; fgets(line, sizeof(line), f) != NULL; no++) {
-		snprintf(where, sizeof(where), "%s:%d: ", f == stdin ? "stdin" : path, no);
-		rc = cli_line(cli, line, where);
-		if (rc == CLI_NO_ENGINE || (rc != CLI_OK && cli->stop_at_error))
-			break;
-	}
-	if (f != stdin)
-		fclose(f);
-	return cli->worst;
+	busy_add(cli, 1);
+	rc = line_run(cli, text, from);
+	busy_add(cli, -1);
+	return rc;
 }

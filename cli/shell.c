@@ -1,165 +1,290 @@
-/* The interactive shell: libedit, with completion and help from the command table. */
-#include "cli/cli.h"
+/* The interactive shell: libedit, history, signals. What Tab and ? do is in keys.c. */
+#include "cli/shell.h"
 
 #include <histedit.h>
 
 #include <errno.h>
+#include <locale.h>
 #include <poll.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define WORDS_MAX 64
+#define HISTORY_MAX 1000
+#define CTRL_C L'\003'
 
-static struct cli *the_cli; /* libedit's callbacks carry no pointer of ours everywhere */
+/* While a line is edited these are ours, else the terminal is as others left it and they do what
+ * they always do. SIGINT is ours all the time: it ends the line or the wait for an answer. */
+static const int edit_signals[] = {SIGTSTP, SIGCONT, SIGWINCH, SIGTERM, SIGHUP, SIGQUIT};
+
+static struct {
+	struct cli *cli; /* libedit's callbacks carry no pointer of ours everywhere */
+	int wake;        /* eventfd: a signal came */
+	uint64_t came;   /* bit n: signal n; atomic */
+	int fatal;       /* the signal to end by */
+	bool abandoned;  /* the line, by Ctrl-C */
+	char prompt[PROMPT_MAX];
+} sh;
 
 static const char *prompt(EditLine *el)
 {
 	(void)el;
-	return "warp17> ";
+	return sh.prompt;
 }
 
-struct choice {
-	char word[64][40];
-	int n;
-	bool print;
-};
-
-static void choice_add(const char *word, const char *help, bool hint, void *arg)
+size_t shell_prompt_len(void)
 {
-	struct choice *c = arg;
-
-	(void)hint;
-	if (c->print)
-		printf("  %-24s %s\n", word, help);
-	if (c->n < 64)
-		snprintf(c->word[c->n++], sizeof(c->word[0]), "%s", word);
+	return strlen(sh.prompt);
 }
 
-/* The words before the cursor, and the one it is in. */
-static void complete_at(EditLine *el, struct choice *c, char *prefix, size_t len)
+static void on_signal(int sig)
 {
-	const LineInfo *li = el_line(el);
-	const char *word[WORDS_MAX];
-	char line[1024], err[100];
-	size_t at = MIN_OF((size_t)(li->cursor - li->buffer), sizeof(line) - 1), start = at;
-	int n;
+	const uint64_t one = 1;
+	int saved = errno;
 
-	memcpy(line, li->buffer, at);
-	line[at] = '\0';
-	while (start > 0 && line[start - 1] != ' ')
-		start--;
-	snprintf(prefix, len, "%.*s", (int)len - 1, line + start);
-	line[start] = '\0';
-	n = cmd_split(line, word, WORDS_MAX, err, sizeof(err));
-	if (n >= 0)
-		cmd_complete(word, n, prefix, choice_add, c);
+	__atomic_or_fetch(&sh.came, UINT64_C(1) << sig, __ATOMIC_RELEASE); /* signals_take() */
+	if (write(sh.wake, &one, sizeof(one)) < 0)
+		errno = 0; /* full: it wakes anyway */
+	errno = saved;
 }
 
-static unsigned char on_tab(EditLine *el, int ch)
+/* The signals since the last call. */
+static uint64_t signals_take(void)
 {
-	struct choice c = {0};
-	char prefix[128];
-	size_t common;
+	uint64_t n;
 
-	(void)ch;
-	complete_at(el, &c, prefix, sizeof(prefix));
-	if (c.n == 0 || c.word[0][0] == '<')
-		return CC_REFRESH_BEEP;
-	common = strlen(c.word[0]);
-	for (int i = 1; i < c.n; i++) {
-		size_t k = 0;
-
-		while (k < common && c.word[i][k] == c.word[0][k])
-			k++;
-		common = k;
-	}
-	if (common > strlen(prefix)) {
-		c.word[0][common] = '\0';
-		el_insertstr(el, c.word[0] + strlen(prefix));
-	}
-	if (c.n == 1)
-		el_insertstr(el, " ");
-	else
-		return CC_REFRESH_BEEP;
-	return CC_REFRESH;
+	if (read(sh.wake, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		return 0;
+	return __atomic_exchange_n(&sh.came, 0, __ATOMIC_ACQUIRE); /* pairs with on_signal() */
 }
 
-static unsigned char on_help(EditLine *el, int ch)
+static void handle(int sig, void (*handler)(int))
 {
-	struct choice c = {.print = true};
-	char prefix[128];
+	struct sigaction sa = {.sa_handler = handler, .sa_flags = SA_RESTART};
 
-	(void)ch;
-	printf("?\n");
-	complete_at(el, &c, prefix, sizeof(prefix));
-	if (c.n == 0)
-		printf("  <enter>\n");
-	return CC_REDISPLAY;
+	sigaction(sig, &sa, NULL);
 }
 
-/* Reads a character, or leaves when the engine has gone. */
-static int get_char(EditLine *el, wchar_t *out)
+static void handle_edit_signals(bool ours)
 {
-	struct pollfd p[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
-		{.fd = the_cli->client.sock, .events = POLLIN}};
-	char ch;
+	for (size_t i = 0; i < ARRAY_SIZE(edit_signals); i++)
+		handle(edit_signals[i], ours ? on_signal : SIG_DFL);
+}
 
-	(void)el;
-	while (poll(p, 2, -1) >= 0) {
-		if ((p[1].revents & (POLLIN | POLLHUP)) && !client_alive(&the_cli->client)) {
-			printf("\nthe engine is gone\n");
-			the_cli->worst = CLI_NO_ENGINE;
+static bool has(uint64_t came, int sig)
+{
+	return came >> sig & 1;
+}
+
+/* Signals while a line is edited. What get_char() returns, -1 to go on waiting. */
+static int edit_signal(EditLine *el, wchar_t *out)
+{
+	uint64_t came = signals_take();
+
+	for (int sig = 1; sig < NSIG; sig++) {
+		if (has(came, sig) && (sig == SIGTERM || sig == SIGHUP || sig == SIGQUIT)) {
+			sh.fatal = sig;
 			return 0;
 		}
-		if (p[1].revents & POLLIN)
-			recv(the_cli->client.sock, &ch, 1, MSG_DONTWAIT);
-		if (p[0].revents) {
-			if (read(STDIN_FILENO, &ch, 1) != 1)
-				return 0;
-			*out = (unsigned char)ch;
-			return 1;
-		}
 	}
-	return 0;
+	if (has(came, SIGTSTP)) {
+		el_set(el, EL_PREP_TERM, 0);
+		handle(SIGTSTP, SIG_DFL);
+		raise(SIGTSTP); /* stopped here */
+		handle(SIGTSTP, on_signal);
+		came |= UINT64_C(1) << SIGCONT;
+	}
+	if (has(came, SIGCONT))
+		el_set(el, EL_PREP_TERM, 1);
+	if (has(came, SIGWINCH))
+		el_resize(el);
+	if (has(came, SIGCONT) || has(came, SIGWINCH))
+		el_set(el, EL_REFRESH);
+	if (!has(came, SIGINT))
+		return -1;
+	*out = CTRL_C;
+	return 1;
 }
 
-int cli_shell(struct cli *cli)
+/* A character in the terminal's encoding. 1, 0 at the end, -1 when there is none yet. */
+static int read_char(wchar_t *out)
+{
+	static mbstate_t state;
+	char byte;
+	ssize_t n = read(STDIN_FILENO, &byte, 1);
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return -1;
+	if (n != 1)
+		return 0;
+	switch (mbrtowc(out, &byte, 1, &state)) {
+	case (size_t)-1: /* of no encoding: left out */
+		memset(&state, 0, sizeof(state));
+		return -1;
+	case (size_t)-2:
+		return -1;
+	default:
+		return 1;
+	}
+}
+
+/* Reads a character, or ends the line when the engine has gone. */
+static int get_char(EditLine *el, wchar_t *out)
+{
+	struct pollfd p[3] = {{.fd = STDIN_FILENO, .events = POLLIN},
+		{.fd = sh.wake, .events = POLLIN},
+		{.fd = sh.cli->client.sock, .events = POLLRDHUP}};
+
+	for (;;) {
+		int rc = poll(p, 3, -1);
+
+		if (rc < 0 && errno != EINTR)
+			return 0;
+		if (rc < 0)
+			continue;
+		rc = -1;
+		if (p[2].revents) {
+			shell_below(el);
+			fprintf(stderr, "warp17-cli: the engine is gone\n");
+			sh.cli->worst = CLI_NO_ENGINE;
+			return 0;
+		}
+		if (p[1].revents)
+			rc = edit_signal(el, out);
+		else if (p[0].revents)
+			rc = read_char(out);
+		if (rc >= 0)
+			return rc;
+	}
+}
+
+/* Ctrl-C leaves the line as it stands and begins another. */
+static unsigned char on_abandon(EditLine *el, int ch)
+{
+	(void)ch;
+	fputs("^C", stdout);
+	shell_below(el);
+	sh.abandoned = true;
+	return CC_EOF;
+}
+
+static void bind_key(EditLine *el, const char *key, const char *name, const char *help,
+	unsigned char (*fn)(EditLine *, int))
+{
+	el_set(el, EL_ADDFN, name, help, fn);
+	el_set(el, EL_BIND, key, name, NULL);
+}
+
+static EditLine *edit_init(History *hist)
 {
 	EditLine *el = el_init("warp17-cli", stdin, stdout, stderr);
-	History *hist = history_init();
-	char path[300] = "";
-	const char *line;
-	HistEvent ev;
-	int n;
 
-	the_cli = cli;
-	if (getenv("HOME"))
-		snprintf(path, sizeof(path), "%s/.warp17_history", getenv("HOME"));
-	history(hist, &ev, H_SETSIZE, 1000);
-	history(hist, &ev, H_LOAD, path);
+	if (el == NULL)
+		return NULL;
 	el_set(el, EL_PROMPT, prompt);
 	el_set(el, EL_EDITOR, "emacs");
 	el_set(el, EL_HIST, history, hist);
 	el_set(el, EL_GETCFN, get_char);
-	el_set(el, EL_ADDFN, "warp17-complete", "complete", on_tab);
-	el_set(el, EL_ADDFN, "warp17-help", "what may follow", on_help);
-	el_set(el, EL_BIND, "^I", "warp17-complete", NULL);
-	el_set(el, EL_BIND, "?", "warp17-help", NULL);
-	while ((line = el_gets(el, &n)) != NULL && n > 0) {
-		if (strncmp(line, "exit", 4) == 0 || strncmp(line, "quit", 4) == 0)
-			break;
-		if (strspn(line, " \t\r\n") != strlen(line))
-			history(hist, &ev, H_ENTER, line);
-		if (cli_line(cli, line, "") == CLI_NO_ENGINE)
-			break;
-		if (cli->worst != CLI_NO_ENGINE)
-			cli->worst = CLI_OK; /* a shell's errors were seen */
+	bind_key(el, "^I", "warp17-complete", "complete the word", keys_tab);
+	bind_key(el, "?", "warp17-help", "what may follow", keys_help);
+	bind_key(el, "^V", "warp17-literal", "the next character as it is", keys_literal);
+	bind_key(el, "^C", "warp17-abandon", "begin another line", on_abandon);
+	return el;
+}
+
+static void history_path(char *buf, size_t len)
+{
+	const char *home = getenv("HOME");
+
+	snprintf(buf, len, "%s%s", home ? home : "", home ? "/.warp17_history" : "");
+}
+
+static void history_save(History *hist)
+{
+	char path[4096];
+	mode_t was = umask(077); /* commands may name hosts that are nobody's business */
+	HistEvent ev;
+
+	history_path(path, sizeof(path));
+	if (path[0] != '\0')
+		history(hist, &ev, H_SAVE, path);
+	umask(was);
+}
+
+static History *history_load(void)
+{
+	History *hist = history_init();
+	char path[4096];
+	HistEvent ev;
+
+	history(hist, &ev, H_SETSIZE, HISTORY_MAX);
+	history(hist, &ev, H_SETUNIQUE, 1);
+	history_path(path, sizeof(path));
+	if (path[0] != '\0')
+		history(hist, &ev, H_LOAD, path);
+	return hist;
+}
+
+/* One line edited and run. False when it was the last. */
+static bool turn(EditLine *el, History *hist)
+{
+	static const struct origin nowhere;
+	struct cli *cli = sh.cli;
+	const char *line;
+	HistEvent ev;
+	int n = 0;
+
+	sh.abandoned = false;
+	signals_take();
+	handle_edit_signals(true);
+	el_set(el, EL_PREP_TERM, 1); /* before the prompt invites to type */
+	line = el_gets(el, &n);
+	handle_edit_signals(false);
+	if (line == NULL || n <= 0) {
+		if (!sh.abandoned && cli->worst != CLI_NO_ENGINE)
+			putchar('\n');
+		return sh.abandoned;
 	}
-	history(hist, &ev, H_SAVE, path);
+	if (strspn(line, " \t\r\n") != strlen(line))
+		history(hist, &ev, H_ENTER, line);
+	signals_take();
+	if (cli_line(cli, line, &nowhere) == CLI_NO_ENGINE)
+		return false;
+	cli->worst = CLI_OK; /* a shell's errors were seen */
+	return !cli->leave;
+}
+
+int cli_shell(struct cli *cli)
+{
+	History *hist = history_load();
+	EditLine *el;
+
+	setlocale(LC_CTYPE, "");
+	if (MB_CUR_MAX == 1)
+		setlocale(LC_CTYPE, "C.UTF-8");
+	sh.cli = cli;
+	sh.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (strcmp(cli->prefix, "warp17") == 0)
+		snprintf(sh.prompt, sizeof(sh.prompt), "warp17> ");
+	else
+		snprintf(sh.prompt, sizeof(sh.prompt), "warp17[%s]> ", cli->prefix);
+	gone_keep_terminal();
+	el = edit_init(hist);
+	if (el == NULL)
+		return CLI_FAILED;
+	handle(SIGINT, on_signal);
+	cli->client.cancel_fd = sh.wake;
+	__atomic_store_n(
+		&cli->busy, 1, __ATOMIC_RELEASE); /* get_char() looks; pairs with on_gone() */
+	while (turn(el, hist))
+		;
+	history_save(hist);
 	history_end(hist);
 	el_end(el);
+	if (sh.fatal != 0)
+		raise(sh.fatal);
 	return cli->worst;
 }

@@ -4,6 +4,7 @@
 #include "common/util/version.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -14,6 +15,48 @@ static uint64_t mono_ns(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
 }
+
+/* Length of the UTF-8 sequence at s (n bytes are there), 0 when there is none. */
+static size_t utf8_at(const uint8_t *s, size_t n)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t len = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : 4;
+	uint32_t c = s[0] & (0x7f >> (len == 1 ? 0 : len));
+
+	if (len == 1)
+		return 1;
+	if (len > n || (len == 4 && s[0] >> 3 != 30))
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if (s[i] >> 6 != 2)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : len;
+}
+
+json_t *show_text(const char *s, size_t max)
+{
+	static const char bad[] = "\xef\xbf\xbd"; /* U+FFFD */
+	size_t n = strnlen(s, max), out = 0;
+	char *copy = malloc(n * (sizeof(bad) - 1) + 1);
+	json_t *o;
+
+	for (size_t i = 0; copy != NULL && i < n;) {
+		size_t len = utf8_at((const uint8_t *)s + i, n - i), take = len ? len : 3;
+
+		memcpy(copy + out, len ? s + i : bad, take);
+		out += take;
+		i += len ? len : 1;
+	}
+	o = json_stringn(copy ? copy : "", out);
+	free(copy);
+	return o;
+}
+
+/* An array of characters in the segment. */
+#define TEXT(array) show_text(array, sizeof(array))
+#define INT(v) ((json_int_t)(v)) /* for "I": "i" would turn large unsigned numbers negative */
 
 static json_t *ip(const struct ip_addr *a)
 {
@@ -32,6 +75,12 @@ static json_t *ip_range(const struct ip_range *r)
 static json_t *inf(uint32_t v)
 {
 	return v == UINT32_MAX ? json_string("infinite") : json_integer(v);
+}
+
+/* A number that may be missing. */
+static json_t *known(uint32_t v)
+{
+	return v == UINT32_MAX ? json_null() : json_integer(v);
 }
 
 static json_t *mac(const uint8_t *m)
@@ -58,20 +107,20 @@ static void app_config(json_t *o, const struct tc_config *c)
 	}
 	if (c->kind == tc_kind_CLIENT) {
 		json_object_set_new(o, "method", json_string(http_method_word(c->http.method)));
-		json_object_set_new(o, "host", json_string(c->http.host));
-		json_object_set_new(o, "object", json_string(c->http.object));
+		json_object_set_new(o, "host", TEXT(c->http.host));
+		json_object_set_new(o, "object", TEXT(c->http.object));
 		json_object_set_new(o, "req_size", json_integer(c->http.body_bytes));
 	} else {
 		json_object_set_new(o, "status", json_string(http_status_word(c->http.status)));
 		json_object_set_new(o, "resp_size", json_integer(c->http.body_bytes));
 	}
-	json_object_set_new(o, "http_fields", json_string(c->http.fields));
+	json_object_set_new(o, "http_fields", TEXT(c->http.fields));
 }
 
 static json_t *tc_config(uint32_t tcid, const struct tc_config *c)
 {
-	json_t *o = json_pack(
-		"{si ss sb}", "test_case_id", tcid, "type", tc_type(c), "async", c->async != 0);
+	json_t *o = json_pack("{sI ss sb}", "test_case_id", INT(tcid), "type", tc_type(c), "async",
+		c->async != 0);
 
 	json_object_set_new(o, "src", ip_range(&c->src));
 	json_object_set_new(o, "sport", json_sprintf("%u-%u", c->sport.lo, c->sport.hi));
@@ -103,8 +152,8 @@ json_t *show_tests_config(const struct seg *s, uint32_t port)
 		return NULL;
 	for (uint32_t i = 0; i < MIN_OF(p.n_intfs, L3_INTFS_MAX); i++)
 		json_array_append_new(intfs,
-			json_pack("{so so si so}", "ip", ip(&p.intfs[i].ip), "mask",
-				ip(&p.intfs[i].mask), "vlan_id", p.intfs[i].vlan_id, "gw",
+			json_pack("{so so sI so}", "ip", ip(&p.intfs[i].ip), "mask",
+				ip(&p.intfs[i].mask), "vlan_id", INT(p.intfs[i].vlan_id), "gw",
 				ip(&p.intfs[i].gw)));
 	for (uint32_t i = 0; i < TCS_MAX; i++) {
 		char name[32];
@@ -114,7 +163,7 @@ json_t *show_tests_config(const struct seg *s, uint32_t port)
 		snprintf(name, sizeof(name), "test_case_%u", i);
 		json_object_set_new(tests, name, tc_config(i, &t.cfg));
 	}
-	o = json_pack("{si so}", "port", port, "gw", ip(&p.gw));
+	o = json_pack("{sI so}", "port", INT(port), "gw", ip(&p.gw));
 	json_object_set_new(o, "l3_interfaces", intfs);
 	json_object_set_new(o, "tests", tests);
 	return o;
@@ -132,17 +181,17 @@ json_t *show_tests_state(const struct seg *s, uint32_t port)
 			continue;
 		end = t.end_ns ? t.end_ns : mono_ns();
 		json_array_append_new(tests,
-			json_pack("{si ss ss ss sI sI ss sf sI sb ss}", "test_case_id", i, "type",
-				tc_type(&t.cfg), "app", app_kind_word(t.cfg.app), "criteria",
-				criterion_word(t.cfg.criterion), "target",
-				(json_int_t)t.cfg.criterion_count, "achieved",
-				(json_int_t)t.achieved, "state", tc_state_word(t.state),
-				"runtime_s", t.start_ns ? (double)(end - t.start_ns) / 1e9 : 0.0,
-				"estab_us", (json_int_t)t.estab_us, "behind", t.fell_behind != 0,
-				"reason", t.reason));
+			json_pack("{sI ss ss ss sI sI ss sf sI sb so}", "test_case_id", INT(i),
+				"type", tc_type(&t.cfg), "app", app_kind_word(t.cfg.app),
+				"criteria", criterion_word(t.cfg.criterion), "target",
+				INT(t.cfg.criterion_count), "achieved", INT(t.achieved), "state",
+				tc_state_word(t.state), "runtime_s",
+				t.start_ns ? (double)(end - t.start_ns) / 1e9 : 0.0, "estab_us",
+				INT(t.estab_us), "behind", t.fell_behind != 0, "reason",
+				TEXT(t.reason)));
 	}
-	return json_pack("{si sb so}", "port", port, "running", seg_port(s, port)->running != 0,
-		"tests", tests);
+	return json_pack("{sI sb so}", "port", INT(port), "running",
+		seg_port(s, port)->running != 0, "tests", tests);
 }
 
 json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid)
@@ -153,11 +202,11 @@ json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid)
 	if (seg_read(seg_tc(s, port, tcid), &t, sizeof(t)) != 0 || t.cfg.kind == tc_kind_NONE)
 		return NULL;
 	seg_sum_tc(s, port, tcid, &b);
-	return json_pack("{si si ss s{sI sI sI sI} so}", "port", port, "test_case_id", tcid,
-		"state", tc_state_word(t.state), "rates", "estab_per_s", (json_int_t)t.rate_estab,
-		"closed_per_s", (json_int_t)t.rate_closed, "send_per_s", (json_int_t)t.rate_send,
-		"requests_per_s", (json_int_t)t.rate_req, "stats",
-		show_group(stats_group_find("tc"), &b));
+	return json_pack("{sI sI ss ss ss s{sI sI sI sI} so}", "port", INT(port), "test_case_id",
+		INT(tcid), "type", tc_type(&t.cfg), "app", app_kind_word(t.cfg.app), "state",
+		tc_state_word(t.state), "rates", "estab_per_s", INT(t.rate_estab), "closed_per_s",
+		INT(t.rate_closed), "send_per_s", INT(t.rate_send), "requests_per_s",
+		INT(t.rate_req), "stats", show_group(stats_group_find("tc"), &b));
 }
 
 json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)
@@ -167,11 +216,13 @@ json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)
 
 	if (seg_read(seg_tc(s, port, tcid), &t, sizeof(t)) != 0 || t.cfg.kind == tc_kind_NONE)
 		return NULL;
-	return json_pack("{si si si si si si si si si si si si si}", "port", port, "test_case_id",
-		tcid, "win-size", o->win_size, "syn-retry", o->syn_retry, "syn-ack-retry",
-		o->syn_ack_retry, "data-retry", o->data_retry, "retry", o->retry, "rto", o->rto_ms,
-		"fin-to", o->fin_to_ms, "twait-to", o->twait_to_ms, "orphan-to", o->orphan_to_ms,
-		"twait-skip", o->twait_skip, "ack-delay", o->ack_delay);
+	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI}", "port", INT(port),
+		"test_case_id", INT(tcid), "win-size", INT(o->win_size), "syn-retry",
+		INT(o->syn_retry), "syn-ack-retry", INT(o->syn_ack_retry), "data-retry",
+		INT(o->data_retry), "retry", INT(o->retry), "rto", INT(o->rto_ms), "fin-to",
+		INT(o->fin_to_ms), "twait-to", INT(o->twait_to_ms), "orphan-to",
+		INT(o->orphan_to_ms), "twait-skip", INT(o->twait_skip), "ack-delay",
+		INT(o->ack_delay));
 }
 
 json_t *show_port_info(const struct seg *s)
@@ -182,10 +233,10 @@ json_t *show_port_info(const struct seg *s)
 		const struct seg_port *p = seg_port(s, i);
 
 		json_array_append_new(a,
-			json_pack("{si ss ss ss so si si si ss}", "port", i, "name", p->name,
-				"driver", p->driver, "kind", port_kind_word(p->kind), "mac",
-				mac(p->mac), "mtu", p->mtu, "socket", p->socket, "queues",
-				p->n_queues, "checksums",
+			json_pack("{sI so so ss so sI so sI ss}", "port", INT(i), "name",
+				TEXT(p->name), "driver", TEXT(p->driver), "kind",
+				port_kind_word(p->kind), "mac", mac(p->mac), "mtu", INT(p->mtu),
+				"socket", known(p->socket), "queues", INT(p->n_queues), "checksums",
 				p->needs_csum                ? "software"
 					: p->offload_tx_csum ? "device"
 							     : "not needed"));
@@ -205,9 +256,10 @@ json_t *show_port_map(const struct seg *s)
 				s, MIN_OF(p->queue_lcore[q], s->hdr.n_workers - 1));
 
 			json_array_append_new(a,
-				json_pack("{si si si si si si}", "port", i, "queue", q, "lcore",
-					w->lcore_id, "cpu", w->cpu, "port_socket", p->socket,
-					"lcore_socket", w->socket));
+				json_pack("{sI sI sI sI so so}", "port", INT(i), "queue", INT(q),
+					"lcore", INT(w->lcore_id), "cpu", INT(w->cpu),
+					"port_socket", known(p->socket), "lcore_socket",
+					known(w->socket)));
 		}
 	}
 	return json_pack("{so}", "queues", a);
@@ -221,8 +273,8 @@ json_t *show_port_link(const struct seg *s)
 		const struct seg_port *p = seg_port(s, i);
 
 		json_array_append_new(a,
-			json_pack("{si ss sI}", "port", i, "link", p->link_up ? "UP" : "DOWN",
-				"speed_mbps", (json_int_t)p->speed_mbps));
+			json_pack("{sI ss so}", "port", INT(i), "link", p->link_up ? "UP" : "DOWN",
+				"speed_mbps", known(p->speed_mbps)));
 	}
 	return json_pack("{so}", "ports", a);
 }
@@ -237,9 +289,9 @@ json_t *show_arp(const struct seg *s)
 			continue;
 		for (uint32_t k = 0; k < MIN_OF(p.n_arps, ARP_MAX); k++)
 			json_array_append_new(a,
-				json_pack("{si so so si ss}", "port", i, "ip", ip(&p.arps[k].ip),
-					"mac", mac(p.arps[k].mac), "vlan_id", p.arps[k].vlan_id,
-					"state",
+				json_pack("{sI so so sI ss}", "port", INT(i), "ip",
+					ip(&p.arps[k].ip), "mac", mac(p.arps[k].mac), "vlan_id",
+					INT(p.arps[k].vlan_id), "state",
 					p.arps[k].flags & SEG_ARP_LOCAL             ? "local"
 						: p.arps[k].flags & SEG_ARP_PENDING ? "pending"
 										    : "known"));
@@ -255,12 +307,10 @@ static json_t *operator_view(uint32_t i, uint32_t state, const struct seg_operat
 
 	localtime_r(&t, &tm);
 	strftime(since, sizeof(since), "%F %T", &tm);
-	return json_pack("{si ss# ss ss si si ss sb sI ss#}", "slot", i, "name", o->name,
-		(int)strnlen(o->name, sizeof(o->name)), "kind", client_kind_word(o->kind), "state",
-		operator_state_word(state), "pid", o->pid, "uid", o->uid, "since", since,
-		"read_only", o->read_only != 0, "commands", (json_int_t)o->n_commands,
-		"last_command", o->last_command,
-		(int)strnlen(o->last_command, sizeof(o->last_command)));
+	return json_pack("{sI so ss ss sI sI ss sb sI so}", "slot", INT(i), "name", TEXT(o->name),
+		"kind", client_kind_word(o->kind), "state", operator_state_word(state), "pid",
+		INT(o->pid), "uid", INT(o->uid), "since", since, "read_only", o->read_only != 0,
+		"commands", INT(o->n_commands), "last_command", TEXT(o->last_command));
 }
 
 json_t *show_operators(const struct seg *s)
@@ -280,7 +330,21 @@ json_t *show_operators(const struct seg *s)
 
 json_t *show_version(const struct seg *s)
 {
-	return json_pack("{ss ss ss si si si}", "engine", s->hdr.version, "cli", warp17_version(),
-		"prefix", s->hdr.prefix, "pid", s->hdr.engine_pid, "ports", s->hdr.n_ports,
-		"workers", s->hdr.n_workers);
+	return json_pack("{so ss so sI sI sI}", "engine", TEXT(s->hdr.version), "cli",
+		warp17_version(), "prefix", TEXT(s->hdr.prefix), "pid", INT(s->hdr.engine_pid),
+		"ports", INT(s->hdr.n_ports), "workers", INT(s->hdr.n_workers));
+}
+
+json_t *show_help(void)
+{
+	json_t *a = json_array();
+
+	for (enum cmd_id id = 0; id < CMD_COUNT; id++) {
+		char usage[500];
+
+		cmd_usage(id, usage, sizeof(usage));
+		json_array_append_new(
+			a, json_pack("{ss ss}", "command", usage, "help", cmd_desc(id)->help));
+	}
+	return json_pack("{so}", "commands", a);
 }

@@ -14,6 +14,10 @@ json_t *show_port_link(const struct seg *s);
 json_t *show_arp(const struct seg *s);
 json_t *show_operators(const struct seg *s);
 json_t *show_version(const struct seg *s);
+/* Every command, what it looks like and what it does. */
+json_t *show_help(void);
+/* The group that a command shows, NULL when it shows something else. */
+const struct stats_group *show_group_of(enum cmd_id id);
 /* A group's counters; block is that of its scope. */
 json_t *show_group(const struct stats_group *g, const void *block);
 /* show <group> statistics */

@@ -91,14 +91,23 @@ static bool port_ok(const struct seg *s, uint32_t port, char *err, size_t errlen
 	return false;
 }
 
+const struct stats_group *show_group_of(enum cmd_id id)
+{
+	const char *name = cmd_desc(id)->name;
+
+	return strncmp(name, "show_", 5) == 0 ? stats_group_find(name + 5) : NULL;
+}
+
 /* All show_<group> requests have one shape. */
 static json_t *statistics(
 	const struct seg *s, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
 {
-	const struct stats_group *g = stats_group_find(cmd_desc(id)->name + strlen("show_"));
+	const struct stats_group *g = show_group_of(id);
 	const struct req_show_tcp *q = &req->show_tcp;
 	bool one = REQ_HAS(q, show_tcp, port);
 
+	if (g == NULL)
+		snprintf(err, errlen, "nothing here shows that");
 	if (g == NULL || (one && !port_ok(s, q->port, err, errlen)))
 		return NULL;
 	return show_statistics(s, g, q->details, one, q->port);
@@ -123,6 +132,8 @@ json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *er
 		return show_operators(s);
 	case CMD_show_version:
 		return show_version(s);
+	case CMD_help:
+		return show_help();
 	case CMD_show_tests_config:
 	case CMD_show_tests_state:
 	case CMD_show_tests_stats:
@@ -141,7 +152,10 @@ json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *er
 		view = show_tests_stats(s, port, tcid);
 	else
 		view = show_tests_tcp(s, port, tcid);
-	if (view == NULL)
+	if (view == NULL && id == CMD_show_tests_config)
+		snprintf(err, errlen, "port %u cannot be read: its engine stopped inside a change",
+			port);
+	else if (view == NULL)
 		snprintf(err, errlen, "port %u has no test case %u", port, tcid);
 	return view;
 }

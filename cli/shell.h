@@ -1,0 +1,22 @@
+/* Inside the shell. */
+#pragma once
+
+#include "cli/cli.h"
+
+#include <histedit.h>
+
+#define PROMPT_MAX 96
+
+/* shell.c */
+size_t shell_prompt_len(void);
+
+/* keys.c */
+/* Moves the terminal's cursor to a fresh line below the line that is edited. */
+void shell_below(EditLine *el);
+/* Tab: completes as far as it is clear, else lists what is possible. */
+unsigned char keys_tab(EditLine *el, int ch);
+/* ?: what may follow and what it means; itself inside quotes and behind a backslash. */
+unsigned char keys_help(EditLine *el, int ch);
+/* Ctrl-V: the next character as it is. libedit's own changes the terminal's mode for it, which loses
+ * what was pasted. */
+unsigned char keys_literal(EditLine *el, int ch);
