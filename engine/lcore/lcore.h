@@ -95,6 +95,11 @@ size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n_ports);
  * "read-only after boot", lports and the stash's pool are the caller's. */
 struct lcore *lcore_init(void *mem, uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n_ports);
 
+/* One turn at time tsc (TSC cycles, never going back): mail, a burst of each port, timers, what the
+ * test cases want, send. Returns how much was done. lcore_clock_start() comes before the first. */
+uint32_t lcore_turn(struct lcore *lc, uint64_t tsc);
+void lcore_clock_start(struct lcore *lc, uint64_t tsc);
+
 /* The worker's thread: returns when LMSG_QUIT has come. arg is its struct lcore. */
 int lcore_loop(void *arg);
 
