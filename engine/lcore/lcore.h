@@ -105,6 +105,8 @@ int lcore_loop(void *arg);
 
 /* Management's end of the mailbox: 0 or -EAGAIN when it is full. */
 int mailbox_post(struct lcore *lc, const struct lmsg *m);
+/* For the one who posts: would mailbox_post() fail now? */
+bool mailbox_full(const struct lcore *lc);
 /* Has the worker handled all that was posted? */
 bool mailbox_idle(const struct lcore *lc);
 

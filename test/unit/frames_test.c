@@ -1,5 +1,6 @@
-/* Frames that no honest peer sends: each is counted, none hurts. Whole frames are cut at every length, and have every
- * field and random bytes changed; afterwards the server serves as before and no buffer is missing. */
+/* Frames that no honest peer sends: each is counted, none hurts. Whole frames are cut at every
+ * length, and have every field and random bytes changed; afterwards the server serves as before and
+ * no buffer is missing. */
 #include "test/unit/stack.h"
 
 #include <rte_byteorder.h>

@@ -36,7 +36,8 @@ static void close_rate_0_is_never(void **state)
 	stack_end();
 }
 
-/* Nothing could be closed for five seconds: that is no reason for a burst, nor for saying "behind". */
+/* Nothing could be closed for five seconds: that is no reason for a burst, nor for saying "behind".
+ */
 static void idle_time_earns_no_burst(void **state)
 {
 	struct tc_config *c;

@@ -1,4 +1,5 @@
-/* The timer wheel on a virtual clock: no deadline fires early, none late, whatever its distance and phase. */
+/* The timer wheel on a virtual clock: no deadline fires early, none late, whatever its distance and
+ * phase. */
 #include "test/unit/stack.h"
 
 #include <stdlib.h>
@@ -75,7 +76,8 @@ static void deadlines_of_every_residue_fire_in_time(void **state)
 	}
 }
 
-/* A long uptime behind short retransmission timers: entries that move must not fill the wheel with holes. */
+/* A long uptime behind short retransmission timers: entries that move must not fill the wheel with
+ * holes. */
 static void short_deadlines_before_a_long_one_leave_no_holes(void **state)
 {
 	enum {
