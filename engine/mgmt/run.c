@@ -12,7 +12,6 @@
 #include <time.h>
 
 #define GRACE_MS 1000
-#define FAIL_AFTER_S 600 /* criteria other than run-time */
 
 struct tc_course tc_states[PORTS_MAX][TCS_MAX];
 enum port_run port_runs[PORTS_MAX];
@@ -204,10 +203,10 @@ static void judge(uint32_t port, uint32_t tcid, const struct stats_tc *st, uint6
 	if (t->achieved >= c->criterion_count) {
 		tc_over(port, tcid, tc_state_PASSED, now);
 	} else if (c->criterion != criterion_RUN_TIME
-		&& now - t->start_ns > FAIL_AFTER_S * SECOND_NS) {
-		snprintf(t->reason, sizeof(t->reason), "%s: %" PRIu64 " of %u after %u s",
+		&& now - t->start_ns > c->criterion_s * SECOND_NS) {
+		snprintf(t->reason, sizeof(t->reason), "%s: %" PRIu64 " of %u within %u s",
 			criterion_word(c->criterion), t->achieved, c->criterion_count,
-			FAIL_AFTER_S);
+			c->criterion_s);
 		tc_over(port, tcid, tc_state_FAILED, now);
 	}
 }

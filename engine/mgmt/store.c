@@ -242,8 +242,12 @@ int cmd_set_tests_criteria(const struct req_set_tests_criteria *q, struct reply 
 	if (!server && q->criterion == criterion_SERVERS_UP)
 		return reply_fail(
 			r, -EINVAL, "servers-up is for servers, test case %u is a client", q->tcid);
+	if (q->criterion == criterion_RUN_TIME && REQ_HAS(q, set_tests_criteria, within))
+		return reply_fail(r, -EINVAL, "within: run-time cannot fail, it takes no limit");
 	tc_cfgs[q->port][q->tcid].criterion = q->criterion;
 	tc_cfgs[q->port][q->tcid].criterion_count = q->count;
+	tc_cfgs[q->port][q->tcid].criterion_s
+		= REQ_HAS(q, set_tests_criteria, within) ? q->within : CRITERION_S;
 	publish_tc(q->port, q->tcid);
 	return 0;
 }

@@ -99,7 +99,10 @@ class Engine:
                 self.proc.kill()
                 raise
         if self.proc.returncode == -signal.SIGKILL:
-            shutil.rmtree(f"/var/run/dpdk/{self.prefix}", ignore_errors=True)
+            shutil.rmtree(self.rundir(), ignore_errors=True)
             for f in pathlib.Path("/dev/hugepages").glob(f"{self.prefix}map_*"):
                 f.unlink()
         return self.proc.returncode
+
+    def rundir(self):
+        return pathlib.Path("/var/run/dpdk", self.prefix)
