@@ -4,7 +4,7 @@
 
 #include "common/cmd/cmd.h"
 
-#define CRITERION_S 600 /* unless the user says otherwise */
+#define CRITERION_S 600       /* unless the user says otherwise */
 #define TC_FOREVER UINT32_MAX /* of a timeout in seconds: infinite */
 
 struct tcp_options {

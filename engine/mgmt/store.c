@@ -246,8 +246,9 @@ int cmd_set_tests_criteria(const struct req_set_tests_criteria *q, struct reply 
 		return reply_fail(r, -EINVAL, "within: run-time cannot fail, it takes no limit");
 	tc_cfgs[q->port][q->tcid].criterion = q->criterion;
 	tc_cfgs[q->port][q->tcid].criterion_count = q->count;
-	tc_cfgs[q->port][q->tcid].criterion_s
-		= REQ_HAS(q, set_tests_criteria, within) ? q->within : CRITERION_S;
+	tc_cfgs[q->port][q->tcid].criterion_s = REQ_HAS(q, set_tests_criteria, within)
+		? q->within
+		: CRITERION_S;
 	publish_tc(q->port, q->tcid);
 	return 0;
 }

@@ -1,8 +1,8 @@
-/* A client that attaches as the CLI does and then misbehaves in its slot, the one place where it may write.
- * usage: hostile PREFIX garbage|cells|ahead SEED
- *   garbage   random bytes over the whole slot, the bell rung, until the engine has had enough
- *   cells     2000 well-formed cells of any command with any arguments; exit 0 when each was answered
- *   ahead     indices farther apart than a ring is long */
+/* A client that attaches as the CLI does and then misbehaves in its slot, the one place where it
+ * may write. usage: hostile PREFIX garbage|cells|ahead SEED garbage   random bytes over the whole
+ * slot, the bell rung, until the engine has had enough cells     2000 well-formed cells of any
+ * command with any arguments; exit 0 when each was answered ahead     indices farther apart than a
+ * ring is long */
 #include "common/abi/attach.h"
 
 #include <errno.h>
@@ -59,16 +59,21 @@ static int ahead(struct client *c)
 static uint64_t number(const struct arg_desc *a)
 {
 	switch (rand() % 4) {
-	case 0: return a->min;
-	case 1: return a->min + (uint64_t)rand() % 4;
-	case 2: return a->max;
-	default: return (uint64_t)rand() << 33 ^ (uint64_t)rand() << 3;
+	case 0:
+		return a->min;
+	case 1:
+		return a->min + (uint64_t)rand() % 4;
+	case 2:
+		return a->max;
+	default:
+		return (uint64_t)rand() << 33 ^ (uint64_t)rand() << 3;
 	}
 }
 
 static void argument(const struct arg_desc *a, void *at)
 {
-	static const struct ip_range some = {{.family = 4, .b = {10, 0, 0, 1}}, {.family = 4, .b = {10, 0, 0, 9}}};
+	static const struct ip_range some = {
+		{.family = 4, .b = {10, 0, 0, 1}}, {.family = 4, .b = {10, 0, 0, 9}}};
 	uint64_t v = number(a);
 
 	if (rand() % 8 == 0) {
@@ -103,7 +108,8 @@ static int cells(struct client *c)
 
 int main(int argc, char **argv)
 {
-	struct attach_opts o = {.prog = argv[0], .kind = client_kind_SCRIPT, .name = "hostile", .stuck = on_stuck};
+	struct attach_opts o = {
+		.prog = argv[0], .kind = client_kind_SCRIPT, .name = "hostile", .stuck = on_stuck};
 	struct client c;
 	char err[256];
 
