@@ -88,8 +88,8 @@ static inline struct lport *lcore_lport(struct lcore *lc, uint8_t port)
 	return &lc->lports[lc->lport_of[port]];
 }
 
-/* Bytes of hugepage memory a worker's pools take for so many blocks (boot/memory.c counts, boot/workers.c reserves
- * them). */
+/* Bytes of hugepage memory a worker's pools take for so many blocks (boot/memory.c counts,
+ * boot/workers.c reserves them). */
 size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n_ports);
 /* Lays out lcore and all its pools in mem (lcore_bytes() long, page-aligned, zeroed). Fields
  * "read-only after boot", lports and the stash's pool are the caller's. */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HZ UINT64_C(1000000000)
 #define TURN_US 50
@@ -109,13 +110,16 @@ static uint16_t fake_rx(void *rxq, struct rte_mbuf **m, uint16_t n)
 int stack_eal(void **state)
 {
 	static char args[][32] = {"unit", "--no-huge", "--no-shconf", "-m", "256", "--no-pci",
-		"--no-telemetry", "--log-level=*:error", "--lcores", "0"};
+		"--no-telemetry", "--log-level=*:error", "--lcores", "0", "--file-prefix=w17-unit"};
 	char *argv[ARRAY_SIZE(args) + 1] = {NULL};
+	int rc;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
 		argv[i] = args[i];
-	return rte_eal_init(ARRAY_SIZE(args), argv) < 0 ? -1 : 0;
+	rc = rte_eal_init(ARRAY_SIZE(args), argv);
+	rmdir(rte_eal_get_runtime_dir()); /* made all the same, empty */
+	return rc < 0 ? -1 : 0;
 }
 
 static void port_begin(struct lcore *lc, uint16_t id)
