@@ -2,7 +2,7 @@
 # make demo            the main job: 100 000 HTTP sessions on a ring pair, PASS or FAIL
 # make test            everything: units, then the programs together
 # make unit            units only (no hugepages, no root)
-# make functional      pytest on the programs (hugepages, root)
+# make functional      pytest on the programs and on peers that misbehave (hugepages, root)
 # make bench           measures speed; prints one JSON object
 # make check           format, lint, sizes, tokens, layers, headers alone, shell scripts
 # make format          rewrite the sources in the one format
@@ -61,11 +61,13 @@ EXPORTER := $(call obj,$(call src,stats-exporter))
 PROGS    := $(BIN)/warp17 $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 UNITS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/unit/*_test.c)))
 BENCHES  := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/bench/*_bench.c)))
-# what a unit test may link: all but main() and what needs an engine around it
-TESTABLE := $(COMMON) $(filter $(B)/engine/l7_app/% $(B)/engine/l4_conn/%,$(ENGINE))
+PEERS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/functional/*.c)))
+# what a unit test links: the packet path whole, but for ports, which stack.c plays; no main(), nothing that starts up
+TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(filter-out $(addprefix $(B)/engine/,main.o boot/% mgmt/% l1_port/port.o \
+	l1_port/ring_pair.o l1_port/tap.o),$(ENGINE))
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit functional bench check lint format compdb clean help FORCE
+.PHONY: all demo test unit peers functional bench check lint format compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE)
@@ -75,7 +77,9 @@ $(BIN)/warp17-stats-exporter: $(COMMON) $(EXPORTER)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_EXPORTER)
 $(UNITS): $(B)/%: $(B)/%.o $(TESTABLE)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_TEST)
-$(BENCHES): $(B)/%: $(B)/%.o $(TESTABLE)
+$(PEERS): $(B)/%: $(B)/%.o $(COMMON)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_EAL)
+$(BENCHES): $(B)/%: $(B)/%.o
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE)
 
 # every object also depends on the flags it was built with
@@ -104,7 +108,8 @@ test:
 	$(Q)scripts/test
 unit: $(UNITS)
 	$(Q)rc=0; for t in $(UNITS); do echo "  TEST    $$t"; $$t || rc=1; done; exit $$rc
-functional: all
+peers: $(PEERS)
+functional: all peers
 	$(Q)/usr/bin/python3 -m pytest -q test/functional
 bench: all $(BENCHES)
 	$(Q)/usr/bin/python3 test/bench/bench.py

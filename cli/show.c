@@ -136,6 +136,8 @@ static json_t *tc_config(uint32_t tcid, const struct tc_config *c)
 	}
 	json_object_set_new(o, "criterion", json_string(criterion_word(c->criterion)));
 	json_object_set_new(o, "criterion_count", json_integer(c->criterion_count));
+	if (c->criterion != criterion_RUN_TIME)
+		json_object_set_new(o, "criterion_within_s", json_integer(c->criterion_s));
 	json_object_set_new(o, "vlan_id", json_integer(c->vlan_id));
 	json_object_set_new(o, "vlan_pri", json_integer(c->vlan_pri));
 	app_config(o, c);

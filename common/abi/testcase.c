@@ -15,6 +15,7 @@ void tc_config_init(struct tc_config *cfg, enum tc_kind kind, enum l4proto proto
 	cfg->rate_open = cfg->rate_close = cfg->rate_send = RATE_INFINITE;
 	cfg->criterion = criterion_RUN_TIME;
 	cfg->criterion_count = RUN_TIME_DEFAULT_S;
+	cfg->criterion_s = CRITERION_S;
 	/* The original's, but for a window of 1024 bytes, and FIN time-outs too short for a kernel
 	 * under load. */
 	cfg->tcp = (struct tcp_options){.win_size = 65535,

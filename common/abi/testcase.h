@@ -4,6 +4,7 @@
 
 #include "common/cmd/cmd.h"
 
+#define CRITERION_S 600       /* unless the user says otherwise */
 #define TC_FOREVER UINT32_MAX /* of a timeout in seconds: infinite */
 
 struct tcp_options {
@@ -33,6 +34,7 @@ struct tc_config {
 	uint32_t init_s, uptime_s, downtime_s;     /* TC_FOREVER: infinite */
 	uint32_t rate_open, rate_close, rate_send; /* per second; RATE_INFINITE */
 	uint32_t criterion, criterion_count;
+	uint32_t criterion_s; /* FAILED when not reached by then; of no meaning for run-time */
 	uint32_t async;
 	uint32_t vlan_id, vlan_pri; /* 0: untagged */
 	struct tcp_options tcp;

@@ -12,6 +12,7 @@
 #include <rte_mbuf.h>
 #include <rte_mbuf_pool_ops.h>
 #include <rte_memzone.h>
+#include <rte_pause.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -144,7 +145,9 @@ void workers_quit(void)
 {
 	struct lmsg quit = {.id = LMSG_QUIT};
 
-	for (uint32_t i = 0; i < n_workers; i++)
-		mailbox_post(lcores[i], &quit);
+	for (uint32_t i = 0; i < n_workers; i++) {
+		while (mailbox_post(lcores[i], &quit) != 0)
+			rte_pause(); /* it empties its mailbox every turn */
+	}
 	rte_eal_mp_wait_lcore();
 }

@@ -50,9 +50,3 @@ static force_inline const struct hop *eth_hop(
 		return h;
 	return eth_hop_slow(lc, lp, h, vlan_tci, dst);
 }
-
-static inline void hop_missing(struct lport *lp)
-{
-	lp->st->drop.no_neighbour++;
-	lp->st->route.nh_miss++;
-}

@@ -82,7 +82,7 @@ static bool header_check(struct lport *lp, struct pkt *p, const struct ip4_hdr *
 	uint16_t hlen, total;
 
 	if (unlikely(have < sizeof(*ip))) {
-		drop(p, &lp->st->drop.rx_runt, &lp->st->ipv4.invalid);
+		drop(p, &lp->st->drop.ip_hdr_len, &lp->st->ipv4.invalid);
 		return false;
 	}
 	hlen = (ip->ver_ihl & 15) * 4;

@@ -5,6 +5,7 @@
 #include <rte_byteorder.h>
 #include <rte_ip.h>
 
+#include <errno.h>
 #include <string.h>
 
 #define IP4_TTL 64
@@ -20,26 +21,33 @@ void ipv4_template(uint8_t *at, uint32_t dst)
 	memcpy(at, &ip, sizeof(ip));
 }
 
-struct rte_mbuf *ipv4_out(struct lcore *lc, struct lport *lp, const struct hop *hop, uint32_t src,
-	uint8_t proto, uint16_t l4_len, uint8_t **l4)
+int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t src, uint32_t dst,
+	uint8_t proto, uint16_t l4_len, struct rte_mbuf **out, uint8_t **l4)
 {
-	uint16_t l2 = hop->l2_len;
-	struct rte_mbuf *m = pkt_alloc(lc, l2 + sizeof(struct ip4_hdr) + l4_len);
+	const struct hop *hop = eth_hop(lc, lp, vlan_tci, dst);
+	struct rte_mbuf *m;
 	struct ip4_hdr *ip;
 
+	if (unlikely(hop == NULL)) {
+		lp->st->drop.no_neighbour++;
+		lp->st->route.nh_miss++;
+		return -EHOSTUNREACH;
+	}
+	m = pkt_alloc(lc, hop->l2_len + sizeof(*ip) + l4_len);
 	if (unlikely(m == NULL)) {
 		lp->st->drop.no_mbuf++;
-		return NULL;
+		return -ENOBUFS;
 	}
 	memcpy(rte_pktmbuf_mtod(m, uint8_t *), hop->hdr,
 		sizeof(hop->hdr)); /* with no tag, 4 bytes too many */
-	ip = rte_pktmbuf_mtod_offset(m, struct ip4_hdr *, l2);
+	ip = rte_pktmbuf_mtod_offset(m, struct ip4_hdr *, hop->l2_len);
 	ip->total_len_be16 = rte_cpu_to_be_16(sizeof(*ip) + l4_len);
 	ip->id_be16 = rte_cpu_to_be_16(lc->ip_id++);
 	ip->proto = proto;
 	ip->src_be32 = rte_cpu_to_be_32(src);
 	*l4 = (uint8_t *)(ip + 1);
-	return m;
+	*out = m;
+	return 0;
 }
 
 static uint16_t *csum_field(const struct ip4_hdr *ip, uint8_t *l4)

@@ -108,9 +108,10 @@ uint16_t csum_l4(
 /* The IPv4 header that all packets to dst have in common: 20 bytes at `at`. */
 void ipv4_template(uint8_t *at, uint32_t dst);
 
-/* A packet on its way to hop, with room for l4_len bytes of transport header and payload at *l4;
- * its lengths are set, checksums are not. NULL: no buffer, counted. */
-struct rte_mbuf *ipv4_out(struct lcore *lc, struct lport *lp, const struct hop *hop, uint32_t src,
-	uint8_t proto, uint16_t l4_len, uint8_t **l4);
+/* A packet from src to dst with room for l4_len bytes of transport header and payload at *l4; its
+ * lengths are set, checksums are not. 0; -EHOSTUNREACH: the next hop is being asked for; -ENOBUFS:
+ * no buffer. Both are counted. */
+int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t src, uint32_t dst,
+	uint8_t proto, uint16_t l4_len, struct rte_mbuf **out, uint8_t **l4);
 /* Fills in or asks the device for checksums, then hands the packet to the port. */
 void ipv4_send(struct lcore *lc, struct lport *lp, struct rte_mbuf *m, uint8_t *l4);

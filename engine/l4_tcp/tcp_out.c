@@ -1,5 +1,4 @@
 /* Segments out: what may be sent now (RFC 9293 §3.8, 5681), and how a segment is built. */
-#include "engine/l2_eth/l2_eth.h"
 #include "engine/l4_tcp/tcp_priv.h"
 
 #include <rte_byteorder.h>
@@ -60,8 +59,7 @@ static void header_write(struct tcp_hdr *th, const struct tcb *t, uint32_t seq, 
 bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
 	uint8_t flags, uint32_t len)
 {
-	const struct hop *hop = eth_hop(lc, lp, tc->vlan_tci, t->c.raddr);
-	struct rte_mbuf *m = NULL;
+	struct rte_mbuf *m;
 	uint8_t opts[8], *l4;
 	uint16_t opt = 0;
 
@@ -70,12 +68,9 @@ bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb 
 			(flags & TCP_ACK) && t->rcv_wscale == 0 && t->snd_wscale == 0
 				? 255
 				: t->rcv_wscale);
-	if (likely(hop != NULL))
-		m = ipv4_out(lc, lp, hop, t->c.laddr, IPPROTO_TCP4,
-			sizeof(struct tcp_hdr) + opt + len, &l4);
-	else
-		hop_missing(lp);
-	if (unlikely(m == NULL)) {
+	if (unlikely(ipv4_out(lc, lp, tc->vlan_tci, t->c.laddr, t->c.raddr, IPPROTO_TCP4,
+			     sizeof(struct tcp_hdr) + opt + len, &m, &l4)
+		    != 0)) {
 		lp->st->tcp.tx_failed++;
 		return false;
 	}
@@ -127,16 +122,11 @@ void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const s
 	struct tcb t = {.c = {.lport = p->dport, .rport = p->sport}};
 	uint32_t seq = s->flags & TCP_ACK ? s->ack : 0;
 	uint8_t flags = s->flags & TCP_ACK ? TCP_RST : TCP_RST | TCP_ACK, *l4;
-	const struct hop *hop = eth_hop(lc, lp, p->vlan, p->src);
 	struct rte_mbuf *m;
 
-	if (hop == NULL) {
-		hop_missing(lp);
-		return;
-	}
 	t.rcv_nxt = s->seq + s->len + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN);
-	m = ipv4_out(lc, lp, hop, p->dst, IPPROTO_TCP4, sizeof(struct tcp_hdr), &l4);
-	if (m == NULL)
+	if (ipv4_out(lc, lp, p->vlan, p->dst, p->src, IPPROTO_TCP4, sizeof(struct tcp_hdr), &m, &l4)
+		!= 0)
 		return;
 	header_write((struct tcp_hdr *)l4, &t, seq, flags, 0, 0);
 	ipv4_send(lc, lp, m, l4);

@@ -1,12 +1,12 @@
 /* UDP in and out. */
 #include "engine/l1_port/l1_port.h"
-#include "engine/l2_eth/l2_eth.h"
 #include "engine/l4_conn/l4_conn.h"
 #include "engine/l4_udp/l4_udp.h"
 #include "engine/traffic/traffic.h"
 
 #include <rte_byteorder.h>
 
+#include <errno.h>
 #include <string.h>
 
 #define UDP_ANSWER_MS 1000 /* after which an answer is taken for lost */
@@ -79,19 +79,20 @@ static void payload_copy(const struct tc_run *tc, const struct conn *c, uint8_t 
 	}
 }
 
-/* The next datagram of the message. False: no buffer. */
-static bool send_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c,
-	const struct hop *hop)
+/* The next datagram of the message. As ipv4_out(). */
+static int send_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c)
 {
 	uint32_t len = MIN_OF(c->tx_end - c->tx_base, (uint32_t)c->mss);
 	struct udp_hdr *uh;
 	struct rte_mbuf *m;
 	uint8_t *l4;
+	int rc;
 
-	m = ipv4_out(lc, lp, hop, c->laddr, IPPROTO_UDP4, sizeof(struct udp_hdr) + len, &l4);
-	if (unlikely(m == NULL)) {
+	rc = ipv4_out(
+		lc, lp, tc->vlan_tci, c->laddr, c->raddr, IPPROTO_UDP4, sizeof(*uh) + len, &m, &l4);
+	if (unlikely(rc != 0)) {
 		lp->st->udp.tx_failed++;
-		return false;
+		return rc;
 	}
 	uh = (struct udp_hdr *)l4;
 	uh->sport_be16 = rte_cpu_to_be_16(c->lport);
@@ -104,7 +105,7 @@ static bool send_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, stru
 	lp->st->udp.tx_bytes += len;
 	tc->st->tx_bytes += len;
 	c->tx_base += len;
-	return true;
+	return 0;
 }
 
 /* All of the message is on its way. A client that awaits an answer does not do so for ever. */
@@ -127,16 +128,14 @@ static void message_sent(
 void udp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id)
 {
 	while (c->flags & CF_SENDING) {
-		const struct hop *hop = eth_hop(lc, lp, tc->vlan_tci, c->raddr);
+		int rc = likely(tx_room(lc, lp)) ? send_one(lc, lp, tc, c) : -ENOBUFS;
 
-		if (unlikely(hop == NULL)) {
-			hop_missing(lp);
-			lp->st->udp.tx_failed++;
+		if (unlikely(rc == -EHOSTUNREACH)) {
 			c->t_rtx = deadline_in(lc, NEIGHBOUR_MS);
 			wheel_arm(lc, c, id);
 			return;
 		}
-		if (unlikely(!tx_room(lc, lp)) || unlikely(!send_one(lc, lp, tc, c, hop))) {
+		if (unlikely(rc != 0)) {
 			traffic_block(lc, c, id);
 			return;
 		}

@@ -88,18 +88,25 @@ static inline struct lport *lcore_lport(struct lcore *lc, uint8_t port)
 	return &lc->lports[lc->lport_of[port]];
 }
 
-/* Bytes of hugepage memory a worker's pools take for so many blocks (pools.c prints and reserves
- * them). */
+/* Bytes of hugepage memory a worker's pools take for so many blocks (boot/memory.c counts,
+ * boot/workers.c reserves them). */
 size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n_ports);
 /* Lays out lcore and all its pools in mem (lcore_bytes() long, page-aligned, zeroed). Fields
  * "read-only after boot", lports and the stash's pool are the caller's. */
 struct lcore *lcore_init(void *mem, uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n_ports);
+
+/* One turn at time tsc (TSC cycles, never going back): mail, a burst of each port, timers, what the
+ * test cases want, send. Returns how much was done. lcore_clock_start() comes before the first. */
+uint32_t lcore_turn(struct lcore *lc, uint64_t tsc);
+void lcore_clock_start(struct lcore *lc, uint64_t tsc);
 
 /* The worker's thread: returns when LMSG_QUIT has come. arg is its struct lcore. */
 int lcore_loop(void *arg);
 
 /* Management's end of the mailbox: 0 or -EAGAIN when it is full. */
 int mailbox_post(struct lcore *lc, const struct lmsg *m);
+/* For the one who posts: would mailbox_post() fail now? */
+bool mailbox_full(const struct lcore *lc);
 /* Has the worker handled all that was posted? */
 bool mailbox_idle(const struct lcore *lc);
 

@@ -109,11 +109,14 @@ static void gauges_update(struct lcore *lc)
 	g->mbuf_free = rte_mempool_avail_count(lc->stash.pool) + lc->stash.n;
 }
 
-static uint32_t turn(struct lcore *lc)
+uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 {
 	uint32_t done = 0;
 	bool rx_busy = false;
 
+	clock_set(lc, tsc);
+	if (unlikely(__atomic_load_n(&lc->mbox.prod, __ATOMIC_RELAXED) != lc->mbox.cons))
+		mailbox_poll(lc);
 	for (uint32_t i = 0; i < lc->n_lports; i++) {
 		uint32_t n = port_rx(lc, &lc->lports[i]);
 
@@ -130,23 +133,24 @@ static uint32_t turn(struct lcore *lc)
 	return done;
 }
 
+void lcore_clock_start(struct lcore *lc, uint64_t tsc)
+{
+	clock_set(lc, tsc);
+	lc->wheel.now = lc->now_ms;
+}
+
 int lcore_loop(void *arg)
 {
 	struct lcore *lc = arg;
 	struct stats_lcore *st = &lc->lst->lcore;
 	uint64_t start = rte_rdtsc(), gauges_at = start;
 
-	clock_set(lc, start);
-	lc->wheel.now = lc->now_ms;
+	lcore_clock_start(lc, start);
 	gauges_update(lc);
 	while (!lc->quit) {
-		uint64_t end;
-		uint32_t done;
+		uint32_t done = lcore_turn(lc, start);
+		uint64_t end = rte_rdtsc();
 
-		if (unlikely(__atomic_load_n(&lc->mbox.prod, __ATOMIC_RELAXED) != lc->mbox.cons))
-			mailbox_poll(lc);
-		done = turn(lc);
-		end = rte_rdtsc();
 		st->loops++;
 		st->all_cycles += end - start;
 		if (done != 0) {
@@ -156,7 +160,6 @@ int lcore_loop(void *arg)
 				st->longest = end - start;
 		}
 		start = end;
-		clock_set(lc, end);
 		if (unlikely(end - gauges_at > lc->tsc_hz / 4)) {
 			gauges_at = end;
 			gauges_update(lc);

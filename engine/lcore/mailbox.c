@@ -5,12 +5,17 @@
 
 #include <errno.h>
 
+bool mailbox_full(const struct lcore *lc)
+{
+	/* pairs with the release in mailbox_poll() */
+	return lc->mbox.prod - __atomic_load_n(&lc->mbox.cons, __ATOMIC_ACQUIRE) == MAILBOX_LEN;
+}
+
 int mailbox_post(struct lcore *lc, const struct lmsg *m)
 {
 	struct mailbox *b = &lc->mbox;
 
-	/* pairs with the release in mailbox_poll() */
-	if (b->prod - __atomic_load_n(&b->cons, __ATOMIC_ACQUIRE) == MAILBOX_LEN)
+	if (mailbox_full(lc))
 		return -EAGAIN;
 	b->msg[b->prod % MAILBOX_LEN] = *m;
 	__atomic_store_n(&b->prod, b->prod + 1, __ATOMIC_RELEASE); /* pairs with mailbox_poll() */

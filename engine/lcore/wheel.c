@@ -1,4 +1,4 @@
-/* See wheel.h. */
+/* The timer wheel: see lcore.h. */
 #include "engine/lcore/lcore.h"
 #include "engine/traffic/traffic.h"
 

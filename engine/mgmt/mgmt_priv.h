@@ -30,7 +30,8 @@ int mgmt_file(const char *path);
 /* server.c: an event on fd becomes operator_event(what), or what it is the loop's own. */
 void mgmt_watch(int fd, uint32_t what);
 
-/* operators.c */
+/* operators.c; events of their sockets are numbered from 0 */
+#define OPERATORS_SPARE 8
 void operators_init(void);
 void operators_accept(int listen_fd);
 /* Something came over the socket of slot i: hello, "attached", a doorbell, or its end. */
@@ -48,14 +49,17 @@ enum port_run {
 	PORT_RUNNING,
 	PORT_STOPPING
 };
+#define RATES 4
 struct tc_course {
 	uint32_t state; /* enum tc_state */
 	uint64_t start_ns, end_ns, achieved, estab_us, estab_max;
 	uint32_t fell_behind;
-	uint64_t last[4]; /* counters a second ago */
-	uint64_t rate[4]; /* estab, closed, messages sent, requests or responses */
+	uint64_t last[RATES]; /* counters a second ago */
+	uint64_t rate[RATES]; /* estab, closed, messages sent, requests or responses */
 	char reason[128];
-	bool posted; /* workers were told to start it */
+	bool posted;   /* workers were told to start it */
+	bool begun;    /* and have */
+	bool stop_due; /* they are still to be told to stop */
 };
 extern struct tc_course tc_states[PORTS_MAX][TCS_MAX];
 extern enum port_run port_runs[PORTS_MAX];
@@ -64,6 +68,23 @@ int run_start(uint32_t port, struct reply *r);
 int run_stop(uint32_t port);
 /* Every 100 ms. */
 void run_tick(uint64_t now_ns);
+uint64_t mono_ns(void);
+
+/* check.c: 0, or why the port's test cases cannot start. */
+int start_check(uint32_t port, struct reply *r);
+
+/* publish.c: into the segment. */
 void publish_tc(uint32_t port, uint32_t tcid);
 void publish_port(uint32_t port);
-uint64_t mono_ns(void);
+
+/* fanout.c: a message to all workers of a port. 0, or -EAGAIN when a mailbox is full: then nobody
+ * got it. */
+int fanout(uint32_t port, struct lmsg m);
+/* LMSG_TC_START, each worker with its share of the sessions. */
+int fanout_start(uint32_t port, uint32_t tcid);
+/* Sessions [first, first + count) of total are worker k's of n. */
+void fanout_share(uint64_t total, uint32_t k, uint32_t n, uint64_t *first, uint64_t *count);
+/* Have all workers handled all that was posted? */
+bool fanout_handled(uint32_t port);
+/* Is the test case over on all of them? */
+bool fanout_idle(uint32_t port, uint32_t tcid);

@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #define TURN_CMDS 8 /* of one operator before the others are looked at */
-#define ATTACH_MAX_NS UINT64_C(5000000000)
+#define ATTACH_MAX_NS (5 * SECOND_NS)
+#define HELLO_MAX_NS (2 * SECOND_NS)
 
 struct op {
 	int fd;         /* its socket, -1: free */
@@ -29,11 +30,12 @@ struct op {
 	uint32_t wait_port, wait_seq;
 	uint64_t came_ns;
 };
-static struct op ops[OPERATORS_MAX];
+static struct op
+	ops[OPERATORS_MAX + OPERATORS_SPARE]; /* the spare ones get no slot, but an answer */
 
 void operators_init(void)
 {
-	for (uint32_t i = 0; i < OPERATORS_MAX; i++)
+	for (uint32_t i = 0; i < ARRAY_SIZE(ops); i++)
 		ops[i] = (struct op){.fd = -1, .pidfd = -1};
 }
 
@@ -180,23 +182,26 @@ static void op_greet(uint32_t i, const struct hello *h)
 {
 	struct welcome w = {
 		.magic = HELLO_MAGIC, .slot = i, .fingerprint = segment->hdr.fingerprint};
-	bool same = h->magic == HELLO_MAGIC && h->fingerprint == w.fingerprint;
 	struct ucred who = {0};
 	socklen_t len = sizeof(who);
 
 	getsockopt(ops[i].fd, SOL_SOCKET, SO_PEERCRED, &who, &len);
-	if (same) {
-		op_enter(i, h, &who);
-		w.generation = ops[i].generation;
-	} else {
+	if (h->magic != HELLO_MAGIC || h->fingerprint != w.fingerprint) {
 		w.code = -EPROTO;
 		snprintf(w.text, sizeof(w.text),
 			"this program was built from other tables than the engine (%.32s): build "
 			"both from one tree",
 			segment->hdr.version);
+	} else if (i >= OPERATORS_MAX) {
+		w.code = -EBUSY;
+		snprintf(w.text, sizeof(w.text),
+			"all %u places for operators are taken (show operators)", OPERATORS_MAX);
+	} else {
+		op_enter(i, h, &who);
+		w.generation = ops[i].generation;
 	}
 	send(ops[i].fd, &w, sizeof(w), MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (!same)
+	if (w.code != 0)
 		op_drop(i);
 }
 
@@ -222,11 +227,8 @@ void operator_event(uint32_t i)
 void operators_accept(int listen_fd)
 {
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct welcome w = {.magic = HELLO_MAGIC, .code = -EBUSY};
 
-	if (fd < 0)
-		return;
-	for (uint32_t i = 0; i < OPERATORS_MAX; i++) {
+	for (uint32_t i = 0; i < ARRAY_SIZE(ops) && fd >= 0; i++) {
 		if (ops[i].fd >= 0)
 			continue;
 		ops[i].fd = fd;
@@ -234,10 +236,8 @@ void operators_accept(int listen_fd)
 		mgmt_watch(fd, i);
 		return;
 	}
-	snprintf(w.text, sizeof(w.text), "all %u places for operators are taken (show operators)",
-		OPERATORS_MAX);
-	send(fd, &w, sizeof(w), MSG_DONTWAIT | MSG_NOSIGNAL);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* One that was stopped or hangs while it attaches may hold a file lock of the EAL's and so keep all
@@ -253,11 +253,18 @@ static void op_overdue(uint32_t i)
 	op_drop(i);
 }
 
+static bool overdue(const struct op *op, uint64_t now_ns)
+{
+	if (op->fd < 0 || op->state == operator_state_ATTACHED)
+		return false;
+	return now_ns - op->came_ns
+		> (op->state == operator_state_FREE ? HELLO_MAX_NS : ATTACH_MAX_NS);
+}
+
 void operators_tick(uint64_t now_ns)
 {
-	for (uint32_t i = 0; i < OPERATORS_MAX; i++) {
-		if (ops[i].fd >= 0 && ops[i].state != operator_state_ATTACHED
-			&& now_ns - ops[i].came_ns > ATTACH_MAX_NS)
+	for (uint32_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		if (overdue(&ops[i], now_ns))
 			op_overdue(i);
 		if (!ops[i].waiting || port_runs[ops[i].wait_port] != PORT_IDLE)
 			continue;

@@ -12,7 +12,6 @@
 #include <time.h>
 
 #define GRACE_MS 1000
-#define FAIL_AFTER_S 600 /* criteria other than run-time */
 
 struct tc_course tc_states[PORTS_MAX][TCS_MAX];
 enum port_run port_runs[PORTS_MAX];
@@ -25,72 +24,12 @@ uint64_t mono_ns(void)
 	return ts.tv_sec * SECOND_NS + ts.tv_nsec;
 }
 
-void publish_tc(uint32_t port, uint32_t tcid)
-{
-	struct seg_tc *s = seg_tc(segment, port, tcid);
-	const struct tc_course *t = &tc_states[port][tcid];
-
-	seg_write_begin(&s->seq);
-	s->cfg = tc_cfgs[port][tcid];
-	s->state = t->state;
-	s->fell_behind = t->fell_behind;
-	s->start_ns = t->start_ns;
-	s->end_ns = t->end_ns;
-	s->achieved = t->achieved;
-	s->estab_us = t->estab_us;
-	s->rate_estab = t->rate[0];
-	s->rate_closed = t->rate[1];
-	s->rate_send = t->rate[2];
-	s->rate_req = t->rate[3];
-	memcpy(s->reason, t->reason, sizeof(s->reason));
-	seg_write_end(&s->seq);
-}
-
-void publish_port(uint32_t port)
-{
-	struct seg_port *s = seg_port(segment, port);
-	const struct port_l3 *l3 = &port_l3[port];
-
-	seg_write_begin(&s->seq);
-	s->running = port_runs[port] != PORT_IDLE;
-	s->n_intfs = l3->n_intfs;
-	memcpy(s->intfs, l3->intf, sizeof(s->intfs));
-	s->gw = l3->gw ? ip4_addr(l3->gw) : (struct ip_addr){0};
-	seg_write_end(&s->seq);
-}
-
-static int post_all(uint32_t port, struct lmsg m)
-{
-	int rc = 0;
-
-	m.port = port;
-	for (uint32_t q = 0; q < ports[port].n_queues; q++)
-		rc |= mailbox_post(lcores[ports[port].queue_worker[q]], &m);
-	segment->hdr.n_lcores
-		? seg_stats_lcore(segment, n_workers)->msg.sent += ports[port].n_queues
-		: 0;
-	return rc;
-}
-
-/* Sessions [first, first + n) of worker k of n_queues. */
-static void share(uint64_t total, uint32_t k, uint32_t n, uint64_t *first, uint64_t *count)
-{
-	*first = total * k / n;
-	*count = total * (k + 1) / n - *first;
-}
-
 static void tc_start(uint32_t port, uint32_t tcid)
 {
 	struct tc_course *t = &tc_states[port][tcid];
-	uint64_t total = tc_sessions(&tc_cfgs[port][tcid]);
-	uint32_t n = ports[port].n_queues;
 
-	for (uint32_t q = 0; q < n; q++) {
-		struct lmsg m = {.id = LMSG_TC_START, .port = port, .tcid = tcid};
-
-		share(total, q, n, &m.share_first, &m.share_n);
-		mailbox_post(lcores[ports[port].queue_worker[q]], &m);
-	}
+	if (fanout_start(port, tcid) != 0)
+		return; /* next tick */
 	t->state = tc_state_RUNNING;
 	t->start_ns = mono_ns();
 	t->posted = true;
@@ -116,116 +55,6 @@ static void start_ready(uint32_t port)
 	}
 }
 
-/* Do source addresses and ways to destinations exist? */
-static int addresses_check(uint32_t port, uint32_t tcid, struct reply *r)
-{
-	const struct tc_config *c = &tc_cfgs[port][tcid];
-	char a[IP_STRLEN];
-
-	if (c->kind == tc_kind_CLIENT && route_next_hop(port, c->vlan_id, ip4_of(&c->dst.lo)) == 0)
-		return reply_fail(r, -EHOSTUNREACH,
-			"test case %u: no way to %s: no interface of port %u%s in its subnet "
-			"and no gateway (add tests l3_intf, add tests l3_gw)",
-			tcid, ip_str(&c->dst.lo, a), port, c->vlan_id ? " on its VLAN" : "");
-	if (c->kind == tc_kind_SERVER && route_next_hop(port, c->vlan_id, ip4_of(&c->src.lo)) == 0)
-		return reply_fail(r, -EADDRNOTAVAIL,
-			"test case %u: %s is outside the subnets of port %u, and there is no "
-			"gateway (add tests l3_intf, add tests l3_gw)",
-			tcid, ip_str(&c->src.lo, a), port);
-	return 0;
-}
-
-/* Endpoints of one worker that test cases want. */
-struct want {
-	uint64_t tcbs, ucbs;
-};
-
-static void want_add(struct want *w, const struct tc_config *c, uint64_t n)
-{
-	uint64_t *to = c->proto == l4proto_UDP ? &w->ucbs : &w->tcbs;
-
-	*to += n;
-}
-
-/* Does a server test case of the port speak that transport? */
-static bool serves(uint32_t port, uint32_t proto)
-{
-	for (uint32_t i = 0; i < TCS_MAX; i++) {
-		if (tc_cfgs[port][i].kind == tc_kind_SERVER && tc_cfgs[port][i].proto == proto)
-			return true;
-	}
-	return false;
-}
-
-/* A client test case's sessions, by the workers that will have them; over a ring pair the servers'
- * ends are ours too. */
-static void want_tc(struct want *want, uint32_t port, const struct tc_config *c)
-{
-	const struct port *p = &ports[port];
-	bool both = p->kind == port_kind_RING && serves(p->peer, c->proto);
-
-	for (uint32_t q = 0; q < p->n_queues; q++) {
-		uint64_t first, n;
-
-		share(tc_sessions(c), q, p->n_queues, &first, &n);
-		want_add(&want[p->queue_worker[q]], c, n);
-		if (both)
-			want_add(&want[ports[p->peer].queue_worker[q]], c, n);
-	}
-}
-
-static int pool_check(
-	uint32_t worker, const char *what, uint64_t want, uint32_t have, struct reply *r)
-{
-	if (want <= have)
-		return 0;
-	return reply_fail(r, -ENOSPC,
-		"%" PRIu64
-		" %s endpoints are wanted of lcore %u, its pool holds %u: raise --%s-pool-sz "
-		"to %" PRIu64,
-		want, what[0] == 't' ? "TCP" : "UDP", lcores[worker]->lcore_id, have, what,
-		(want * n_workers + 1023) / 1024);
-}
-
-/* Do the pools hold the sessions of all that runs, and of this port? */
-static int pools_check(uint32_t port, struct reply *r)
-{
-	struct want want[WORKERS_MAX] = {0};
-	int rc = 0;
-
-	for (uint32_t p = 0; p < n_ports; p++) {
-		for (uint32_t i = 0; i < TCS_MAX; i++) {
-			if (tc_cfgs[p][i].kind == tc_kind_CLIENT
-				&& (p == port || port_runs[p] != PORT_IDLE))
-				want_tc(want, p, &tc_cfgs[p][i]);
-		}
-	}
-	for (uint32_t w = 0; w < n_workers && rc == 0; w++) {
-		rc = pool_check(w, "tcb", want[w].tcbs, lcores[w]->tcbs.n, r);
-		if (rc == 0)
-			rc = pool_check(w, "ucb", want[w].ucbs, lcores[w]->ucbs.n, r);
-	}
-	return rc;
-}
-
-static int start_check(uint32_t port, struct reply *r)
-{
-	uint32_t n = 0;
-	int rc = 0;
-
-	for (uint32_t i = 0; i < TCS_MAX && rc == 0; i++) {
-		if (tc_cfgs[port][i].kind == tc_kind_NONE)
-			continue;
-		n++;
-		rc = addresses_check(port, i, r);
-	}
-	if (rc == 0 && n == 0)
-		rc = reply_fail(r, -ENOENT, "port %u has no test case", port);
-	if (rc == 0 && !seg_port(segment, port)->link_up)
-		rc = reply_fail(r, -ENETDOWN, "the link of port %u is down", port);
-	return rc != 0 ? rc : pools_check(port, r);
-}
-
 int run_start(uint32_t port, struct reply *r)
 {
 	struct lmsg m = {.id = LMSG_PORT_START};
@@ -245,30 +74,20 @@ int run_start(uint32_t port, struct reply *r)
 			return reply_fail(r, rc, "test case %u: %s", i, err);
 		publish_tc(port, i);
 	}
+	if (fanout(port, m) != 0)
+		return reply_fail(r, -EAGAIN, "the workers of port %u are busy, try again", port);
 	port_runs[port] = PORT_RUNNING;
-	post_all(port, m);
 	start_ready(port);
 	publish_port(port);
 	return 0;
 }
 
-static bool tc_idle_on_workers(uint32_t port, uint32_t tcid)
-{
-	for (uint32_t q = 0; q < ports[port].n_queues; q++) {
-		struct lcore *lc = lcores[ports[port].queue_worker[q]];
-
-		if (!mailbox_idle(lc)
-			|| __atomic_load_n(&lc->tcs[port][tcid].run, __ATOMIC_ACQUIRE) != TCR_IDLE)
-			return false;
-	}
-	return true;
-}
-
+/* Workers take a second order to stop for none. */
 static void tc_stop(uint32_t port, uint32_t tcid)
 {
-	struct lmsg m = {.id = LMSG_TC_STOP, .tcid = tcid, .grace_ms = GRACE_MS};
+	struct lmsg m = {.id = LMSG_TC_STOP, .tcid = (uint8_t)tcid, .grace_ms = GRACE_MS};
 
-	post_all(port, m);
+	tc_states[port][tcid].stop_due = fanout(port, m) != 0;
 }
 
 int run_stop(uint32_t port)
@@ -296,10 +115,13 @@ static void stopping_tick(uint32_t port)
 	struct lmsg m = {.id = LMSG_PORT_STOP};
 
 	for (uint32_t i = 0; i < TCS_MAX; i++) {
-		if (tc_states[port][i].posted && !tc_idle_on_workers(port, i))
+		const struct tc_course *t = &tc_states[port][i];
+
+		if (t->posted && (t->stop_due || !fanout_idle(port, i)))
 			return;
 	}
-	post_all(port, m);
+	if (!fanout_handled(port) || fanout(port, m) != 0)
+		return;
 	port_runs[port] = PORT_IDLE;
 	log_line(loglevel_INFO, "port %u stopped", port);
 	publish_port(port);
@@ -356,43 +178,57 @@ static void tc_over(uint32_t port, uint32_t tcid, enum tc_state state, uint64_t 
 		tc_stop(port, tcid);
 }
 
-/* second: ns since the last look at the rates, 0 not now. */
-static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, uint64_t second)
+/* Rates over the last whole second. second: ns since the last look. */
+static void rates_take(
+	struct tc_course *t, const struct tc_config *c, const struct stats_tc *st, uint64_t second)
+{
+	uint64_t at[RATES] = {st->estab, st->closed, st->tx_msgs,
+		c->kind == tc_kind_CLIENT ? st->responses : st->requests};
+
+	for (int i = 0; i < RATES; i++) {
+		t->rate[i] = (uint64_t)((double)(at[i] - t->last[i]) * (double)SECOND_NS
+			/ (double)second);
+		t->last[i] = at[i];
+	}
+}
+
+/* PASSED, FAILED, or neither yet. */
+static void judge(uint32_t port, uint32_t tcid, const struct stats_tc *st, uint64_t now)
 {
 	const struct tc_config *c = &tc_cfgs[port][tcid];
 	struct tc_course *t = &tc_states[port][tcid];
+
+	t->achieved = achieved(c, t, st, ports[port].n_queues, now);
+	t->estab_us = st->last_estab_us;
+	if (t->achieved >= c->criterion_count) {
+		tc_over(port, tcid, tc_state_PASSED, now);
+	} else if (c->criterion != criterion_RUN_TIME
+		&& now - t->start_ns > c->criterion_s * SECOND_NS) {
+		snprintf(t->reason, sizeof(t->reason), "%s: %" PRIu64 " of %u within %u s",
+			criterion_word(c->criterion), t->achieved, c->criterion_count,
+			c->criterion_s);
+		tc_over(port, tcid, tc_state_FAILED, now);
+	}
+}
+
+/* second: as for rates_take(), 0 not now. */
+static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, uint64_t second)
+{
+	struct tc_course *t = &tc_states[port][tcid];
 	struct stats_tc_block b;
-	const struct stats_tc *st = &b.tc;
 
+	if (t->stop_due)
+		tc_stop(port, tcid);
+	/* until all workers have begun, the counters are those of the run before */
+	t->begun |= fanout_handled(port);
+	if (!t->begun)
+		return;
 	seg_sum_tc(segment, port, tcid, &b);
-	if (second != 0) {
-		uint64_t at[4] = {st->estab, st->closed, st->tx_msgs,
-			c->kind == tc_kind_CLIENT ? st->responses : st->requests};
-
-		for (int i = 0; i < 4; i++) {
-			t->rate[i] = (uint64_t)((double)(at[i] - t->last[i]) * (double)SECOND_NS
-				/ (double)second);
-			t->last[i] = at[i];
-		}
-	}
-	t->fell_behind = st->behind != 0;
-	if (t->state == tc_state_RUNNING && tc_idle_on_workers(port, tcid)) {
-		publish_tc(port, tcid);
-		return; /* not begun yet */
-	}
-	if (t->state == tc_state_RUNNING) {
-		t->achieved = achieved(c, t, st, ports[port].n_queues, now);
-		t->estab_us = st->last_estab_us;
-		if (t->achieved >= c->criterion_count) {
-			tc_over(port, tcid, tc_state_PASSED, now);
-		} else if (c->criterion != criterion_RUN_TIME
-			&& now - t->start_ns > FAIL_AFTER_S * SECOND_NS) {
-			snprintf(t->reason, sizeof(t->reason), "%s: %" PRIu64 " of %u after %u s",
-				criterion_word(c->criterion), t->achieved, c->criterion_count,
-				FAIL_AFTER_S);
-			tc_over(port, tcid, tc_state_FAILED, now);
-		}
-	}
+	if (second != 0)
+		rates_take(t, &tc_cfgs[port][tcid], &b.tc, second);
+	t->fell_behind = b.tc.behind != 0;
+	if (t->state == tc_state_RUNNING)
+		judge(port, tcid, &b.tc, now);
 	publish_tc(port, tcid);
 }
 

@@ -22,7 +22,7 @@
 #define LINK_WAIT_MS 9000
 #define STOP_BOUND_NS (5 * SECOND_NS)
 enum {
-	EV_LISTEN = OPERATORS_MAX, /* below: operators' slots */
+	EV_LISTEN = OPERATORS_MAX + OPERATORS_SPARE, /* below: operators */
 	EV_TICK,
 	EV_SIGNAL
 };
@@ -81,7 +81,7 @@ static bool turn(int timeout, int tfd, int sfd)
 			quit |= read(sfd, &sig, sizeof(sig)) > 0;
 		else if (e[k].data.u32 == EV_TICK && read(tfd, &count, sizeof(count)) > 0)
 			tick();
-		else if (e[k].data.u32 < OPERATORS_MAX)
+		else if (e[k].data.u32 < EV_LISTEN)
 			operator_event(e[k].data.u32);
 	}
 	return quit;

@@ -54,6 +54,24 @@ static int v4_only(const struct ip_addr *a, const char *what, struct reply *r)
 		r, -EAFNOSUPPORT, "%s: IPv6 is not supported yet, give an IPv4 address", what);
 }
 
+/* An IPv4 address that a host may have. */
+static int host_only(const struct ip_addr *a, const char *what, struct reply *r)
+{
+	int rc = v4_only(a, what, r);
+	char s[IP_STRLEN];
+
+	if (rc == 0 && (ip4_of(a) == 0 || ip4_of(a) >> 28 >= 14))
+		rc = reply_fail(r, -EINVAL, "%s: %s is not a unicast address", what, ip_str(a, s));
+	return rc;
+}
+
+static int hosts_only(const struct ip_range *range, const char *what, struct reply *r)
+{
+	int rc = host_only(&range->lo, what, r);
+
+	return rc != 0 ? rc : host_only(&range->hi, what, r);
+}
+
 int cmd_add_tests_l3_intf(const struct req_add_tests_l3_intf *q, struct reply *r)
 {
 	struct port_l3 *l3 = &port_l3[q->port];
@@ -62,18 +80,18 @@ int cmd_add_tests_l3_intf(const struct req_add_tests_l3_intf *q, struct reply *r
 	int rc = port_idle(q->port, r);
 
 	if (rc == 0)
-		rc = v4_only(&q->ip, "ip", r);
+		rc = host_only(&q->ip, "ip", r);
 	if (rc == 0)
 		rc = v4_only(&q->mask, "mask", r);
 	if (rc == 0 && q->gw.family != 0)
-		rc = v4_only(&q->gw, "gw", r);
+		rc = host_only(&q->gw, "gw", r);
 	if (rc != 0)
 		return rc;
 	if (mask == 0 || (~mask & (~mask + 1)) != 0)
 		return reply_fail(
 			r, -EINVAL, "mask: not a netmask, expected one like 255.255.255.0");
-	if (ip == 0 || ip >> 28 >= 14)
-		return reply_fail(r, -EINVAL, "ip: not a unicast address");
+	if (q->gw.family != 0 && ip4_of(&q->gw) == ip)
+		return reply_fail(r, -EINVAL, "gw: is the interface itself");
 	for (uint32_t i = 0; i < l3->n_intfs; i++) {
 		if (ip4_of(&l3->intf[i].ip) == ip && l3->intf[i].vlan_id == q->vlan_id)
 			return reply_fail(
@@ -93,6 +111,8 @@ int cmd_add_tests_l3_gw(const struct req_add_tests_l3_gw *q, struct reply *r)
 
 	if (rc == 0)
 		rc = v4_only(&q->gw, "gw", r);
+	if (rc == 0 && ip4_of(&q->gw) != 0) /* 0.0.0.0: none */
+		rc = host_only(&q->gw, "gw", r);
 	if (rc != 0)
 		return rc;
 	port_l3[q->port].gw = ip4_of(&q->gw);
@@ -125,7 +145,7 @@ int cmd_add_tests_server(const struct req_add_tests_server *q, struct reply *r)
 	int rc = tc_new(q->port, q->tcid, r);
 
 	if (rc == 0)
-		rc = v4_only(&q->src.lo, "src", r);
+		rc = hosts_only(&q->src, "src", r);
 	if (rc != 0)
 		return rc;
 	tc_config_init(&cfg, tc_kind_SERVER, q->proto);
@@ -143,18 +163,18 @@ int cmd_add_tests_client(const struct req_add_tests_client *q, struct reply *r)
 	int rc = tc_new(q->port, q->tcid, r);
 
 	if (rc == 0)
-		rc = v4_only(&q->src.lo, "src", r);
+		rc = hosts_only(&q->src, "src", r);
 	if (rc == 0)
-		rc = v4_only(&q->dest.lo, "dest", r);
+		rc = hosts_only(&q->dest, "dest", r);
 	if (rc != 0)
 		return rc;
-	if (ip4_of(&q->dest.hi) >> 28 >= 14)
-		return reply_fail(r, -EINVAL, "dest: not unicast addresses");
 	tc_config_init(&cfg, tc_kind_CLIENT, q->proto);
 	cfg.src = q->src;
 	cfg.sport = q->sport;
 	cfg.dst = q->dest;
 	cfg.dport = q->dport;
+	if (tc_sessions(&cfg) > SESSIONS_MAX)
+		return reply_fail(r, -E2BIG, "the ranges make more than %u sessions", SESSIONS_MAX);
 	tc_store(q->port, q->tcid, &cfg);
 	return 0;
 }
@@ -222,8 +242,13 @@ int cmd_set_tests_criteria(const struct req_set_tests_criteria *q, struct reply 
 	if (!server && q->criterion == criterion_SERVERS_UP)
 		return reply_fail(
 			r, -EINVAL, "servers-up is for servers, test case %u is a client", q->tcid);
+	if (q->criterion == criterion_RUN_TIME && REQ_HAS(q, set_tests_criteria, within))
+		return reply_fail(r, -EINVAL, "within: run-time cannot fail, it takes no limit");
 	tc_cfgs[q->port][q->tcid].criterion = q->criterion;
 	tc_cfgs[q->port][q->tcid].criterion_count = q->count;
+	tc_cfgs[q->port][q->tcid].criterion_s = REQ_HAS(q, set_tests_criteria, within)
+		? q->within
+		: CRITERION_S;
 	publish_tc(q->port, q->tcid);
 	return 0;
 }
@@ -370,6 +395,22 @@ int cmd_set_tests_server_http(const struct req_set_tests_server_http *q, struct 
 	return app_store(q->port, q->tcid, &c, r);
 }
 
+/* RFC 9110 §5.1: a name is a token, and the colon follows at once. */
+static bool field_ok(const char *field)
+{
+	size_t n = strspn(field,
+		"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+	return n != 0 && field[n] == ':';
+}
+
+static bool field_is(const char *field, const char *name)
+{
+	size_t n = strlen(name);
+
+	return strncasecmp(field, name, n) == 0 && field[n] == ':';
+}
+
 static int add_field(
 	uint32_t port, uint32_t tcid, enum tc_kind kind, const char *field, struct reply *r)
 {
@@ -384,11 +425,11 @@ static int add_field(
 	if (c.app != app_kind_HTTP)
 		return reply_fail(r, -EINVAL, "test case %u is not HTTP: set tests %s http first",
 			tcid, tc_kind_word(kind));
-	if (strchr(field, ':') == NULL || field[0] == ':')
+	if (!field_ok(field))
+		return reply_fail(r, -EINVAL, "http-field: '%s': expected \"Name: value\"", field);
+	if (field_is(field, "Content-Length") || field_is(field, "Transfer-Encoding"))
 		return reply_fail(r, -EINVAL,
-			"http-field: '%s' has no name, expected \"Name: value\"", field);
-	if (strncasecmp(field, "content-length", 14) == 0)
-		return reply_fail(r, -EINVAL, "http-field: Content-Length is set by the size");
+			"http-field: Content-Length follows from the size, bodies are not chunked");
 	if (at + strlen(field) + 3 > sizeof(c.http.fields))
 		return reply_fail(
 			r, -ENOSPC, "http-field: fields take more than %u bytes", HTTP_FIELDS_MAX);

@@ -72,9 +72,10 @@ void clients_start(struct lcore *lc, struct tc_run *tc, const struct lmsg *m)
 	tc->at = tuple_of(cfg, m->share_first);
 	tc->ahead = tuple_of(cfg, m->share_first + AHEAD);
 	tc->open_tsc = lc->now_tsc + init_s * 1000 * lc->cycles_per_ms;
-	pacer_start(&tc->open, cfg->rate_open * share, lc->tsc_hz);
-	pacer_start(&tc->close, cfg->rate_close * share, lc->tsc_hz);
-	pacer_start(&tc->send, cfg->rate_send * share, lc->tsc_hz);
+	tc->start_us += init_s * 1000000;
+	pacer_start(&tc->open, tc->open_tsc, cfg->rate_open * share, lc->tsc_hz);
+	pacer_start(&tc->close, tc->open_tsc, cfg->rate_close * share, lc->tsc_hz);
+	pacer_start(&tc->send, tc->open_tsc, cfg->rate_send * share, lc->tsc_hz);
 }
 
 /* May a packet be sent to the next destination? Until its neighbour has answered, for a second,

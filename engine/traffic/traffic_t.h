@@ -11,7 +11,7 @@ struct pacer {
 	uint8_t idle;      /* there was nothing to do */
 };
 
-/* A queue of ids, first in first out, in chunks of the worker's: lcore/chunk.h. Zeroed it is empty.
+/* A queue of ids, first in first out, in chunks of the worker's (lcore_t.h). Zeroed it is empty.
  */
 struct idq {
 	uint32_t head, tail; /* chunks */

@@ -47,17 +47,18 @@ static int port_up(int dev, struct rte_mempool *pool)
 int main(void)
 {
 	static const char *const args[] = {"ceiling", "-l", "1", "--no-pci", "--in-memory", "-m",
-		"128", "--no-telemetry", "--log-level=*:error"};
-	char *argv[9];
+		"128", "--no-telemetry", "--log-level=*:error", "--file-prefix=w17-ceiling"};
+	char *argv[10];
 	struct rte_ring *ab, *ba;
 	struct rte_mempool *pool;
 	uint64_t packets = 0, sum = 0, end;
 	int a, b;
 
-	for (int i = 0; i < 9; i++)
+	for (int i = 0; i < 10; i++)
 		argv[i] = strdup(args[i]);
-	if (rte_eal_init(9, argv) < 0)
+	if (rte_eal_init(10, argv) < 0)
 		return EXIT_FAILURE;
+	rmdir(rte_eal_get_runtime_dir()); /* made all the same, empty */
 	pool = rte_pktmbuf_pool_create_by_ops("pool", 8192, 256, 0, 2176, SOCKET_ID_ANY, "stack");
 	ab = rte_ring_create("ab", 1024, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 	ba = rte_ring_create("ba", 1024, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);

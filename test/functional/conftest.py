@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 
 import pytest
@@ -7,16 +8,23 @@ from warp17 import Engine
 
 @pytest.fixture
 def engine(tmp_path):
-    """engine(*options) starts one; it must stop cleanly at the end of the test."""
+    """engine(*options) starts one. At the end of the test its counters must add up, it must not have needed more memory
+    than it planned, and it must stop cleanly, unless the test killed it."""
     running = []
 
     def start(*args, **kw):
-        running.append(Engine(tmp_path, *args, **kw))
+        running.append(Engine(tmp_path / str(len(running)), *args, **kw))
         return running[-1]
 
     yield start
-    codes = [e.stop() for e in running]
-    assert all(c in (0, -9) for c in codes), [e.log.read_text() for e in running]
+    try:
+        for e in running:
+            if e.proc.poll() is None:
+                e.check_sums()
+                assert "memory grew" not in e.log.read_text()
+    finally:
+        codes = [e.stop() for e in running]
+    assert all(c in (0, -signal.SIGKILL) for c in codes), [e.log.read_text() for e in running]
 
 
 @pytest.fixture

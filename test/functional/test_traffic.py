@@ -33,8 +33,6 @@ def test_example_1_raw_tcp(engine):
     assert c["tx_bytes"] == s["rx_bytes"] == 100 * c["requests"]
     assert s["tx_bytes"] == c["rx_bytes"] == 200 * c["requests"]
     e.stop_tests(0, 1)
-    e.check_adds_up(((0, 0),), ((1, 0),))
-    e.check_pools_full()
 
 
 def test_example_2_raw_udp(engine):
@@ -46,7 +44,6 @@ def test_example_2_raw_udp(engine):
     assert c["requests"] == s["requests"] == s["responses"] > 1000
     assert c["tx_bytes"] == s["rx_bytes"] and s["tx_bytes"] - c["rx_bytes"] in (0, 200)
     e.stop_tests(0, 1)
-    e.check_pools_full()
 
 
 def test_example_3_http(engine):
@@ -60,8 +57,6 @@ def test_example_3_http(engine):
     assert s["requests"] == get["requests"] + head["requests"]
     assert get["rx_bytes"] > 2000 * get["responses"] and head["rx_bytes"] < 200 * head["responses"]
     e.stop_tests(0, 1)
-    e.check_adds_up(((0, 0), (0, 1)), ((1, 0),))
-    e.check_pools_full()
 
 
 @pytest.mark.parametrize("csum", [False, True])
@@ -76,8 +71,6 @@ def test_http_bodies_of_any_size(engine, size, csum):
     assert c["tx_bytes"] == s["rx_bytes"] and s["tx_bytes"] == c["rx_bytes"]
     assert e.group("tsm")["retrans_pkts"] == 0
     e.stop_tests(0, 1)
-    e.check_adds_up(((0, 0),), ((1, 0),))
-    e.check_pools_full()
 
 
 @pytest.mark.parametrize("twait", ["twait-skip 1", "twait-to 10"])
@@ -94,8 +87,6 @@ def test_open_and_close_over_and_over(engine, twait, closer):
     e.stop_tests(0, 1)
     c = e.stats(0)
     assert sum(c[k] for k in ("failed_syn", "failed_rst", "failed_retry", "failed_to", "failed_app")) == 0
-    e.check_adds_up(((0, 0),), ((1, 0),))
-    e.check_pools_full()
 
 
 def test_rates_are_kept(engine):
@@ -112,8 +103,6 @@ def test_rates_are_kept(engine):
     assert all(abs(r - 2000) < 2000 * 0.02 for r in rates), rates
     assert abs(e.show("tests stats port 0 test-case-id 0")["rates"]["requests_per_s"] - 5000) < 250
     e.stop_tests(0, 1)
-    e.check_adds_up(((0, 0),), ((1, 0),))
-    e.check_pools_full()
 
 
 def test_sequence_waits_and_stops_between(engine):
@@ -130,7 +119,6 @@ def test_sequence_waits_and_stops_between(engine):
     e.wait_passed(0, 0)
     e.wait_passed(0, 1)
     e.stop_tests(0, 1)
-    e.check_pools_full()
 
 
 def test_criterion_data_mb(engine):
@@ -149,8 +137,6 @@ def test_nobody_answers(engine):
           "dest 10.0.0.253 10.0.0.253 dport 7000 7000", "start tests port 1", "start tests port 0")
     wait_for(lambda: e.stats(0)["failed_rst"] == 100)
     e.stop_tests(0, 1)
-    e.check_adds_up(((0, 0),))
-    e.check_pools_full()
 
 
 def test_more_sessions_than_the_pool_holds_is_refused(engine):

@@ -1,0 +1,167 @@
+/* May the test cases of a port start? Ways to their peers, tuples of their own, pools that hold
+ * them. */
+#include "engine/mgmt/mgmt_priv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+/* The first or last address of a range to which, or from which, there is no way; 0: there is. */
+static uint32_t no_way(uint32_t port, const struct tc_config *c, const struct ip_range *r)
+{
+	if (route_next_hop((uint8_t)port, (uint16_t)c->vlan_id, ip4_of(&r->lo)) == 0)
+		return ip4_of(&r->lo);
+	if (route_next_hop((uint8_t)port, (uint16_t)c->vlan_id, ip4_of(&r->hi)) == 0)
+		return ip4_of(&r->hi);
+	return 0;
+}
+
+/* Addresses lie in subnets of the port's interfaces, or there is a gateway. */
+static int addresses_check(uint32_t port, uint32_t tcid, struct reply *r)
+{
+	const struct tc_config *c = &tc_cfgs[port][tcid];
+	uint32_t bad = no_way(port, c, &c->src);
+	const char *what = "source";
+	struct ip_addr ip;
+	char a[IP_STRLEN];
+
+	if (bad == 0 && c->kind == tc_kind_CLIENT) {
+		bad = no_way(port, c, &c->dst);
+		what = "destination";
+	}
+	if (bad == 0)
+		return 0;
+	ip = ip4_addr(bad);
+	return reply_fail(r, -EHOSTUNREACH,
+		"test case %u: %s %s: no interface of port %u%s has it in its subnet, and there is "
+		"no gateway (add tests "
+		"l3_intf, add tests l3_gw)",
+		tcid, what, ip_str(&ip, a), port, c->vlan_id ? " on its VLAN" : "");
+}
+
+static bool ips_meet(const struct ip_range *a, const struct ip_range *b)
+{
+	return ip4_of(&a->lo) <= ip4_of(&b->hi) && ip4_of(&b->lo) <= ip4_of(&a->hi);
+}
+
+static bool ports_meet(const struct u16_range *a, const struct u16_range *b)
+{
+	return a->lo <= b->hi && b->lo <= a->hi;
+}
+
+/* Do two test cases of a port have a tuple, or a socket, in common? */
+static bool overlap(const struct tc_config *a, const struct tc_config *b)
+{
+	if (a->kind != b->kind || a->proto != b->proto || a->vlan_id != b->vlan_id
+		|| !ips_meet(&a->src, &b->src) || !ports_meet(&a->sport, &b->sport))
+		return false;
+	return a->kind == tc_kind_SERVER
+		|| (ips_meet(&a->dst, &b->dst) && ports_meet(&a->dport, &b->dport));
+}
+
+static int overlaps_check(uint32_t port, uint32_t tcid, struct reply *r)
+{
+	for (uint32_t i = 0; i < tcid; i++) {
+		if (tc_cfgs[port][i].kind != tc_kind_NONE
+			&& overlap(&tc_cfgs[port][i], &tc_cfgs[port][tcid]))
+			return reply_fail(r, -EADDRINUSE,
+				"test cases %u and %u have %s in common: give them other addresses "
+				"or ports",
+				i, tcid,
+				tc_cfgs[port][i].kind == tc_kind_SERVER ? "sockets" : "sessions");
+	}
+	return 0;
+}
+
+/* Endpoints of one worker that test cases want. */
+struct want {
+	uint64_t tcbs, ucbs;
+};
+
+static void want_add(struct want *w, const struct tc_config *c, uint64_t n)
+{
+	uint64_t *to = c->proto == l4proto_UDP ? &w->ucbs : &w->tcbs;
+
+	*to += n;
+}
+
+/* Does a server test case of the port speak that transport? */
+static bool serves(uint32_t port, uint32_t proto)
+{
+	for (uint32_t i = 0; i < TCS_MAX; i++) {
+		if (tc_cfgs[port][i].kind == tc_kind_SERVER && tc_cfgs[port][i].proto == proto)
+			return true;
+	}
+	return false;
+}
+
+/* A client test case's sessions, by the workers that will have them; over a ring pair the servers'
+ * ends are ours too. */
+static void want_tc(struct want *want, uint32_t port, const struct tc_config *c)
+{
+	const struct port *p = &ports[port];
+	bool both = p->kind == port_kind_RING && serves(p->peer, c->proto);
+
+	for (uint32_t q = 0; q < p->n_queues; q++) {
+		uint64_t first, n;
+
+		fanout_share(tc_sessions(c), q, p->n_queues, &first, &n);
+		want_add(&want[p->queue_worker[q]], c, n);
+		if (both)
+			want_add(&want[ports[p->peer].queue_worker[q]], c, n);
+	}
+}
+
+static int pool_check(
+	uint32_t worker, const char *what, uint64_t want, uint32_t have, struct reply *r)
+{
+	if (want <= have)
+		return 0;
+	return reply_fail(r, -ENOSPC,
+		"%" PRIu64
+		" %s endpoints are wanted of lcore %u, its pool holds %u: raise --%s-pool-sz "
+		"to %" PRIu64,
+		want, what[0] == 't' ? "TCP" : "UDP", lcores[worker]->lcore_id, have, what,
+		(want * n_workers + 1023) / 1024);
+}
+
+/* Do the pools hold the sessions of all that runs, and of this port? */
+static int pools_check(uint32_t port, struct reply *r)
+{
+	struct want want[WORKERS_MAX] = {0};
+	int rc = 0;
+
+	for (uint32_t p = 0; p < n_ports; p++) {
+		for (uint32_t i = 0; i < TCS_MAX; i++) {
+			if (tc_cfgs[p][i].kind == tc_kind_CLIENT
+				&& (p == port || port_runs[p] != PORT_IDLE))
+				want_tc(want, p, &tc_cfgs[p][i]);
+		}
+	}
+	for (uint32_t w = 0; w < n_workers && rc == 0; w++) {
+		rc = pool_check(w, "tcb", want[w].tcbs, lcores[w]->tcbs.n, r);
+		if (rc == 0)
+			rc = pool_check(w, "ucb", want[w].ucbs, lcores[w]->ucbs.n, r);
+	}
+	return rc;
+}
+
+int start_check(uint32_t port, struct reply *r)
+{
+	uint32_t n = 0;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < TCS_MAX && rc == 0; i++) {
+		if (tc_cfgs[port][i].kind == tc_kind_NONE)
+			continue;
+		n++;
+		rc = addresses_check(port, i, r);
+		if (rc == 0)
+			rc = overlaps_check(port, i, r);
+	}
+	if (rc == 0 && n == 0)
+		rc = reply_fail(r, -ENOENT, "port %u has no test case", port);
+	if (rc == 0 && !seg_port(segment, port)->link_up)
+		rc = reply_fail(r, -ENETDOWN, "the link of port %u is down", port);
+	return rc != 0 ? rc : pools_check(port, r);
+}

@@ -1,0 +1,129 @@
+/* A client that attaches as the CLI does and then misbehaves in its slot, the one place where it
+ * may write. usage: hostile PREFIX garbage|cells|ahead SEED garbage   random bytes over the whole
+ * slot, the bell rung, until the engine has had enough cells     2000 well-formed cells of any
+ * command with any arguments; exit 0 when each was answered ahead     indices farther apart than a
+ * ring is long */
+#include "common/abi/attach.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void on_stuck(void)
+{
+	_exit(5);
+}
+
+static void fill(void *to, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		((uint8_t *)to)[i] = (uint8_t)(rand() >> 7);
+}
+
+/* Has the engine hung up? Waits a little for it. */
+static bool dropped(struct client *c, int wait_ms)
+{
+	struct pollfd p = {.fd = c->sock, .events = POLLIN};
+	char bell;
+
+	while (poll(&p, 1, wait_ms) == 1) {
+		if (recv(c->sock, &bell, 1, MSG_DONTWAIT) <= 0)
+			return true;
+	}
+	return false;
+}
+
+static int garbage(struct client *c)
+{
+	for (int i = 0; i < 500; i++) {
+		fill(c->slot, sizeof(*c->slot));
+		send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (dropped(c, 10))
+			return 0;
+	}
+	return 1;
+}
+
+static int ahead(struct client *c)
+{
+	c->slot->req_prod.v = RING_CELLS + 1 + (uint32_t)rand() % 1000;
+	send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return dropped(c, 2000) ? 0 : 1;
+}
+
+/* A number that is often one a parser would take. */
+static uint64_t number(const struct arg_desc *a)
+{
+	switch (rand() % 4) {
+	case 0:
+		return a->min;
+	case 1:
+		return a->min + (uint64_t)rand() % 4;
+	case 2:
+		return a->max;
+	default:
+		return (uint64_t)rand() << 33 ^ (uint64_t)rand() << 3;
+	}
+}
+
+static void argument(const struct arg_desc *a, void *at)
+{
+	static const struct ip_range some = {
+		{.family = 4, .b = {10, 0, 0, 1}}, {.family = 4, .b = {10, 0, 0, 9}}};
+	uint64_t v = number(a);
+
+	if (rand() % 8 == 0) {
+		fill(at, a->size);
+	} else if (a->size <= sizeof(v)) {
+		memcpy(at, &v, a->size);
+	} else if (a->size <= sizeof(some)) {
+		memcpy(at, &some, a->size);
+	} else {
+		memset(at, 0, a->size);
+		memset(at, 'x', (size_t)rand() % a->size + 1);
+	}
+}
+
+static int cells(struct client *c)
+{
+	for (int i = 0; i < 2000; i++) {
+		enum cmd_id id = (enum cmd_id)(rand() % (CMD_COUNT + 2));
+		const struct cmd_desc *d = id < CMD_COUNT ? cmd_desc(id) : NULL;
+		union cmd_req req = {.present = (uint64_t)rand()};
+		struct rep_cell rep;
+
+		if (d != NULL)
+			req.present = rand() % 4 ? (UINT64_C(1) << d->n_args) - 1 : req.present;
+		for (size_t k = 0; d != NULL && k < d->n_args; k++)
+			argument(&d->args[k], req.raw + d->args[k].off);
+		if (client_call(c, id, &req, &rep, 30000) != 0)
+			return 1;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct attach_opts o = {
+		.prog = argv[0], .kind = client_kind_SCRIPT, .name = "hostile", .stuck = on_stuck};
+	struct client c;
+	char err[256];
+
+	if (argc != 4)
+		return 2;
+	o.prefix = argv[1];
+	srand((unsigned)atoi(argv[3]));
+	if (client_attach(&c, &o, err, sizeof(err)) != 0) {
+		fprintf(stderr, "hostile: %s\n", err);
+		return 3;
+	}
+	if (strcmp(argv[2], "garbage") == 0)
+		_exit(garbage(&c));
+	if (strcmp(argv[2], "ahead") == 0)
+		_exit(ahead(&c));
+	_exit(cells(&c));
+}

@@ -1,0 +1,439 @@
+/* See stack.h. */
+#include "test/unit/stack.h"
+
+#include "engine/l1_port/l1_port.h"
+#include "engine/l2_eth/l2_eth.h"
+
+#include <rte_byteorder.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HZ UINT64_C(1000000000)
+#define TURN_US 50
+#define QUEUE_MAX 65536
+
+struct stack stack;
+struct port ports[PORTS_MAX];
+uint16_t n_ports = 2;
+
+/* To be received by a port; sent by it and not yet taken by the test's peer. */
+struct queue {
+	struct rte_mbuf *m[QUEUE_MAX];
+	uint32_t head, n;
+};
+static struct queue in[2], out[2];
+static struct rte_mbuf *held[2]; /* one that the next overtakes */
+static void *memory;
+
+static void put(struct queue *q, struct rte_mbuf *m)
+{
+	assert_true(q->n < QUEUE_MAX);
+	q->m[(q->head + q->n++) % QUEUE_MAX] = m;
+}
+
+static struct rte_mbuf *get(struct queue *q)
+{
+	struct rte_mbuf *m = q->n == 0 ? NULL : q->m[q->head];
+
+	if (m != NULL) {
+		q->head = (q->head + 1) % QUEUE_MAX;
+		q->n--;
+	}
+	return m;
+}
+
+static bool chance(uint32_t of_1000)
+{
+	stack.rng = stack.rng * 1664525 + 1013904223;
+	return of_1000 != 0 && (stack.rng >> 8) % 1000 < of_1000;
+}
+
+static struct rte_mbuf *copy(struct rte_mbuf *m)
+{
+	return rte_pktmbuf_copy(m, m->pool, 0, UINT32_MAX);
+}
+
+static void wire(uint16_t port, struct rte_mbuf *m)
+{
+	struct rte_mbuf *again;
+
+	if (stack.on_wire != NULL && stack.on_wire(port, m)) {
+		pkt_free(stack.lc, m);
+		return;
+	}
+	if (!stack.wired) {
+		put(&out[port], m);
+		return;
+	}
+	if (chance(stack.lose)) {
+		stack.lost[port]++;
+		pkt_free(stack.lc, m);
+		return;
+	}
+	again = chance(stack.twice) ? copy(m) : NULL;
+	if (held[port] == NULL && chance(stack.late)) {
+		held[port] = m;
+	} else {
+		put(&in[1 - port], m);
+		if (held[port] != NULL)
+			put(&in[1 - port], held[port]);
+		held[port] = NULL;
+	}
+	if (again != NULL)
+		put(&in[1 - port], again);
+}
+
+static uint16_t fake_tx(void *txq, struct rte_mbuf **m, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		wire((uint16_t)(uintptr_t)txq - 1, m[i]);
+	return n;
+}
+
+static uint16_t fake_rx(void *rxq, struct rte_mbuf **m, uint16_t n)
+{
+	struct queue *q = &in[(uintptr_t)rxq - 1];
+	uint16_t i = 0;
+
+	while (i < n && q->n != 0)
+		m[i++] = get(q);
+	return i;
+}
+
+int stack_eal(void **state)
+{
+	static char args[][32] = {"unit", "--no-huge", "--no-shconf", "-m", "256", "--no-pci",
+		"--no-telemetry", "--log-level=*:error", "--lcores", "0", "--file-prefix=w17-unit"};
+	char *argv[ARRAY_SIZE(args) + 1] = {NULL};
+	int rc;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
+		argv[i] = args[i];
+	rc = rte_eal_init(ARRAY_SIZE(args), argv);
+	rmdir(rte_eal_get_runtime_dir()); /* made all the same, empty */
+	return rc < 0 ? -1 : 0;
+}
+
+static void port_begin(struct lcore *lc, uint16_t id)
+{
+	static void *queue[2], *clbk[2];
+	struct lport *lp = &lc->lports[lc->n_lports];
+	uint32_t ip = id == 0 ? CLIENT_IP : SERVER_IP;
+
+	ports[id] = (struct port){.id = id,
+		.dev_id = id,
+		.mtu = 1500,
+		.n_queues = 1,
+		.mac = {2, 0, 0, 0, 0, (uint8_t)id}};
+	lp->port = &ports[id];
+	lp->st = seg_stats_port(stack.seg, 0, id);
+	lp->running = 1;
+	lc->lport_of[id] = (uint8_t)lc->n_lports++;
+	queue[id] = (void *)(uintptr_t)(id + 1);
+	rte_eth_fp_ops[id].rx_pkt_burst = fake_rx;
+	rte_eth_fp_ops[id].tx_pkt_burst = fake_tx;
+	rte_eth_fp_ops[id].rxq.data = rte_eth_fp_ops[id].txq.data = &queue[id];
+	rte_eth_fp_ops[id].rxq.clbk = rte_eth_fp_ops[id].txq.clbk = &clbk[id];
+	memset(&port_l3[id], 0, sizeof(port_l3[id]));
+	port_l3[id].intf[port_l3[id].n_intfs++] = (struct l3_intf){
+		.ip = ip4_addr(ip), .mask = ip4_addr(0xffffff00)};
+}
+
+static void *zeroed(size_t len)
+{
+	void *p = aligned_alloc(4096, (len + 4095) & ~(size_t)4095);
+
+	assert_non_null(p);
+	return memset(p, 0, len);
+}
+
+/* The test's peers answer no ARP: each port knows the other. */
+static void neighbour(uint16_t port)
+{
+	uint8_t f[42] = {0};
+	uint32_t spa = rte_cpu_to_be_32(port == 0 ? SERVER_IP : CLIENT_IP);
+
+	memcpy(f, ports[port].mac, 6);
+	memcpy(f + 6, ports[1 - port].mac, 6);
+	memcpy(f + 12, (uint8_t[]){8, 6, 0, 1, 8, 0, 6, 4, 0, 2}, 10);
+	memcpy(f + 22, ports[1 - port].mac, 6);
+	memcpy(f + 28, &spa, 4);
+	peer_frame(port, f, sizeof(f));
+}
+
+void stack_begin(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n_mbufs)
+{
+	static int n_begun;
+	struct lcore *lc;
+	char name[16];
+
+	memset(&stack, 0, sizeof(stack));
+	memset(tc_cfgs, 0, sizeof(tc_cfgs));
+	stack.rng = 1;
+	stack.wired = true;
+	stack.tsc = 1000 * HZ;
+	stack.seg = zeroed(seg_size(2, 1));
+	seg_init(stack.seg, 2, 1);
+	memory = zeroed(lcore_bytes(n_tcbs, n_ucbs, 2));
+	stack.lc = lc = lcore_init(memory, n_tcbs, n_ucbs, 2);
+	lc->tsc_hz = HZ;
+	lc->cycles_per_ms = HZ / 1000;
+	lc->cycles_per_us = HZ / 1000000;
+	lc->seg = stack.seg;
+	lc->lst = seg_stats_lcore(stack.seg, 0);
+	lc->isn_secret[0] = 0x123456789abcdef0;
+	memset(lc->lport_of, 255, sizeof(lc->lport_of));
+	snprintf(name, sizeof(name), "unit%d", n_begun++);
+	lc->stash.pool = rte_pktmbuf_pool_create_by_ops(
+		name, n_mbufs, 0, 0, 2176, SOCKET_ID_ANY, "stack");
+	assert_non_null(lc->stash.pool);
+	app_tcs = zeroed(2 * TCS_MAX * sizeof(*app_tcs));
+	port_begin(lc, 0);
+	port_begin(lc, 1);
+	lcore_clock_start(lc, stack.tsc);
+	neighbour(0);
+	neighbour(1);
+	stack_run_us(TURN_US);
+}
+
+static void held_free(uint16_t port)
+{
+	struct rte_mbuf *m;
+
+	if (held[port] != NULL)
+		pkt_free(stack.lc, held[port]);
+	held[port] = NULL;
+	while ((m = get(&in[port])) != NULL)
+		pkt_free(stack.lc, m);
+	peer_flush(port);
+}
+
+void stack_end(void)
+{
+	struct lcore *lc = stack.lc;
+
+	for (uint16_t p = 0; p < 2; p++) {
+		for (uint8_t i = 0; i < TCS_MAX; i++)
+			stack_stop(p, i);
+	}
+	stack_check_sums();
+	for (uint16_t p = 0; p < 2; p++) {
+		held_free(p);
+		arp_port_stop(lc, &lc->lports[p]);
+	}
+	assert_int_equal(pool_n_free(&lc->tcbs), lc->tcbs.n);
+	assert_int_equal(pool_n_free(&lc->ucbs), lc->ucbs.n);
+	assert_int_equal(pool_n_free(&lc->sides), lc->sides.n);
+	assert_int_equal(lc->queues.n_free, lc->queues.n - 1);
+	assert_int_equal(lc->n_kept, 0);
+	assert_int_equal(
+		rte_mempool_avail_count(lc->stash.pool) + lc->stash.n, lc->stash.pool->size);
+	rte_mempool_put_bulk(lc->stash.pool, (void **)lc->stash.m, lc->stash.n);
+	rte_mempool_free(lc->stash.pool);
+	free(memory);
+	free(stack.seg);
+	free(app_tcs);
+}
+
+struct tc_config *stack_tc(uint16_t port, uint8_t tcid, enum l4proto proto, uint32_t n)
+{
+	struct tc_config *c = &tc_cfgs[port][tcid];
+
+	tc_config_init(c, port == 0 ? tc_kind_CLIENT : tc_kind_SERVER, proto);
+	c->src.lo = c->src.hi = ip4_addr(port == 0 ? CLIENT_IP : SERVER_IP);
+	c->sport = port == 0 ? (struct u16_range){1000, (uint16_t)(999 + n)}
+			     : (struct u16_range){80, 80};
+	c->dst.lo = c->dst.hi = ip4_addr(SERVER_IP);
+	c->dport = (struct u16_range){80, 80};
+	return c;
+}
+
+void stack_start(uint16_t port, uint8_t tcid)
+{
+	const struct tc_config *c = &tc_cfgs[port][tcid];
+	struct lmsg m = {.id = LMSG_TC_START,
+		.port = (uint8_t)port,
+		.tcid = tcid,
+		.share_n = tc_sessions(c)};
+	char err[200];
+
+	assert_int_equal(app_tc_init(&app_tcs[port * TCS_MAX + tcid], c, err, sizeof(err)), 0);
+	assert_int_equal(mailbox_post(stack.lc, &m), 0);
+	stack_run_us(TURN_US);
+}
+
+void stack_stop(uint16_t port, uint8_t tcid)
+{
+	struct tc_run *tc = lcore_tc(stack.lc, (uint8_t)port, tcid);
+
+	tc_run_stop(stack.lc, tc, 1000);
+	for (int i = 0; i < 20000 && tc->run != TCR_IDLE; i++)
+		stack_run_ms(1);
+	assert_int_equal(tc->run, TCR_IDLE);
+}
+
+void stack_run_us(uint32_t us)
+{
+	for (uint32_t i = 0; i < us; i += TURN_US) {
+		stack.tsc += TURN_US * (HZ / 1000000);
+		lcore_turn(stack.lc, stack.tsc);
+	}
+}
+
+void stack_run_ms(uint32_t ms)
+{
+	stack_run_us(ms * 1000);
+}
+
+struct stats_tc *stack_stats(uint16_t port, uint8_t tcid)
+{
+	return &seg_stats_tc(stack.seg, 0, port, tcid)->tc;
+}
+
+struct stats_port_block *stack_port(uint16_t port)
+{
+	return seg_stats_port(stack.seg, 0, port);
+}
+
+void stack_check_sums(void)
+{
+	for (uint16_t p = 0; p < 2; p++) {
+		for (uint8_t i = 0; i < TCS_MAX; i++) {
+			const struct stats_tc *s = stack_stats(p, i);
+
+			assert_int_equal(s->opened,
+				s->closed + s->open_now + s->failed_syn + s->failed_rst
+					+ s->failed_retry + s->failed_to + s->failed_app
+					+ s->failed_stop);
+		}
+	}
+}
+
+/* Ethernet, tag and IPv4 from the other port's address: where the transport header goes. */
+static uint8_t *headers(
+	uint8_t *f, uint16_t port, uint16_t vlan, bool group, uint8_t proto, uint16_t l4_len)
+{
+	struct ip4_hdr ip = {.ver_ihl = 0x45,
+		.total_len_be16 = rte_cpu_to_be_16(sizeof(ip) + l4_len),
+		.ttl = 64,
+		.proto = proto,
+		.src_be32 = rte_cpu_to_be_32(port == 0 ? SERVER_IP : CLIENT_IP),
+		.dst_be32 = rte_cpu_to_be_32(port == 0 ? CLIENT_IP : SERVER_IP)};
+
+	memcpy(f, ports[port].mac, 6);
+	if (group)
+		memset(f, 255, 6);
+	memcpy(f + 6, ports[1 - port].mac, 6);
+	f += 12;
+	if (vlan != 0) {
+		memcpy(f, (uint8_t[]){0x81, 0, (uint8_t)(vlan >> 8), (uint8_t)vlan}, 4);
+		f += 4;
+	}
+	memcpy(f, (uint8_t[]){8, 0}, 2);
+	memcpy(f + 2, &ip, sizeof(ip));
+	return f + 2 + sizeof(ip);
+}
+
+void peer_send(uint16_t port, const struct peer_seg *s)
+{
+	struct tcp_hdr th = {.sport_be16 = rte_cpu_to_be_16(s->sport),
+		.dport_be16 = rte_cpu_to_be_16(s->dport),
+		.seq_be32 = rte_cpu_to_be_32(s->seq),
+		.ack_be32 = rte_cpu_to_be_32(s->ack),
+		.off = 0x50,
+		.flags = s->flags,
+		.wnd_be16 = rte_cpu_to_be_16(s->wnd)};
+	uint8_t f[1600], *l4;
+
+	l4 = headers(f, port, s->vlan, s->group, IPPROTO_TCP4, (uint16_t)(sizeof(th) + s->len));
+	memcpy(l4, &th, sizeof(th));
+	if (s->len != 0)
+		memcpy(l4 + sizeof(th), s->data, s->len);
+	peer_frame(port, f, (uint16_t)(l4 + sizeof(th) + s->len - f));
+}
+
+void peer_datagram(uint16_t port, uint16_t sport, uint16_t dport, uint16_t n)
+{
+	struct udp_hdr uh = {.sport_be16 = rte_cpu_to_be_16(sport),
+		.dport_be16 = rte_cpu_to_be_16(dport),
+		.len_be16 = rte_cpu_to_be_16((uint16_t)(sizeof(uh) + n))};
+	uint8_t f[1600] = {0},
+		*l4 = headers(f, port, 0, false, IPPROTO_UDP4, (uint16_t)(sizeof(uh) + n));
+
+	memcpy(l4, &uh, sizeof(uh));
+	peer_frame(port, f, (uint16_t)(l4 + sizeof(uh) + n - f));
+}
+
+void peer_frame(uint16_t port, const void *bytes, uint16_t len)
+{
+	struct rte_mbuf *m = pkt_alloc(stack.lc, len);
+
+	assert_non_null(m);
+	memcpy(rte_pktmbuf_mtod(m, void *), bytes, len);
+	put(&in[port], m);
+}
+
+bool peer_take(uint16_t port, struct peer_seg *s)
+{
+	struct rte_mbuf *m;
+
+	while ((m = get(&out[port])) != NULL) {
+		uint8_t *f = rte_pktmbuf_mtod(m, uint8_t *);
+		struct ip4_hdr *ip = (struct ip4_hdr *)(f + 14);
+		struct tcp_hdr *th = (struct tcp_hdr *)(ip + 1);
+		bool tcp = f[12] == 8 && f[13] == 0 && ip->proto == IPPROTO_TCP4;
+
+		pkt_free(stack.lc, m); /* its bytes stay until it is used again */
+		if (!tcp)
+			continue;
+		*s = (struct peer_seg){.sport = rte_be_to_cpu_16(th->sport_be16),
+			.dport = rte_be_to_cpu_16(th->dport_be16),
+			.seq = rte_be_to_cpu_32(th->seq_be32),
+			.ack = rte_be_to_cpu_32(th->ack_be32),
+			.wnd = rte_be_to_cpu_16(th->wnd_be16),
+			.flags = th->flags,
+			.len = rte_be_to_cpu_16(ip->total_len_be16) - sizeof(*ip)
+				- (th->off >> 4) * 4u,
+			.data = (uint8_t *)th + (th->off >> 4) * 4};
+		return true;
+	}
+	return false;
+}
+
+void peer_flush(uint16_t port)
+{
+	struct rte_mbuf *m;
+
+	while ((m = get(&out[port])) != NULL)
+		pkt_free(stack.lc, m);
+}
+
+uint32_t peer_connect(uint16_t sport, uint32_t iss)
+{
+	struct peer_seg s = {.sport = sport,
+				.dport = 80,
+				.seq = iss,
+				.flags = TCP_SYN,
+				.wnd = 65535},
+			got;
+
+	peer_send(1, &s);
+	stack_run_us(TURN_US);
+	assert_true(peer_take(1, &got));
+	assert_int_equal(got.flags, TCP_SYN | TCP_ACK);
+	assert_int_equal(got.ack, iss + 1);
+	s.seq = iss + 1;
+	s.ack = got.seq + 1;
+	s.flags = TCP_ACK;
+	peer_send(1, &s);
+	stack_run_us(TURN_US);
+	return got.seq;
+}

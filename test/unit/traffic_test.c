@@ -1,0 +1,277 @@
+/* Test cases on a worker: rates, restarts, UDP, pools that run dry, a bad wire. */
+#include "test/unit/stack.h"
+
+#include <rte_byteorder.h>
+#include <rte_mbuf.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A server on port 1 and a client of n sessions on port 0, RAW. */
+static struct tc_config *pair(enum l4proto proto, uint32_t n, uint32_t req, uint32_t resp)
+{
+	struct tc_config *c = stack_tc(1, 0, proto, 0);
+
+	c->raw = (struct raw_config){.req_bytes = req, .resp_bytes = resp};
+	c = stack_tc(0, 0, proto, n);
+	c->raw = (struct raw_config){.req_bytes = req, .resp_bytes = resp};
+	return c;
+}
+
+static void close_rate_0_is_never(void **state)
+{
+	struct tc_config *c;
+
+	(void)state;
+	stack_begin(256, 16, 2048);
+	c = pair(l4proto_TCP, 10, 1, 1);
+	c->uptime_s = 1;
+	c->rate_close = 0;
+	c->rate_send = 10;
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack_run_ms(3000);
+	assert_int_equal(stack_stats(0, 0)->estab_now, 10);
+	assert_int_equal(stack_stats(0, 0)->closed, 0);
+	stack_end();
+}
+
+/* Nothing could be closed for five seconds: that is no reason for a burst, nor for saying "behind".
+ */
+static void idle_time_earns_no_burst(void **state)
+{
+	struct tc_config *c;
+
+	(void)state;
+	stack_begin(512, 16, 4096);
+	c = pair(l4proto_TCP, 200, 1, 1);
+	c->uptime_s = 5;
+	c->rate_close = 100;
+	c->rate_send = 10;
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack_run_ms(5000 + 500);
+	assert_in_range(stack_stats(0, 0)->closed, 45, 52);
+	assert_int_equal(stack_stats(0, 0)->behind, 0);
+	stack_run_ms(1000);
+	assert_in_range(stack_stats(0, 0)->closed, 145, 152);
+	stack_end();
+}
+
+static void open_rate_is_kept_from_one_a_second_on(void **state)
+{
+	static const uint32_t rates[] = {1, 7, 1000, 50000};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+		struct tc_config *c;
+
+		stack_begin(200 * 1024, 16, 4096);
+		c = pair(l4proto_TCP, 60000, 0, 0);
+		c->rate_open = rates[i];
+		stack_start(1, 0);
+		stack_start(0, 0);
+		stack_run_ms(100);
+		for (uint32_t s = 1; s <= 1; s++) {
+			uint64_t was = stack_stats(0, 0)->opened, now;
+
+			stack_run_ms(1000);
+			now = stack_stats(0, 0)->opened - was;
+			assert_in_range(now, rates[i] - rates[i] / 100,
+				rates[i] + rates[i] / 100 + (rates[i] < 100));
+		}
+		assert_int_equal(stack_stats(0, 0)->behind, 0);
+		stack_end();
+	}
+}
+
+static void client_restarts_beside_a_running_server(void **state)
+{
+	(void)state;
+	stack_begin(4096, 64, 4096);
+	pair(l4proto_TCP, 1000, 10, 10);
+	stack_start(1, 0);
+	for (int i = 0; i < 20; i++) {
+		stack_start(0, 0);
+		stack_run_ms(20);
+		assert_int_equal(stack_stats(0, 0)->estab_now, 1000);
+		stack_stop(0, 0);
+	}
+	stack_end();
+}
+
+static void udp_abort_is_counted_once(void **state)
+{
+	(void)state;
+	stack_begin(64, 64, 2048);
+	stack.wired = false;
+	pair(l4proto_UDP, 1, 1, 1);
+	stack_start(1, 0);
+	peer_datagram(1, 5, 80, 1000); /* a thousand requests that nobody waits for */
+	stack_run_us(50);
+	assert_int_equal(stack_stats(1, 0)->failed_app, 1);
+	assert_int_equal(stack_stats(1, 0)->closed, 0);
+	stack_check_sums();
+	stack_end();
+}
+
+static void udp_without_a_neighbour_does_not_spin(void **state)
+{
+	struct tc_config *c;
+
+	(void)state;
+	stack_begin(64, 256, 2048);
+	stack.wired = false;
+	c = pair(l4proto_UDP, 100, 10, 10);
+	c->dst.lo = c->dst.hi = ip4_addr(CLIENT_IP + 77); /* nobody there */
+	stack_start(0, 0);
+	stack_run_ms(4000);
+	assert_in_range(stack_port(0)->drop.no_neighbour, 100, 100 * 25);
+	assert_in_range(stack_port(0)->arp.tx_req, 10, 25);
+	stack_end();
+}
+
+static void udp_answer_that_is_lost_does_not_silence_a_client(void **state)
+{
+	(void)state;
+	stack_begin(64, 64, 2048);
+	pair(l4proto_UDP, 1, 10, 10)->rate_send = 1000;
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack_run_ms(100);
+	stack.lose = 1000;
+	stack_run_ms(10);
+	stack.lose = 0;
+	stack_run_ms(2000);
+	assert_in_range(stack_stats(0, 0)->resp_lost, 1, 2);
+	assert_in_range(stack_stats(0, 0)->responses, 900, 1500);
+	assert_in_range(stack_stats(0, 0)->requests - stack_stats(0, 0)->responses
+			- stack_stats(0, 0)->resp_lost,
+		0, 1);
+	stack_end();
+}
+
+static void pool_that_is_too_small_is_said_once_and_used_whole(void **state)
+{
+	(void)state;
+	stack_begin(64, 16, 2048);
+	pair(l4proto_TCP, 100, 10, 10);
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack_run_ms(1000);
+	assert_int_equal(pool_n_free(&stack.lc->tcbs), 0);
+	assert_true(stack_stats(0, 0)->no_tcb + stack_stats(1, 0)->no_tcb > 0);
+	stack_end();
+}
+
+/* What a retransmission says must be what was said before. */
+
+#define STREAM_MAX 65536
+static struct stream {
+	uint32_t iss;
+	uint8_t known[STREAM_MAX], byte[STREAM_MAX];
+} * streams; /* by client port and direction */
+
+static struct stream *stream_of(uint16_t port, const struct tcp_hdr *th)
+{
+	uint16_t p = rte_be_to_cpu_16(port == 0 ? th->sport_be16 : th->dport_be16);
+
+	return &streams[(p - 1000) * 2 + port];
+}
+
+static bool compare_bytes(uint16_t port, struct rte_mbuf *m)
+{
+	uint8_t *f = rte_pktmbuf_mtod(m, uint8_t *);
+	struct ip4_hdr *ip = (struct ip4_hdr *)(f + 14);
+	struct tcp_hdr *th = (struct tcp_hdr *)(ip + 1);
+	uint8_t *data = (uint8_t *)th + (th->off >> 4) * 4;
+	uint32_t len = (uint32_t)(f + m->data_len - data), off;
+	struct stream *st;
+
+	if (f[12] != 8 || f[13] != 0 || ip->proto != IPPROTO_TCP4)
+		return false;
+	st = stream_of(port, th);
+	if (th->flags & TCP_SYN) {
+		uint32_t iss = rte_be_to_cpu_32(th->seq_be32);
+
+		if (iss != st->iss)
+			memset(st, 0, sizeof(*st));
+		st->iss = iss;
+	}
+	off = rte_be_to_cpu_32(th->seq_be32) - st->iss;
+	for (uint32_t i = 0; i < len && off + i < STREAM_MAX; i++) {
+		if (st->known[off + i])
+			assert_int_equal(st->byte[off + i], data[i]);
+		st->known[off + i] = 1;
+		st->byte[off + i] = data[i];
+	}
+	return false;
+}
+
+static void bad_wire(uint32_t seed, uint32_t lose, uint32_t twice, uint32_t late, uint32_t n_mbufs)
+{
+	struct tc_config *c;
+
+	stack_begin(256, 16, n_mbufs);
+	stack.rng = seed;
+	stack.lose = lose;
+	stack.twice = twice;
+	stack.late = late;
+	stack.on_wire = compare_bytes;
+	streams = calloc(2 * 64, sizeof(*streams));
+	c = stack_tc(1, 0, l4proto_TCP, 0);
+	c->app = app_kind_HTTP;
+	c->http.status = http_status_OK_200;
+	c->http.body_bytes = 9000 + seed % 5000;
+	c->tcp.ack_delay = seed & 1;
+	c->tcp.win_size = seed & 2 ? 65535 : 4000;
+	c = stack_tc(0, 0, l4proto_TCP, 50);
+	c->app = app_kind_HTTP;
+	c->http.body_bytes = seed & 4 ? 3000 : 0;
+	c->requests = 3;
+	c->downtime_s = 0;
+	c->tcp.ack_delay = seed & 1;
+	c->tcp.rto_ms = 20;
+	tc_cfgs[1][0].tcp.rto_ms = 20;
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack_run_ms(4000);
+	assert_true(stack_stats(0, 0)->closed > 50);
+	assert_int_equal(stack_stats(0, 0)->failed_app, 0);
+	assert_int_equal(stack_stats(1, 0)->failed_app, 0);
+	assert_int_equal(stack_stats(0, 0)->failed_rst, 0);
+	stack.lose = stack.twice = stack.late = 0;
+	stack_end();
+	free(streams);
+}
+
+static void every_byte_is_rebuilt_as_it_was(void **state)
+{
+	(void)state;
+	for (uint32_t seed = 1; seed <= 8; seed++)
+		bad_wire(seed, 30, 20, 30, 4096);
+}
+
+static void few_buffers_on_a_bad_wire_do_not_lock_up(void **state)
+{
+	(void)state;
+	bad_wire(9, 50, 20, 50, 256);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(close_rate_0_is_never),
+		cmocka_unit_test(idle_time_earns_no_burst),
+		cmocka_unit_test(open_rate_is_kept_from_one_a_second_on),
+		cmocka_unit_test(client_restarts_beside_a_running_server),
+		cmocka_unit_test(udp_abort_is_counted_once),
+		cmocka_unit_test(udp_without_a_neighbour_does_not_spin),
+		cmocka_unit_test(udp_answer_that_is_lost_does_not_silence_a_client),
+		cmocka_unit_test(pool_that_is_too_small_is_said_once_and_used_whole),
+		cmocka_unit_test(every_byte_is_rebuilt_as_it_was),
+		cmocka_unit_test(few_buffers_on_a_bad_wire_do_not_lock_up),
+	};
+
+	return cmocka_run_group_tests(tests, stack_eal, NULL);
+}
