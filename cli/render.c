@@ -335,6 +335,7 @@ static void test_config(const json_t *t)
 	pair_unit(&g, "Delay Uptime", t, "uptime_s", " s");
 	pair_unit(&g, "Delay Downtime", t, "downtime_s", " s");
 	pair(&g, "Criteria", "%s %s", field(t, "criterion"), field(t, "criterion_count"));
+	pair_unit(&g, "Within", t, "criterion_within_s", " s");
 	app_pairs(&g, t);
 	grid_print(&g, 2, 0);
 }

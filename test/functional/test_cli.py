@@ -151,8 +151,10 @@ def test_question_mark_helps_but_not_in_text(shell):
         assert f"\n  {word} " in text, text
     shell.send("start tests ?")
     shell.expect("Ethernet port")
+    shell.expect(shell.prompt)
     shell.send("port 0 ?")
     shell.expect("<enter>")
+    shell.expect(shell.prompt)
     shell.send("\x15")
     shell.ask(L3, shell.prompt)
     shell.ask(SERVER, shell.prompt)
@@ -254,6 +256,7 @@ def test_the_engine_is_killed_under_a_shell(shell):
     shell.expect("show te")
     shell.engine.proc.kill()
     assert shell.left(1) == 3
+    shell.engine.proc.wait()
     shell.expect("\nwarp17-cli: the engine is gone\n")
 
 
@@ -263,6 +266,7 @@ def test_the_engine_is_killed_under_a_shell_that_waits(shell):
     time.sleep(0.2)
     shell.engine.proc.kill()
     assert shell.left(1) == 3
+    shell.engine.proc.wait()
     shell.expect("the engine is gone")
 
 
@@ -290,6 +294,7 @@ def test_a_batch_leaves_when_the_engine_dies_while_stdin_is_open(engine, options
     assert "engine" in p.stdout.readline()
     e.proc.kill()
     assert p.wait(1) == 3
+    e.proc.wait()
     assert p.stderr.read() == "warp17-cli: the engine is gone\n"
     p.stdin.close()
     p.stdout.close()
@@ -306,6 +311,7 @@ def test_a_batch_leaves_when_the_engine_dies_while_stdout_is_full(engine):
     assert p.poll() is None
     e.proc.kill()
     assert p.wait(1) == 3
+    e.proc.wait()
     p.stdout.close()
     p.stderr.close()
 
@@ -514,6 +520,14 @@ def test_closed_descriptors_and_a_full_disk(engine):
     with open("/dev/full", "w") as full:
         done = run(e, "show", "version", capture_output=False, stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 1 and "write error" in done.stderr
+
+
+def test_the_manual_has_every_option():
+    text = subprocess.run([CLI, "--help"], capture_output=True, text=True).stdout
+    manual = (TOP / "doc/man/warp17-cli.1").read_text().replace("\\-", "-")
+    options = re.findall(r"--[a-z-]+|(?<= )-[a-zA-Z](?=[, ])", text)
+    assert len(options) > 15
+    assert [o for o in options if o not in manual] == []
 
 
 # --- what is printed

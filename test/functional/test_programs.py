@@ -153,9 +153,7 @@ def test_client_leaves_when_the_engine_dies(engine):
     wait_for(lambda: len(e.show("operators")["operators"]) == 2)
     e.proc.kill()
     e.proc.wait()
-    p.stdin.write("show version\n")
-    p.stdin.close()
-    assert p.wait(2) == 3
+    assert p.wait(1) == 3
 
 
 def test_engine_restarts_after_kill(engine):

@@ -569,6 +569,13 @@ static void collect(const char *word, const char *help, bool hint, void *arg)
 	snprintf((char *)arg + n, 500 - n, "%s%s", n ? " " : "", word);
 }
 
+static void collect_help(const char *word, const char *help, bool hint, void *arg)
+{
+	(void)hint;
+	if (strcmp(word, "set") == 0)
+		snprintf(arg, 100, "%s", help);
+}
+
 static void expect_next(const char *text, const char *prefix, const char *want)
 {
 	char line[200], got[500] = "";
@@ -584,6 +591,8 @@ static void expect_next(const char *text, const char *prefix, const char *want)
 
 static void completion(void **state)
 {
+	char help[100] = "";
+
 	(void)state;
 	expect_next("", "s", "set start stop show");
 	expect_next("show tests", "st", "state stats");
@@ -605,6 +614,8 @@ static void completion(void **state)
 	expect_next("add tests client", "", "tcp udp port test-case-id src sport dest dport");
 	expect_next("add tests client tcp port 0 src 1.1.1.1", "", "<ip> <ip>");
 	expect_next("nonsense", "", "");
+	cmd_complete(NULL, 0, "", collect_help, help);
+	assert_string_equal(help, "tests|syslog"); /* what the word leads to */
 }
 
 static void fingerprint_is_stable(void **state)
