@@ -3,6 +3,7 @@
 
 #include "common/util/version.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,14 +145,34 @@ static json_t *tc_config(uint32_t tcid, const struct tc_config *c)
 	return o;
 }
 
+/* A test case's record: 0, -ENOENT there is none, -EAGAIN it cannot be read. */
+static int tc_read(const struct seg *s, uint32_t port, uint32_t tcid, struct seg_tc *t)
+{
+	int rc = seg_read(seg_tc(s, port, tcid), t, sizeof(*t));
+
+	return rc != 0 ? rc : t->cfg.kind == tc_kind_NONE ? -ENOENT : 0;
+}
+
+/* What a view that cannot be answers, with errno. */
+static json_t *nothing(int rc, json_t *begun)
+{
+	json_decref(begun);
+	errno = -rc;
+	return NULL;
+}
+
 json_t *show_tests_config(const struct seg *s, uint32_t port)
 {
 	static struct seg_port p;
 	static struct seg_tc t;
-	json_t *o, *intfs = json_array(), *tests = json_object();
+	json_t *o, *intfs, *tests;
+	int rc = seg_read(seg_port(s, port), &p, sizeof(p));
 
-	if (seg_read(seg_port(s, port), &p, sizeof(p)) != 0)
-		return NULL;
+	if (rc != 0)
+		return nothing(rc, NULL);
+	o = json_pack("{sI so}", "port", INT(port), "gw", ip(&p.gw));
+	json_object_set_new(o, "l3_interfaces", intfs = json_array());
+	json_object_set_new(o, "tests", tests = json_object());
 	for (uint32_t i = 0; i < MIN_OF(p.n_intfs, L3_INTFS_MAX); i++)
 		json_array_append_new(intfs,
 			json_pack("{so so sI so}", "ip", ip(&p.intfs[i].ip), "mask",
@@ -160,14 +181,13 @@ json_t *show_tests_config(const struct seg *s, uint32_t port)
 	for (uint32_t i = 0; i < TCS_MAX; i++) {
 		char name[32];
 
-		if (seg_read(seg_tc(s, port, i), &t, sizeof(t)) != 0 || t.cfg.kind == tc_kind_NONE)
-			continue;
+		rc = tc_read(s, port, i, &t);
+		if (rc == -EAGAIN)
+			return nothing(rc, o);
 		snprintf(name, sizeof(name), "test_case_%u", i);
-		json_object_set_new(tests, name, tc_config(i, &t.cfg));
+		if (rc == 0)
+			json_object_set_new(tests, name, tc_config(i, &t.cfg));
 	}
-	o = json_pack("{sI so}", "port", INT(port), "gw", ip(&p.gw));
-	json_object_set_new(o, "l3_interfaces", intfs);
-	json_object_set_new(o, "tests", tests);
 	return o;
 }
 
@@ -177,9 +197,12 @@ json_t *show_tests_state(const struct seg *s, uint32_t port)
 	json_t *tests = json_array();
 
 	for (uint32_t i = 0; i < TCS_MAX; i++) {
+		int rc = tc_read(s, port, i, &t);
 		uint64_t end;
 
-		if (seg_read(seg_tc(s, port, i), &t, sizeof(t)) != 0 || t.cfg.kind == tc_kind_NONE)
+		if (rc == -EAGAIN)
+			return nothing(rc, tests);
+		if (rc != 0)
 			continue;
 		end = t.end_ns ? t.end_ns : mono_ns();
 		json_array_append_new(tests,
@@ -200,9 +223,10 @@ json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid)
 {
 	static struct seg_tc t;
 	struct stats_tc_block b;
+	int rc = tc_read(s, port, tcid, &t);
 
-	if (seg_read(seg_tc(s, port, tcid), &t, sizeof(t)) != 0 || t.cfg.kind == tc_kind_NONE)
-		return NULL;
+	if (rc != 0)
+		return nothing(rc, NULL);
 	seg_sum_tc(s, port, tcid, &b);
 	return json_pack("{sI sI ss ss ss s{sI sI sI sI} so}", "port", INT(port), "test_case_id",
 		INT(tcid), "type", tc_type(&t.cfg), "app", app_kind_word(t.cfg.app), "state",
@@ -215,9 +239,10 @@ json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)
 {
 	static struct seg_tc t;
 	const struct tcp_options *o = &t.cfg.tcp;
+	int rc = tc_read(s, port, tcid, &t);
 
-	if (seg_read(seg_tc(s, port, tcid), &t, sizeof(t)) != 0 || t.cfg.kind == tc_kind_NONE)
-		return NULL;
+	if (rc != 0)
+		return nothing(rc, NULL);
 	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI}", "port", INT(port),
 		"test_case_id", INT(tcid), "win-size", INT(o->win_size), "syn-retry",
 		INT(o->syn_retry), "syn-ack-retry", INT(o->syn_ack_retry), "data-retry",
@@ -287,8 +312,10 @@ json_t *show_arp(const struct seg *s)
 	json_t *a = json_array();
 
 	for (uint32_t i = 0; i < s->hdr.n_ports; i++) {
-		if (seg_read(seg_port(s, i), &p, sizeof(p)) != 0)
-			continue;
+		int rc = seg_read(seg_port(s, i), &p, sizeof(p));
+
+		if (rc != 0)
+			return nothing(rc, a);
 		for (uint32_t k = 0; k < MIN_OF(p.n_arps, ARP_MAX); k++)
 			json_array_append_new(a,
 				json_pack("{sI so so sI ss}", "port", INT(i), "ip",

@@ -1,5 +1,5 @@
-/* Views of the segment; each is a new tree that the caller owns, NULL when there is nothing to see.
- */
+/* Views of the segment; each is a new tree that the caller owns, or NULL with errno: ENOENT there
+ * is nothing to see, EAGAIN its engine stopped inside a change. */
 #pragma once
 
 #include "cli/cli.h"

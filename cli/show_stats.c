@@ -1,6 +1,7 @@
 /* show <group> statistics, and the switch from commands to views. */
 #include "cli/show.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -113,10 +114,9 @@ static json_t *statistics(
 	return show_statistics(s, g, q->details, one, q->port);
 }
 
-json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
+static json_t *view_of(
+	const struct seg *s, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
 {
-	const struct seg *s = cli->client.seg;
-	json_t *view = NULL;
 	uint32_t port = req->show_tests_stats.port, tcid = req->show_tests_stats.tcid;
 
 	switch ((int)id) {
@@ -135,27 +135,31 @@ json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *er
 	case CMD_help:
 		return show_help();
 	case CMD_show_tests_config:
+		return port_ok(s, port, err, errlen) ? show_tests_config(s, port) : NULL;
 	case CMD_show_tests_state:
+		return port_ok(s, port, err, errlen) ? show_tests_state(s, port) : NULL;
 	case CMD_show_tests_stats:
+		return port_ok(s, port, err, errlen) ? show_tests_stats(s, port, tcid) : NULL;
 	case CMD_show_tests_tcp_options:
-		break;
+		return port_ok(s, port, err, errlen) ? show_tests_tcp(s, port, tcid) : NULL;
 	default:
 		return statistics(s, id, req, err, errlen);
 	}
-	if (!port_ok(s, port, err, errlen))
-		return NULL;
-	if (id == CMD_show_tests_config)
-		view = show_tests_config(s, port);
-	else if (id == CMD_show_tests_state)
-		view = show_tests_state(s, port);
-	else if (id == CMD_show_tests_stats)
-		view = show_tests_stats(s, port, tcid);
+}
+
+json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
+{
+	json_t *view;
+
+	err[0] = '\0';
+	errno = 0;
+	view = view_of(cli->client.seg, id, req, err, errlen);
+	if (view != NULL || err[0] != '\0')
+		return view;
+	if (errno == EAGAIN)
+		snprintf(err, errlen, "cannot be read: the engine stopped inside a change of it");
 	else
-		view = show_tests_tcp(s, port, tcid);
-	if (view == NULL && id == CMD_show_tests_config)
-		snprintf(err, errlen, "port %u cannot be read: its engine stopped inside a change",
-			port);
-	else if (view == NULL)
-		snprintf(err, errlen, "port %u has no test case %u", port, tcid);
-	return view;
+		snprintf(err, errlen, "port %u has no test case %u", req->show_tests_stats.port,
+			req->show_tests_stats.tcid);
+	return NULL;
 }

@@ -38,7 +38,7 @@ struct attach_opts {
 
 struct client {
 	int sock;
-	int cancel_fd; /* the caller's: client_call() ends with -EINTR when it is readable; -1 none */
+	int cancel_fd; /* the caller's: when it is readable client_call() gives up; -1 none */
 	const struct seg *seg;
 	struct slot *slot;
 	uint32_t slot_no, generation;

@@ -1,5 +1,5 @@
-/* Argument types: text to value and back, one pair of functions a row of arg_types.def. Words may be
- * abbreviated where it is clear what is meant. */
+/* Argument types: text to value and back, one pair of functions a row of arg_types.def. Words may
+ * be abbreviated where it is clear what is meant. */
 #include "common/cmd/cmd.h"
 
 #include <errno.h>

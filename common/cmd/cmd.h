@@ -116,8 +116,8 @@ int arg_format(const struct arg_desc *a, char *buf, size_t len, const void *valu
  * with why in err (unbalanced quote, too many). */
 int cmd_split(char *line, const char **word, int max, char *err, size_t errlen);
 
-/* The beginning of a line, as far as the cursor: cuts it into words likewise. word[0..*n) are whole,
- * *last is what stands of the one that the cursor is in, "" between words. */
+/* The beginning of a line, as far as the cursor: cuts it into words likewise. word[0..*n) are
+ * whole, *last is what stands of the one that the cursor is in, "" between words. */
 enum cmd_place {
 	CMD_IN_WORD, /* where words are completed */
 	CMD_IN_TEXT  /* inside quotes or a comment, or behind too many words */
