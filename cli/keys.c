@@ -162,16 +162,6 @@ unsigned char keys_tab(EditLine *el, int ch)
 	return CC_REFRESH;
 }
 
-unsigned char keys_literal(EditLine *el, int ch)
-{
-	wchar_t next[2] = {0};
-
-	(void)ch;
-	if (el_wgetc(el, next) != 1 || el_winsertstr(el, next) != 0)
-		return CC_ERROR;
-	return CC_REFRESH;
-}
-
 unsigned char keys_help(EditLine *el, int ch)
 {
 	const LineInfo *li = el_line(el);

@@ -190,7 +190,6 @@ static EditLine *edit_init(History *hist)
 	el_set(el, EL_GETCFN, get_char);
 	bind_key(el, "^I", "warp17-complete", "complete the word", keys_tab);
 	bind_key(el, "?", "warp17-help", "what may follow", keys_help);
-	bind_key(el, "^V", "warp17-literal", "the next character as it is", keys_literal);
 	bind_key(el, "^C", "warp17-abandon", "begin another line", on_abandon);
 	return el;
 }

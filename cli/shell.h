@@ -17,5 +17,3 @@ void shell_below(EditLine *el);
 unsigned char keys_tab(EditLine *el, int ch);
 /* ?: what may follow and what it means; itself inside quotes and behind a backslash. */
 unsigned char keys_help(EditLine *el, int ch);
-/* Ctrl-V: the next character as it is. libedit's own changes the terminal's mode for it. */
-unsigned char keys_literal(EditLine *el, int ch);
