@@ -100,8 +100,12 @@ static int no_engine(int rc, const struct attach_opts *o, char *err, size_t errl
 			"the engine (prefix %s) does not answer: it is stopped, hung, or not yet "
 			"READY",
 			prefix);
-	else if (rc == -ECONNRESET || rc == -EPIPE)
-		snprintf(err, errlen, "the engine (prefix %s) hung up: it is stopping", prefix);
+	else if (rc == -ECONNRESET)
+		snprintf(err, errlen,
+			"the engine (prefix %s) did not answer but hung up: is it stopping?",
+			prefix);
+	else if (rc == -EPIPE)
+		snprintf(err, errlen, "the engine (prefix %s) went away", prefix);
 	else if (rc == -EPROTO)
 		snprintf(err, errlen,
 			"the engine (prefix %s) is of another build: build both from one tree",
