@@ -20,6 +20,8 @@
  * they always do. SIGINT is ours all the time: it ends the line or the wait for an answer. */
 static const int edit_signals[] = {SIGTSTP, SIGCONT, SIGWINCH, SIGTERM, SIGHUP, SIGQUIT};
 
+static const int fatal_signals[] = {SIGTERM, SIGHUP, SIGQUIT}; /* of those */
+
 static struct {
 	struct cli *cli; /* libedit's callbacks carry no pointer of ours everywhere */
 	int wake;        /* eventfd: a signal came */
@@ -84,9 +86,9 @@ static int edit_signal(EditLine *el, wchar_t *out)
 {
 	uint64_t came = signals_take();
 
-	for (int sig = 1; sig < NSIG; sig++) {
-		if (has(came, sig) && (sig == SIGTERM || sig == SIGHUP || sig == SIGQUIT)) {
-			sh.fatal = sig;
+	for (size_t i = 0; i < ARRAY_SIZE(fatal_signals); i++) {
+		if (has(came, fatal_signals[i])) {
+			sh.fatal = fatal_signals[i];
 			return 0;
 		}
 	}
