@@ -2,6 +2,7 @@
 #include "common/abi/attach.h"
 
 #include "common/abi/ring.h"
+#include "common/util/image.h"
 
 #include <rte_eal.h>
 #include <rte_memory.h>
@@ -23,7 +24,7 @@
 
 #define PREFIX_DEFAULT "warp17"
 #define HANDSHAKE_MS 2000
-#define EAL_SECONDS 10
+#define EAL_SECONDS 4 /* the engine ends a client that takes 5 */
 
 void rundir_path(const char *prefix, char *buf, size_t len)
 {
@@ -44,6 +45,7 @@ static const char *prefix_of(const struct attach_opts *o)
 static int dial(const char *prefix)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	const struct timeval bound = {.tv_sec = HANDSHAKE_MS / 1000};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), rc;
 	char dir[96];
 
@@ -51,9 +53,11 @@ static int dial(const char *prefix)
 	snprintf(a.sun_path, sizeof(a.sun_path), "%.90s/%s", dir, SEG_SOCKET);
 	if (fd < 0)
 		return -errno;
+	/* a stopped engine's queue may be full of those who came before */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &bound, sizeof(bound));
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
 		return fd;
-	rc = -errno;
+	rc = errno == EAGAIN ? -ETIMEDOUT : -errno;
 	close(fd);
 	return rc;
 }
@@ -69,6 +73,25 @@ static void own_name(char *buf, size_t len)
 	snprintf(buf, len, "%s@%s", user, tty ? tty : "script");
 }
 
+/* Why there is nobody to talk to, and the next step. */
+static int no_engine(int rc, const struct attach_opts *o, char *err, size_t errlen)
+{
+	if (rc == -EACCES || rc == -EPERM)
+		snprintf(err, errlen,
+			"not allowed to talk to the engine (prefix %s): run as its user, or as "
+			"root",
+			prefix_of(o));
+	else if (rc == -ETIMEDOUT)
+		snprintf(err, errlen,
+			"the engine (prefix %s) does not answer: is it stopped, or out of CPU?",
+			prefix_of(o));
+	else
+		snprintf(err, errlen,
+			"engine not running (prefix %s): start it with scripts/warp17 start",
+			prefix_of(o));
+	return rc;
+}
+
 static int handshake(struct client *c, const struct attach_opts *o, char *err, size_t errlen)
 {
 	struct hello h = {.magic = HELLO_MAGIC,
@@ -77,15 +100,18 @@ static int handshake(struct client *c, const struct attach_opts *o, char *err, s
 		.read_only = o->read_only};
 	struct welcome w = {0};
 	struct pollfd p = {.fd = c->sock, .events = POLLIN};
+	int n = -1;
 
 	if (o->name)
 		snprintf(h.name, sizeof(h.name), "%s", o->name);
 	else
 		own_name(h.name, sizeof(h.name));
-	if (send(c->sock, &h, sizeof(h), MSG_NOSIGNAL) != sizeof(h)
-		|| poll(&p, 1, HANDSHAKE_MS) != 1
-		|| recv(c->sock, &w, sizeof(w), MSG_DONTWAIT) != sizeof(w)
-		|| w.magic != HELLO_MAGIC) {
+	if (send(c->sock, &h, sizeof(h), MSG_NOSIGNAL) == sizeof(h))
+		n = poll(&p, 1, HANDSHAKE_MS);
+	if (n == 0)
+		return no_engine(-ETIMEDOUT, o, err, errlen);
+	if (n != 1 || recv(c->sock, &w, sizeof(w), MSG_DONTWAIT) != sizeof(w)
+		|| w.magic != HELLO_MAGIC || w.slot >= OPERATORS_MAX) {
 		snprintf(err, errlen,
 			"the engine did not answer; is it stopping, or of another build?");
 		return -EPROTO;
@@ -95,8 +121,6 @@ static int handshake(struct client *c, const struct attach_opts *o, char *err, s
 		snprintf(err, errlen, "%s", w.text);
 		return w.code;
 	}
-	if (w.slot >= OPERATORS_MAX)
-		return -EPROTO;
 	c->slot_no = w.slot;
 	c->generation = w.generation;
 	return 0;
@@ -162,22 +186,65 @@ static int eal_up(const struct attach_opts *o)
 	return eal_init(n, argv);
 }
 
-/* The address range was taken: once more with a fixed layout, as a new image of this process. */
-static void again_without_aslr(void)
+/* The words this process was started with, NULL-terminated; they lie in *text. NULL: not to be had.
+ * Both to be freed. */
+static char **command_line(char **text)
 {
-	char buf[4096], *argv[64];
-	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC), n = 0;
-	ssize_t len = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	size_t len = 0, room = 0, n = 0;
+	char **argv = NULL;
+	ssize_t got = 1;
 
-	if (len <= 0 || getenv("WARP17_NO_ASLR") != NULL)
+	*text = NULL;
+	while (fd >= 0 && got > 0) {
+		char *more = len == room ? realloc(*text, room += 4096) : *text;
+
+		if (more == NULL)
+			break;
+		*text = more;
+		got = read(fd, *text + len, room - len);
+		len += got > 0 ? (size_t)got : 0;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (got == 0 && len > 0 && (*text)[len - 1] == '\0') /* whole */
+		argv = calloc(len + 1, sizeof(*argv));
+	for (size_t at = 0; argv != NULL && at < len; at += strlen(*text + at) + 1)
+		argv[n++] = *text + at;
+	return argv;
+}
+
+/* The address range was taken: once more with a fixed layout, as a new image of this process. */
+static void again_without_aslr(const struct attach_opts *o)
+{
+	char *text, **argv;
+
+	if (getenv("WARP17_NO_ASLR") != NULL)
 		return;
-	buf[len] = '\0';
-	for (char *a = buf; a < buf + len && n < 63; a += strlen(a) + 1)
-		argv[n++] = a;
-	argv[n] = NULL;
-	setenv("WARP17_NO_ASLR", "1", 1);
-	personality(ADDR_NO_RANDOMIZE);
-	execv("/proc/self/exe", argv);
+	argv = command_line(&text);
+	if (argv != NULL) {
+		setenv("WARP17_NO_ASLR", "1", 1);
+		personality(ADDR_NO_RANDOMIZE);
+		if (o->leaving)
+			o->leaving();
+		image_again(argv, o->keep_fd);
+	}
+	free(argv);
+	free(text);
+}
+
+static int eal_attach(struct client *c, const struct attach_opts *o, char *err, size_t errlen)
+{
+	c->started = true;
+	if (eal_up(o) == 0)
+		return 0;
+	if (!client_alive(c)) {
+		snprintf(err, errlen, "the engine went away while it was being attached to");
+		return -EPIPE;
+	}
+	again_without_aslr(o);
+	snprintf(err, errlen, "the engine's memory could not be mapped (WARP17_DEBUG=1 shows why)");
+	return -EFAULT;
 }
 
 static int map_segment(struct client *c, char *err, size_t errlen)
@@ -196,21 +263,6 @@ static int map_segment(struct client *c, char *err, size_t errlen)
 	return -EPROTO;
 }
 
-/* Why there is nobody to talk to, and the next step. */
-static int no_engine(int rc, const struct attach_opts *o, char *err, size_t errlen)
-{
-	if (rc == -EACCES || rc == -EPERM)
-		snprintf(err, errlen,
-			"not allowed to talk to the engine (prefix %s): run as its user, or as "
-			"root",
-			prefix_of(o));
-	else
-		snprintf(err, errlen,
-			"engine not running (prefix %s): start it with scripts/warp17 start",
-			prefix_of(o));
-	return rc;
-}
-
 int client_attach(struct client *c, const struct attach_opts *o, char *err, size_t errlen)
 {
 	int rc;
@@ -220,12 +272,8 @@ int client_attach(struct client *c, const struct attach_opts *o, char *err, size
 	if (c->sock < 0)
 		return no_engine(c->sock, o, err, errlen);
 	rc = handshake(c, o, err, errlen);
-	if (rc == 0 && eal_up(o) != 0) {
-		again_without_aslr();
-		snprintf(err, errlen,
-			"the engine's memory could not be mapped (WARP17_DEBUG=1 shows why)");
-		rc = -EFAULT;
-	}
+	if (rc == 0)
+		rc = eal_attach(c, o, err, errlen);
 	if (rc == 0)
 		rc = map_segment(c, err, errlen);
 	if (rc == 0 && send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1) /* attached */
