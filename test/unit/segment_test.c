@@ -1,4 +1,5 @@
-/* Reading records of the segment while management changes them: whole copies, and an end to waiting. */
+/* Reading records of the segment while management changes them: whole copies, and an end to
+ * waiting. */
 #include "common/abi/segment.h"
 #include "test/unit/unit.h"
 
