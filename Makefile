@@ -82,6 +82,9 @@ $(PEERS): $(B)/%: $(B)/%.o $(COMMON)
 $(BENCHES): $(B)/%: $(B)/%.o
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE)
 
+# what the exporter makes of a segment is pure too
+$(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o prometheus.o listen.o)
+
 # every object also depends on the flags it was built with
 $(B)/flags: FORCE
 	@mkdir -p $(@D); echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@

@@ -1,34 +1,105 @@
-/* The exporter: counters read in place, served to scrapers. EAL starts once in a process, so when
- * the engine goes the program re-executes itself and waits for the next one without EAL; its
- * listening socket goes with it. */
+/* The exporter: counters read in place, served to scrapers. A request takes a sample, a private
+ * copy of all there is (sample.c), and gives it a form (json.c, prometheus.c) on the thread that
+ * speaks HTTP (http.c). The main thread watches the engine (watch.c): EAL starts once in a process,
+ * so when the engine goes the program re-executes itself and waits for the next one without EAL;
+ * its listening socket (listen.c) goes with it. */
 #pragma once
 
 #include "common/abi/attach.h"
 
 #include <jansson.h>
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+
+#define EXPORTER "warp17-stats-exporter"
+#define WHY_MAX 256
+
+enum {
+	EXIT_OK,
+	EXIT_FAILED,    /* to listen, or to write */
+	EXIT_USAGE,     /* as the CLI's from here on */
+	EXIT_NO_ENGINE, /* or one that will not have us */
+	EXIT_REFUSED,   /* all places for operators are taken */
+	EXIT_TIMEOUT    /* attaching does not end */
+};
 
 struct exporter {
 	struct client client;
 	_Atomic int attached; /* 1 while the engine's segment may be read; set by the main thread */
-	const char *prefix;
-	uint64_t seq;
+	_Atomic uint64_t seq; /* of JSON documents */
+	pthread_mutex_t lock; /* of why */
+	char why[WHY_MAX];    /* nothing is attached; a sentence */
 };
 
-/* The engine is attached, alive, and its heartbeat is fresh. */
-bool sample_ready(const struct exporter *x);
+/* What a port is, from one whole copy of its record. Texts are UTF-8 without control characters. */
+struct sample_port {
+	char name[64], driver[32];
+	uint32_t kind, link_up, running, mtu;
+	uint32_t speed_mbps; /* 0: not known */
+};
 
-/* All there is, as a tree that the caller owns. The engine must be attached. */
-json_t *json_stats(struct exporter *x);
+struct sample_tc {
+	uint32_t port, tcid;
+	struct seg_tc tc; /* reason is UTF-8 and ends */
+	struct stats_tc_block stats;
+};
+
+/* All there is, as it was at one moment (counters: within some microseconds). */
+struct sample {
+	double time_s, start_s; /* since 1970: of the sample, of the engine */
+	char version[64], prefix[64];
+	uint64_t fingerprint, tsc_hz;
+	uint32_t pid, state; /* of the engine; enum engine_state */
+	uint32_t n_ports, n_workers, n_lcores, n_tcs;
+	uint32_t lcore_id[WORKERS_MAX];
+	struct sample_port port[PORTS_MAX];
+	struct sample_tc *tcs;
+	struct stats_port_block *port_stats;   /* [n_lcores][n_ports] */
+	struct stats_lcore_block *lcore_stats; /* [n_lcores] */
+};
+
+/* The engine is attached, alive, and its heartbeat is fresh; else why[WHY_MAX] says what is not. */
+bool sample_ready(struct exporter *x, char *why);
+
+/* A sample, for sample_free(); NULL: none to be had, why[WHY_MAX] says why. */
+struct sample *sample_take(struct exporter *x, char *why);
+/* Of a segment; for tests. */
+struct sample *sample_of(const struct seg *s, char *why);
+void sample_free(struct sample *s);
+
+const struct stats_port_block *sample_port_stats(const struct sample *s, uint32_t lc, uint32_t p);
+/* All lcores of a port together. */
+void sample_port_sum(const struct sample *s, uint32_t port, struct stats_port_block *out);
+
+/* A sample as a tree that the caller owns. */
+json_t *json_stats(const struct sample *s, uint64_t seq);
 /* Every counter: name, unit, kind, help. */
 json_t *json_schema(void);
 
-/* Prometheus text 0.0.4, to be freed; works without an engine too. */
+/* Prometheus text 0.0.4, to be freed, NULL: no memory. Works without an engine too. */
 char *prometheus_text(struct exporter *x, size_t *len);
-/* The same for a segment, for tests: NULL is none. */
-char *prometheus_of(const struct seg *s, size_t *len);
+/* The same of a sample, NULL: no engine; took_s is what making it took so far. */
+char *prometheus_of(const struct sample *s, double took_s, size_t *len);
 
-/* Serves on a listening socket until http_stop(). NULL when it cannot. */
-struct MHD_Daemon;
+/* Where to listen. Both: 0, or -EINVAL with what is expected in why[WHY_MAX]. */
+struct listen_at {
+	struct sockaddr_storage addr;
+	socklen_t len;
+};
+int listen_parse(struct listen_at *at, const char *text, char *why);
+int listen_parse_port(struct listen_at *at, const char *text, char *why);
+/* A listening socket, or -1 after a sentence on stderr. Port 0: the one it got is printed. */
+int listen_open(const struct listen_at *at);
+
+/* Serves on a listening socket. NULL when it cannot. */
 struct MHD_Daemon *http_start(struct exporter *x, int listen_fd);
+/* Takes no more connections (they wait in the socket) and answers what is under way; returns when
+ * that is done, or after some time. May be called in a signal's context. */
+void http_drain(struct MHD_Daemon *d, int timeout_ms);
+
+/* The socket of this program's image before, -1: this is the first one. */
+int watch_inherit(void);
+/* Serves on fd and watches for engines until SIGTERM or SIGINT. The exit code. */
+int watch_run(struct exporter *x, struct attach_opts *o, int fd, char **argv);

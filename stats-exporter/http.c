@@ -1,9 +1,11 @@
-/* The HTTP side, on libmicrohttpd's own thread. Nothing here writes anything. */
+/* The HTTP side, on libmicrohttpd's own thread. Nothing here writes anything. A connection carries
+ * one request: then no idle one is there to be cut when the program re-executes itself. */
 #include "stats-exporter/exporter.h"
 
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static enum MHD_Result give(
 	struct MHD_Connection *c, unsigned int status, const char *type, char *text, size_t len)
@@ -17,6 +19,7 @@ static enum MHD_Result give(
 	}
 	MHD_add_response_header(r, "Content-Type", type);
 	MHD_add_response_header(r, "Cache-Control", "no-store");
+	MHD_add_response_header(r, "Connection", "close");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(r, "Allow", "GET, HEAD");
 	rc = MHD_queue_response(c, status, r);
@@ -24,12 +27,21 @@ static enum MHD_Result give(
 	return rc;
 }
 
+static enum MHD_Result no_memory(struct MHD_Connection *c)
+{
+	char *text = strdup("{\"error\":\"out of memory\"}");
+
+	return text
+		? give(c, MHD_HTTP_INTERNAL_SERVER_ERROR, "application/json", text, strlen(text))
+		: MHD_NO;
+}
+
 static enum MHD_Result give_json(struct MHD_Connection *c, unsigned int status, json_t *o)
 {
 	char *text = json_dumps(o, JSON_COMPACT);
 
 	json_decref(o);
-	return text ? give(c, status, "application/json", text, strlen(text)) : MHD_NO;
+	return text ? give(c, status, "application/json", text, strlen(text)) : no_memory(c);
 }
 
 static enum MHD_Result error(struct MHD_Connection *c, unsigned int status, const char *what)
@@ -37,17 +49,59 @@ static enum MHD_Result error(struct MHD_Connection *c, unsigned int status, cons
 	return give_json(c, status, json_pack("{ss}", "error", what));
 }
 
-static enum MHD_Result no_engine(struct MHD_Connection *c)
+static enum MHD_Result metrics(struct exporter *x, struct MHD_Connection *c)
 {
-	return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "the engine is not running");
+	size_t len;
+	char *text = prometheus_text(x, &len);
+
+	return text ? give(c, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text, len)
+		    : no_memory(c);
 }
+
+static enum MHD_Result stats(struct exporter *x, struct MHD_Connection *c)
+{
+	char why[WHY_MAX];
+	struct sample *s = sample_take(x, why);
+	enum MHD_Result rc;
+
+	if (s == NULL)
+		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, why);
+	rc = give_json(c, MHD_HTTP_OK, json_stats(s, x->seq++));
+	sample_free(s);
+	return rc;
+}
+
+static enum MHD_Result schema(struct exporter *x, struct MHD_Connection *c)
+{
+	(void)x;
+	return give_json(c, MHD_HTTP_OK, json_schema());
+}
+
+static enum MHD_Result healthz(struct exporter *x, struct MHD_Connection *c)
+{
+	(void)x;
+	return give_json(c, MHD_HTTP_OK, json_pack("{ss}", "status", "ok"));
+}
+
+static enum MHD_Result readyz(struct exporter *x, struct MHD_Connection *c)
+{
+	char why[WHY_MAX];
+
+	if (!sample_ready(x, why))
+		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, why);
+	return give_json(c, MHD_HTTP_OK, json_pack("{ss}", "status", "ready"));
+}
+
+static const struct {
+	const char *path;
+	enum MHD_Result (*give)(struct exporter *x, struct MHD_Connection *c);
+} pages[] = {{"/metrics", metrics}, {"/api/v1/stats", stats}, {"/api/v1/schema", schema},
+	{"/healthz", healthz}, {"/readyz", readyz}};
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url,
 	const char *method, const char *version, const char *data, size_t *n_data, void **state)
 {
 	struct exporter *x = cls;
-	size_t len;
-	char *text;
 
 	(void)version;
 	(void)data;
@@ -61,29 +115,43 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 	}
 	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
 		return error(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD");
-	if (strcmp(url, "/metrics") == 0) {
-		text = prometheus_text(x, &len);
-		return text ? give(c, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text,
-			       len)
-			    : MHD_NO;
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+		if (strcmp(url, pages[i].path) == 0)
+			return pages[i].give(x, c);
 	}
-	if (strcmp(url, "/healthz") == 0)
-		return give_json(c, MHD_HTTP_OK, json_pack("{ss}", "status", "ok"));
-	if (strcmp(url, "/readyz") == 0)
-		return sample_ready(x)
-			? give_json(c, MHD_HTTP_OK, json_pack("{ss}", "status", "ready"))
-			: no_engine(c);
-	if (strcmp(url, "/api/v1/stats") == 0)
-		return sample_ready(x) ? give_json(c, MHD_HTTP_OK, json_stats(x)) : no_engine(c);
-	if (strcmp(url, "/api/v1/schema") == 0)
-		return give_json(c, MHD_HTTP_OK, json_schema());
 	return error(c, MHD_HTTP_NOT_FOUND,
 		"paths: /metrics /api/v1/stats /api/v1/schema /healthz /readyz");
 }
 
 struct MHD_Daemon *http_start(struct exporter *x, int listen_fd)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, on_request, x,
-		MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, 256u,
+	struct MHD_Daemon *d;
+	sigset_t all, was;
+
+	/* its thread takes no signals: they are for the one that watches */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	/* without MHD_USE_ITC there is no quiescing */
+	d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request,
+		x, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, 256u,
 		MHD_OPTION_CONNECTION_TIMEOUT, 10u, MHD_OPTION_END);
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	return d;
+}
+
+void http_drain(struct MHD_Daemon *d, int timeout_ms)
+{
+	const struct timespec nap = {0, 10 * 1000000};
+	const union MHD_DaemonInfo *n;
+	int idle = 0;
+
+	MHD_quiesce_daemon(d);
+	/* idle for some looks: a connection just taken may not be counted yet */
+	for (int ms = 0; ms < timeout_ms && idle < 3; ms += 10) {
+		nanosleep(&nap, NULL);
+		n = MHD_get_daemon_info(d, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+		idle = n != NULL && __atomic_load_n(&n->num_connections, __ATOMIC_RELAXED) == 0
+			? idle + 1
+			: 0;
+	}
 }

@@ -1,14 +1,26 @@
-/* The JSON of /api/v1. */
+/* The JSON of /api/v1. Numbers are integers of 64 bits; those that may exceed 2^53 are exact all
+ * the same, and it is the reader's business to take them as integers. */
+#include "common/util/version.h"
 #include "stats-exporter/exporter.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static const char *const unit_name[] = {
 	"packets", "bytes", "count", "microseconds", "milliseconds", "cycles"};
 static const char *const kind_name[] = {"counter", "gauge", "max"};
 static const char *const scope_name[] = {"port", "lcore", "test_case"};
+static_assert(ARRAY_SIZE(scope_name) == STAT_SCOPE_COUNT);
+
+/* jansson's integers have a sign. A gauge may want it: one lcore may take away what another added.
+ * What only grows ends at the largest number there is, after centuries. */
+static json_t *number(const struct stat_desc *d, uint64_t v)
+{
+	if (d->kind != STAT_GAUGE && v > INT64_MAX)
+		v = INT64_MAX;
+	return json_integer((json_int_t)v);
+}
 
 static json_t *groups(enum stat_scope scope, const void *block)
 {
@@ -25,101 +37,83 @@ static json_t *groups(enum stat_scope scope, const void *block)
 			uint64_t v;
 
 			memcpy(&v, (const char *)block + g->off + g->stats[k].off, sizeof(v));
-			json_object_set_new(one, g->stats[k].name, json_integer((json_int_t)v));
+			json_object_set_new(one, g->stats[k].name, number(&g->stats[k], v));
 		}
 		json_object_set_new(o, g->name, one);
 	}
 	return o;
 }
 
-static json_t *port_json(const struct seg *s, uint32_t port)
+static json_t *speed(uint32_t mbps)
 {
-	static _Thread_local struct seg_port p;
-	struct stats_port_block b;
-	json_t *lcores = json_array(), *o;
+	return mbps ? json_integer(mbps) : json_null();
+}
 
-	if (seg_read(seg_port(s, port), &p, sizeof(p)) != 0)
-		memset(&p, 0, sizeof(p));
-	p.name[sizeof(p.name) - 1] = p.driver[sizeof(p.driver) - 1] = '\0';
-	for (uint32_t lc = 0; lc < s->hdr.n_workers; lc++) {
-		seg_sum_port(s, lc, lc + 1, port, port + 1, &b);
+static json_t *port_json(const struct sample *s, uint32_t port)
+{
+	const struct sample_port *p = &s->port[port];
+	struct stats_port_block sum;
+	json_t *lcores = json_array();
+
+	for (uint32_t lc = 0; lc < s->n_workers; lc++)
 		json_array_append_new(lcores,
-			json_pack("{si so}", "lcore", seg_worker(s, lc)->lcore_id, "stats",
-				groups(STAT_SCOPE_PORT, &b)));
-	}
-	seg_sum_port(s, 0, s->hdr.n_lcores, port, port + 1, &b);
-	o = json_pack("{si ss ss ss sb sb si si}", "port", port, "name", p.name, "driver", p.driver,
-		"kind", port_kind_word(p.kind), "link_up", p.link_up != 0, "running",
-		p.running != 0, "speed_mbps", p.speed_mbps, "mtu", p.mtu);
-	json_object_set_new(o, "stats", groups(STAT_SCOPE_PORT, &b));
-	json_object_set_new(o, "lcores", lcores);
-	return o;
+			json_pack("{sI so}", "lcore", (json_int_t)s->lcore_id[lc], "stats",
+				groups(STAT_SCOPE_PORT, sample_port_stats(s, lc, port))));
+	sample_port_sum(s, port, &sum);
+	return json_pack("{sI ss ss ss sb sb so sI so so}", "port", (json_int_t)port, "name",
+		p->name, "driver", p->driver, "kind", port_kind_word(p->kind), "link_up",
+		p->link_up, "running", p->running, "speed_mbps", speed(p->speed_mbps), "mtu",
+		(json_int_t)p->mtu, "stats", groups(STAT_SCOPE_PORT, &sum), "lcores", lcores);
 }
 
-static json_t *tc_json(const struct seg *s, uint32_t port, uint32_t tcid)
+static json_t *tc_json(const struct sample_tc *s)
 {
-	static _Thread_local struct seg_tc t;
-	struct stats_tc_block b;
+	const struct seg_tc *t = &s->tc;
 
-	if (seg_read(seg_tc(s, port, tcid), &t, sizeof(t)) != 0 || t.cfg.kind == tc_kind_NONE)
-		return NULL;
-	t.reason[sizeof(t.reason) - 1] = '\0';
-	seg_sum_tc(s, port, tcid, &b);
-	return json_pack("{si si ss ss ss ss ss ss sI sI sb s{sI sI sI sI} so}", "port", port,
-		"test_case_id", tcid, "type", tc_kind_word(t.cfg.kind), "proto",
-		l4proto_word(t.cfg.proto), "app", app_kind_word(t.cfg.app), "state",
-		tc_state_word(t.state), "reason", t.reason, "criterion",
-		criterion_word(t.cfg.criterion), "target", (json_int_t)t.cfg.criterion_count,
-		"achieved", (json_int_t)t.achieved, "behind", t.fell_behind != 0, "rates",
-		"established_per_second", (json_int_t)t.rate_estab, "closed_per_second",
-		(json_int_t)t.rate_closed, "messages_per_second", (json_int_t)t.rate_send,
-		"requests_per_second", (json_int_t)t.rate_req, "stats", groups(STAT_SCOPE_TC, &b));
+	return json_pack("{sI sI ss ss ss ss ss ss sI sI sb s{sI sI sI sI} so}", "port",
+		(json_int_t)s->port, "test_case_id", (json_int_t)s->tcid, "type",
+		tc_kind_word(t->cfg.kind), "proto", l4proto_word(t->cfg.proto), "app",
+		app_kind_word(t->cfg.app), "state", tc_state_word(t->state), "reason", t->reason,
+		"criterion", criterion_word(t->cfg.criterion), "target",
+		(json_int_t)t->cfg.criterion_count, "achieved", (json_int_t)t->achieved, "behind",
+		t->fell_behind != 0, "rates", "established_per_second", (json_int_t)t->rate_estab,
+		"closed_per_second", (json_int_t)t->rate_closed, "messages_per_second",
+		(json_int_t)t->rate_send, "requests_per_second", (json_int_t)t->rate_req, "stats",
+		groups(STAT_SCOPE_TC, &s->stats));
 }
 
-static json_t *lcores_json(const struct seg *s)
+static json_t *lcore_json(const struct sample *s, uint32_t lc)
 {
-	json_t *a = json_array();
-	struct stats_lcore_block b;
+	bool worker = lc < s->n_workers;
 
-	for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++) {
-		bool worker = lc < s->hdr.n_workers;
-
-		seg_sum_lcore(s, lc, lc + 1, &b);
-		json_array_append_new(a,
-			json_pack("{si ss so}", "lcore",
-				worker ? (int)seg_worker(s, lc)->lcore_id : -1, "role",
-				worker ? "worker" : "management", "stats",
-				groups(STAT_SCOPE_LCORE, &b)));
-	}
-	return a;
+	return json_pack("{sI ss so}", "lcore", worker ? (json_int_t)s->lcore_id[lc] : -1, "role",
+		worker ? "worker" : "management", "stats",
+		groups(STAT_SCOPE_LCORE, &s->lcore_stats[lc]));
 }
 
-json_t *json_stats(struct exporter *x)
+static json_t *engine_json(const struct sample *s)
 {
-	const struct seg *s = x->client.seg;
-	json_t *ports = json_array(), *tests = json_array(), *o;
-	struct timespec ts;
+	char build[32];
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	for (uint32_t p = 0; p < s->hdr.n_ports; p++) {
+	snprintf(build, sizeof(build), "%016" PRIx64, s->fingerprint);
+	return json_pack("{ss ss sI ss ss sf}", "version", s->version, "build", build, "pid",
+		(json_int_t)s->pid, "state", engine_state_word(s->state), "prefix", s->prefix,
+		"start_time", s->start_s);
+}
+
+json_t *json_stats(const struct sample *s, uint64_t seq)
+{
+	json_t *ports = json_array(), *lcores = json_array(), *tests = json_array();
+
+	for (uint32_t p = 0; p < s->n_ports; p++)
 		json_array_append_new(ports, port_json(s, p));
-		for (uint32_t i = 0; i < TCS_MAX; i++) {
-			json_t *t = tc_json(s, p, i);
-
-			if (t)
-				json_array_append_new(tests, t);
-		}
-	}
-	o = json_pack("{ss sf sI}", "schema", "warp17-stats/1.0", "timestamp",
-		ts.tv_sec + ts.tv_nsec / 1e9, "seq", (json_int_t)x->seq++);
-	json_object_set_new(o, "engine",
-		json_pack("{ss si ss ss sf}", "version", s->hdr.version, "pid", s->hdr.engine_pid,
-			"state", engine_state_word(s->hdr.state), "prefix", s->hdr.prefix,
-			"start_time", s->hdr.start_realtime_ns / 1e9));
-	json_object_set_new(o, "ports", ports);
-	json_object_set_new(o, "lcores", lcores_json(s));
-	json_object_set_new(o, "test_cases", tests);
-	return o;
+	for (uint32_t lc = 0; lc < s->n_lcores; lc++)
+		json_array_append_new(lcores, lcore_json(s, lc));
+	for (uint32_t i = 0; i < s->n_tcs; i++)
+		json_array_append_new(tests, tc_json(&s->tcs[i]));
+	return json_pack("{ss sf sI s{ss} so so so so}", "schema", "warp17-stats/1.0", "timestamp",
+		s->time_s, "seq", (json_int_t)seq, "exporter", "version", warp17_version(),
+		"engine", engine_json(s), "ports", ports, "lcores", lcores, "test_cases", tests);
 }
 
 json_t *json_schema(void)

@@ -1,224 +1,165 @@
-/* warp17-stats-exporter: options, the listening socket, and the watch over the engine. */
+/* warp17-stats-exporter: options; then the JSON once, or the watch. */
 #include "common/util/version.h"
 #include "stats-exporter/exporter.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <microhttpd.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
-#define FD_ENV "WARP17_EXPORTER_FD" /* the listening socket, handed on over a re-execution */
-#define STALE_MS 1000
-#define LOOK_MS 200
-
-static _Atomic int leave;
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	leave = 1;
-}
-
-bool sample_ready(const struct exporter *x)
-{
-	struct timespec ts;
-	uint64_t beat;
-
-	if (!atomic_load(&x->attached) || !client_alive(&x->client))
-		return false;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	beat = __atomic_load_n(&x->client.seg->hdr.heartbeat_ms, __ATOMIC_RELAXED);
-	return ts.tv_sec * UINT64_C(1000) + ts.tv_nsec / 1000000 < beat + STALE_MS;
-}
+#define PREFIX_LEN_MAX 63
 
 static void usage(FILE *to)
 {
 	fprintf(to,
-		"usage: warp17-stats-exporter [options]\n"
-		"Serves the statistics of a WARP17 engine: /metrics (Prometheus), /api/v1/stats "
-		"(JSON),\n"
-		"/api/v1/schema, /healthz, /readyz.\n"
-		"      --listen ADDR:PORT  where (default 127.0.0.1:9417)\n"
+		"usage: " EXPORTER " [options]\n"
+		"Serves the statistics of a WARP17 engine over HTTP: /metrics (Prometheus), "
+		"/api/v1/stats (JSON),\n"
+		"/api/v1/schema, /healthz, /readyz. Waits for the engine, and follows it over "
+		"restarts.\n"
+		"      --listen ADDR:PORT  where (default 127.0.0.1:9417); [ADDR6]:PORT too; port "
+		"0: any, printed\n"
 		"      --port PORT         the same on 127.0.0.1\n"
 		"      --prefix NAME       the engine's file prefix (default warp17)\n"
-		"      --once              print the JSON once, and leave (exit 3 without an "
-		"engine)\n"
-		"  -h, --help   -V, --version\n");
+		"      --once              print the JSON once, and leave\n"
+		"  -h, --help   -V, --version\n"
+		"exit: 0 ok, 1 cannot listen or write, 2 usage; --once: 3 no engine, 4 refused, 5 "
+		"time-out\n");
 }
 
-static int listen_on(const char *where)
+/* A descriptor of ours must not come to be taken for standard output. */
+static void standard_files(void)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	const char *inherited = getenv(FD_ENV), *colon = strrchr(where, ':');
-	int fd, on = 1;
-	char host[64];
-
-	if (inherited != NULL)
-		return (int)strtol(inherited, NULL, 10);
-	snprintf(host, sizeof(host), "%.*s", colon ? (int)(colon - where) : 0, where);
-	a.sin_port = htons(colon ? (uint16_t)strtoul(colon + 1, NULL, 10) : 0);
-	if (colon == NULL || inet_pton(AF_INET, host, &a.sin_addr) != 1) {
-		fprintf(stderr, "warp17-stats-exporter: --listen: '%s' is not ADDR:PORT\n", where);
-		return -1;
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			_exit(EXIT_FAILED);
 	}
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 || listen(fd, 256) != 0) {
-		fprintf(stderr, "warp17-stats-exporter: %s: %s\n", where, strerror(errno));
-		return -1;
-	}
-	return fd;
 }
 
-/* How: SIG_BLOCK around the re-execution, so that a signal then is seen by the next image;
- * SIG_UNBLOCK once it has handlers. */
-static void signals(int how)
+struct command {
+	struct listen_at at;
+	const char *prefix;
+	bool once;
+};
+
+static int prefix_parse(struct command *cmd, const char *text, char *why)
 {
-	sigset_t set;
+	size_t n = strlen(text);
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGALRM); /* of an image that was stuck */
-	sigprocmask(how, &set, NULL);
+	cmd->prefix = text;
+	if (n > 0 && n <= PREFIX_LEN_MAX && text[0] != '.' && strchr(text, '/') == NULL)
+		return 0;
+	snprintf(why, WHY_MAX, "--prefix: expected 1 to %d characters without '/', not '%.64s'",
+		PREFIX_LEN_MAX, text);
+	return -EINVAL;
 }
 
-static void give_up(void)
-{
-	static const char text[] = "warp17-stats-exporter: attaching did not end in time\n";
-
-	_exit(write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ? 3 : 5);
-}
-
-static int once(struct exporter *x, const struct attach_opts *o)
-{
-	char err[256];
-
-	if (client_attach(&x->client, o, err, sizeof(err)) != 0) {
-		fprintf(stderr, "warp17-stats-exporter: %s\n", err);
-		return 3;
-	}
-	json_dumpf(json_stats(x), stdout, JSON_INDENT(1));
-	putchar('\n');
-	fflush(NULL);
-	return 0;
-}
-
-static char **image_argv;
-static int image_fd;
-
-/* The next image of this program begins without EAL, on the same socket. May be called from a
- * signal's handler. */
-static void again(void)
-{
-	fcntl(image_fd, F_SETFD, 0);
-	/* the EAL's files are not closed by exec, and their locks would keep the next engine from
-	 * starting */
-	close_range(3, (unsigned int)image_fd - 1, 0);
-	close_range((unsigned int)image_fd + 1, ~0U, 0);
-	execv("/proc/self/exe", image_argv);
-	_exit(1);
-}
-
-static void image_keep(int fd, char **argv)
-{
-	char n[16];
-
-	snprintf(n, sizeof(n), "%d", fd);
-	setenv(FD_ENV, n, 1);
-	image_fd = fd;
-	image_argv = argv;
-}
-
-static int serve(struct exporter *x, const struct attach_opts *o, int fd)
-{
-	struct MHD_Daemon *d = http_start(x, fd);
-	const struct timespec nap = {0, 20 * 1000000};
-	char err[256];
-
-	if (d == NULL) {
-		fprintf(stderr, "warp17-stats-exporter: the HTTP server does not start\n");
-		return 1;
-	}
-	while (!leave) {
-		if (!atomic_load(&x->attached)) {
-			if (client_attach(&x->client, o, err, sizeof(err)) == 0) {
-				client_protect(&x->client, false);
-				atomic_store(&x->attached, 1);
-			}
-		} else if (!client_alive(&x->client)) {
-			atomic_store(&x->attached, 0);
-			MHD_quiesce_daemon(d);
-			nanosleep(&nap, NULL); /* what is under way is answered */
-			signals(SIG_BLOCK);
-			if (!leave)
-				again();
-		}
-		/* woken at once when the engine goes: a new one waits for us to let go of the old
-		 * one's memory */
-		poll(&(struct pollfd){.fd = atomic_load(&x->attached) ? x->client.sock : -1,
-			     .events = POLLIN},
-			1, LOOK_MS);
-	}
-	return 0;
-}
-
-int main(int argc, char **argv)
+/* An exit code, or -1 to go on. */
+static int options(struct command *cmd, int argc, char **argv)
 {
 	static const struct option longs[] = {{"listen", 1, NULL, 'l'}, {"port", 1, NULL, 'p'},
 		{"prefix", 1, NULL, 'P'}, {"once", 0, NULL, 'o'}, {"help", 0, NULL, 'h'},
 		{"version", 0, NULL, 'V'}, {0}};
-	static struct exporter x;
+	char why[WHY_MAX];
+	int c, rc = 0;
+
+	listen_parse(&cmd->at, "127.0.0.1:9417", why);
+	while (rc == 0 && (c = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
+		if (c == 'l') {
+			rc = listen_parse(&cmd->at, optarg, why);
+		} else if (c == 'p') {
+			rc = listen_parse_port(&cmd->at, optarg, why);
+		} else if (c == 'P') {
+			rc = prefix_parse(cmd, optarg, why);
+		} else if (c == 'o') {
+			cmd->once = true;
+		} else if (c == 'V') {
+			printf(EXPORTER " %s\n", warp17_version());
+			return EXIT_OK;
+		} else {
+			usage(c == 'h' ? stdout : stderr);
+			return c == 'h' ? EXIT_OK : EXIT_USAGE;
+		}
+	}
+	if (rc == 0 && optind < argc) {
+		snprintf(why, sizeof(why), "unexpected '%.64s'", argv[optind]);
+		rc = -EINVAL;
+	}
+	if (rc == 0)
+		return -1;
+	fprintf(stderr, EXPORTER ": %s\n", why);
+	return EXIT_USAGE;
+}
+
+/* In a signal's context. */
+static void give_up(void)
+{
+	static const char text[] = EXPORTER ": attaching did not end in time: is another client of "
+					    "the engine stopped?\n";
+
+	_exit(write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ? EXIT_FAILED : EXIT_TIMEOUT);
+}
+
+static int once(struct exporter *x, struct attach_opts *o)
+{
+	char why[WHY_MAX];
+	struct sample *s;
+	sigset_t alarm_only;
+	json_t *doc;
+	int rc;
+
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &alarm_only, NULL); /* whoever started us */
+	o->stuck = give_up;
+	rc = client_attach(&x->client, o, why, sizeof(why));
+	if (rc == 0)
+		client_protect(&x->client, false);
+	x->attached = rc == 0;
+	s = rc == 0 ? sample_take(x, why) : NULL;
+	if (s == NULL) {
+		fprintf(stderr, EXPORTER ": %s\n", why);
+		return rc == -EBUSY        ? EXIT_REFUSED
+			: rc == -ETIMEDOUT ? EXIT_TIMEOUT
+					   : EXIT_NO_ENGINE;
+	}
+	doc = json_stats(s, 0);
+	if (json_dumpf(doc, stdout, JSON_INDENT(1)) == 0 && putchar('\n') != EOF
+		&& fflush(stdout) == 0)
+		return EXIT_OK;
+	fprintf(stderr, EXPORTER ": cannot write: %s\n", strerror(errno));
+	return EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	static struct exporter x = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	struct command cmd = {0};
 	struct attach_opts o = {.prog = argv[0],
 		.name = "stats-exporter",
 		.kind = client_kind_EXPORTER,
 		.read_only = true};
-	char where[64] = "127.0.0.1:9417";
-	bool just_once = false;
-	int c, fd, rc;
+	int fd, rc;
 
-	while ((c = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
-		if (c == 'l') {
-			snprintf(where, sizeof(where), "%s", optarg);
-		} else if (c == 'p') {
-			snprintf(where, sizeof(where), "127.0.0.1:%s", optarg);
-		} else if (c == 'P') {
-			o.prefix = x.prefix = optarg;
-		} else if (c == 'o') {
-			just_once = true;
-		} else if (c == 'V') {
-			printf("warp17-stats-exporter %s\n", warp17_version());
-			return 0;
-		} else {
-			usage(c == 'h' ? stdout : stderr);
-			return c == 'h' ? 0 : 2;
-		}
+	standard_files();
+	prctl(PR_SET_NAME, EXPORTER); /* executed again by way of /proc it would be "exe" */
+	signal(SIGPIPE, SIG_IGN);
+	rc = options(&cmd, argc, argv);
+	if (rc >= 0)
+		return rc;
+	o.prefix = cmd.prefix;
+	if (cmd.once) {
+		rc = once(&x, &o);
+	} else {
+		fd = watch_inherit();
+		if (fd < 0)
+			fd = listen_open(&cmd.at);
+		rc = fd < 0 ? EXIT_FAILED : watch_run(&x, &o, fd, argv);
 	}
-	if (optind < argc) {
-		fprintf(stderr, "warp17-stats-exporter: unexpected '%s'\n", argv[optind]);
-		usage(stderr);
-		return 2;
-	}
-	o.stuck = just_once ? give_up : again;
-	if (just_once)
-		_exit(once(&x, &o));
-	signal(SIGTERM, on_signal);
-	signal(SIGINT, on_signal);
-	signals(SIG_UNBLOCK);
-	fd = listen_on(where);
-	if (fd < 0)
-		return 1;
-	image_keep(fd, argv);
-	rc = serve(&x, &o, fd);
 	fflush(NULL);
 	_exit(rc); /* never rte_eal_cleanup() */
 }

@@ -1,4 +1,4 @@
-/* Prometheus text format 0.0.4: one family a counter, labels port, lcore, test_case. */
+/* Prometheus text format 0.0.4: one family a counter; labels port, lcore, test_case. */
 #include "common/util/version.h"
 #include "stats-exporter/exporter.h"
 
@@ -6,162 +6,247 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-/* Base units (seconds, bytes), _total for what only grows. */
-static void family_name(const struct stats_group *g, const struct stat_desc *d, char *buf,
-	size_t len, double *scale)
+/* What a row of the counter table is called, and what its numbers are multiplied by. */
+struct family {
+	char name[128];
+	double scale; /* 1: as it is */
+	const struct stats_group *group;
+	const struct stat_desc *desc;
+};
+
+static bool cut(char *s, const char *tail)
 {
+	size_t n = strlen(s), k = strlen(tail);
+
+	if (n <= k || strcmp(s + n - k, tail) != 0)
+		return false;
+	s[n - k] = '\0';
+	return true;
+}
+
+/* Base units (seconds, bytes), _total for what only grows and for nothing else. */
+static struct family family_of(
+	const struct stats_group *g, const struct stat_desc *d, uint64_t tsc_hz)
+{
+	struct family f = {.scale = 1, .group = g, .desc = d};
 	const char *unit = "";
 	char field[64];
-	size_t n;
 
-	*scale = 1;
 	snprintf(field, sizeof(field), "%s", d->name);
-	n = strlen(field);
-	if (d->unit == UNIT_USEC || d->unit == UNIT_MSEC) {
-		*scale = d->unit == UNIT_USEC ? 1e-6 : 1e-3;
+	switch (d->unit) {
+	case UNIT_USEC:
+	case UNIT_MSEC:
+		f.scale = d->unit == UNIT_USEC ? 1e-6 : 1e-3;
+		(void)(cut(field, "_us") || cut(field, "_ms"));
 		unit = "_seconds";
-		if (n > 3
-			&& (strcmp(field + n - 3, "_us") == 0 || strcmp(field + n - 3, "_ms") == 0))
-			field[n - 3] = '\0';
-	} else if (n > 5 && strcmp(field + n - 5, "_pkts") == 0) {
-		field[n - 5] = '\0';
-		unit = "_packets";
-	} else if (n > 6 && d->kind != STAT_COUNTER && strcmp(field + n - 6, "_total") == 0) {
-		field[n - 6] = '\0'; /* a gauge must not end in _total */
-		unit = "_size";
+		break;
+	case UNIT_CYCLES:
+		f.scale = 1.0 / (double)MAX_OF(tsc_hz, UINT64_C(1));
+		cut(field, "_cycles");
+		unit = "_seconds";
+		break;
+	case UNIT_PKTS:
+		if (cut(field, "_pkts"))
+			unit = "_packets";
+		break;
+	default:
+		if (d->kind != STAT_COUNTER && cut(field, "_total"))
+			unit = "_size";
 	}
-	snprintf(buf, len, "warp17_%s_%s%s%s", g->name, field, unit,
+	snprintf(f.name, sizeof(f.name), "warp17_%s_%s%s%s", g->name, field, unit,
 		d->kind == STAT_COUNTER ? "_total" : "");
+	return f;
 }
 
-static void value(FILE *f, uint64_t v, double scale)
+/* Text of a HELP line, or with quote of a label's value. */
+static void escaped(FILE *f, const char *s, bool quote)
 {
-	if (scale == 1)
-		fprintf(f, " %" PRIu64 "\n", v);
-	else
-		fprintf(f, " %.6f\n", (double)v * scale);
-}
-
-static uint64_t load(const void *block, const struct stats_group *g, const struct stat_desc *d)
-{
-	return __atomic_load_n(
-		(const uint64_t *)((const char *)block + g->off + d->off), __ATOMIC_RELAXED);
-}
-
-static void of_ports(FILE *f, const struct seg *s, const struct stats_group *g,
-	const struct stat_desc *d, const char *name, double scale)
-{
-	for (uint32_t p = 0; p < s->hdr.n_ports; p++) {
-		for (uint32_t lc = 0; lc < s->hdr.n_workers; lc++) {
-			fprintf(f, "%s{port=\"%u\",lcore=\"%u\"}", name, p,
-				seg_worker(s, lc)->lcore_id);
-			value(f, load(seg_stats_port(s, lc, p), g, d), scale);
-		}
-	}
-}
-
-static void of_lcores(FILE *f, const struct seg *s, const struct stats_group *g,
-	const struct stat_desc *d, const char *name, double scale)
-{
-	for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++) {
-		if (lc < s->hdr.n_workers)
-			fprintf(f, "%s{lcore=\"%u\"}", name, seg_worker(s, lc)->lcore_id);
+	for (; *s; s++) {
+		if (*s == '\n')
+			fputs("\\n", f);
+		else if (*s == '\\' || (*s == '"' && quote))
+			fprintf(f, "\\%c", *s);
 		else
-			fprintf(f, "%s{lcore=\"management\"}", name);
-		value(f, load(seg_stats_lcore(s, lc), g, d), scale);
+			fputc(*s, f);
 	}
 }
 
-static void of_tcs(FILE *f, const struct seg *s, const struct stats_group *g,
-	const struct stat_desc *d, const char *name, double scale)
+static void head(FILE *f, const char *name, const char *type, const char *help)
 {
-	struct stats_tc_block b;
-
-	for (uint32_t p = 0; p < s->hdr.n_ports; p++) {
-		for (uint32_t i = 0; i < TCS_MAX; i++) {
-			if (seg_tc(s, p, i)->cfg.kind == tc_kind_NONE)
-				continue;
-			seg_sum_tc(s, p, i, &b);
-			fprintf(f, "%s{port=\"%u\",test_case=\"%u\"}", name, p, i);
-			value(f, load(&b, g, d), scale);
-		}
-	}
+	fprintf(f, "# HELP %s ", name);
+	escaped(f, help, false);
+	fprintf(f, "\n# TYPE %s %s\n", name, type);
 }
 
-static void family(
-	FILE *f, const struct seg *s, const struct stats_group *g, const struct stat_desc *d)
+/* name="value" */
+static void label(FILE *f, const char *name, const char *value)
 {
-	char name[128];
-	double scale;
+	fprintf(f, "%s=\"", name);
+	escaped(f, value, true);
+	fputc('"', f);
+}
 
-	family_name(g, d, name, sizeof(name), &scale);
-	fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, d->help, name,
-		d->kind == STAT_COUNTER ? "counter" : "gauge");
-	if (g->scope == STAT_SCOPE_PORT)
-		of_ports(f, s, g, d, name, scale);
-	else if (g->scope == STAT_SCOPE_LCORE)
-		of_lcores(f, s, g, d, name, scale);
+static void value(FILE *f, const struct family *fam, const void *block)
+{
+	uint64_t v;
+
+	memcpy(&v, (const char *)block + fam->group->off + fam->desc->off, sizeof(v));
+	if (fam->scale != 1)
+		fprintf(f, " %.9f\n", (double)v * fam->scale);
+	else if (fam->desc->kind == STAT_GAUGE) /* one lcore may take away what another added */
+		fprintf(f, " %" PRId64 "\n", (int64_t)v);
 	else
-		of_tcs(f, s, g, d, name, scale);
+		fprintf(f, " %" PRIu64 "\n", v);
 }
 
-static void states(FILE *f, const struct seg *s)
+static void of_ports(FILE *f, const struct sample *s, const struct family *fam)
 {
-	fprintf(f,
-		"# HELP warp17_port_link_up Is the link up?\n# TYPE warp17_port_link_up gauge\n");
-	for (uint32_t p = 0; p < s->hdr.n_ports; p++)
-		fprintf(f, "warp17_port_link_up{port=\"%u\"} %u\n", p,
-			seg_port(s, p)->link_up != 0);
-	fprintf(f,
-		"# HELP warp17_test_case_state 1 for the state the test case is in\n"
-		"# TYPE warp17_test_case_state gauge\n");
-	for (uint32_t p = 0; p < s->hdr.n_ports; p++) {
-		for (uint32_t i = 0; i < TCS_MAX; i++) {
-			const struct seg_tc *t = seg_tc(s, p, i);
-
-			for (uint32_t k = 0; t->cfg.kind != tc_kind_NONE && k < tc_state_COUNT; k++)
-				fprintf(f,
-					"warp17_test_case_state{port=\"%u\",test_case=\"%u\",state="
-					"\"%s\"} %u\n",
-					p, i, tc_state_word(k), t->state == k);
+	for (uint32_t p = 0; p < s->n_ports; p++) {
+		for (uint32_t lc = 0; lc < s->n_workers; lc++) {
+			fprintf(f, "%s{port=\"%u\",lcore=\"%u\"}", fam->name, p, s->lcore_id[lc]);
+			value(f, fam, sample_port_stats(s, lc, p));
 		}
 	}
-	fprintf(f,
-		"# HELP warp17_engine_start_time_seconds When the engine started\n"
-		"# TYPE warp17_engine_start_time_seconds gauge\nwarp17_engine_start_time_seconds "
-		"%.3f\n",
-		s->hdr.start_realtime_ns / 1e9);
 }
 
-char *prometheus_of(const struct seg *s, size_t *len)
+static void of_lcores(FILE *f, const struct sample *s, const struct family *fam)
 {
+	for (uint32_t lc = 0; lc < s->n_lcores; lc++) {
+		if (lc < s->n_workers)
+			fprintf(f, "%s{lcore=\"%u\"}", fam->name, s->lcore_id[lc]);
+		else
+			fprintf(f, "%s{lcore=\"management\"}", fam->name);
+		value(f, fam, &s->lcore_stats[lc]);
+	}
+}
+
+static void of_tcs(FILE *f, const struct sample *s, const struct family *fam)
+{
+	for (uint32_t i = 0; i < s->n_tcs; i++) {
+		const struct sample_tc *t = &s->tcs[i];
+
+		fprintf(f, "%s{port=\"%u\",test_case=\"%u\"}", fam->name, t->port, t->tcid);
+		value(f, fam, &t->stats);
+	}
+}
+
+static void counters(FILE *f, const struct sample *s)
+{
+	static void (*const of[])(FILE *, const struct sample *, const struct family *) = {
+		[STAT_SCOPE_PORT] = of_ports,
+		[STAT_SCOPE_LCORE] = of_lcores,
+		[STAT_SCOPE_TC] = of_tcs};
+
+	for (size_t i = 0; i < stats_n_groups; i++) {
+		const struct stats_group *g = &stats_groups[i];
+
+		for (size_t k = 0; k < g->n; k++) {
+			struct family fam = family_of(g, &g->stats[k], s->tsc_hz);
+
+			head(f, fam.name, g->stats[k].kind == STAT_COUNTER ? "counter" : "gauge",
+				g->stats[k].help);
+			of[g->scope](f, s, &fam);
+		}
+	}
+}
+
+static void ports(FILE *f, const struct sample *s)
+{
+	head(f, "warp17_port_info", "gauge", "What the port is; always 1");
+	for (uint32_t p = 0; p < s->n_ports; p++) {
+		fprintf(f, "warp17_port_info{port=\"%u\",", p);
+		label(f, "name", s->port[p].name);
+		label(f, ",driver", s->port[p].driver);
+		label(f, ",kind", port_kind_word(s->port[p].kind));
+		fprintf(f, "} 1\n");
+	}
+	head(f, "warp17_port_link_up", "gauge", "Is the link up?");
+	for (uint32_t p = 0; p < s->n_ports; p++)
+		fprintf(f, "warp17_port_link_up{port=\"%u\"} %u\n", p, s->port[p].link_up);
+	head(f, "warp17_port_running", "gauge", "Has the port been told to start its tests?");
+	for (uint32_t p = 0; p < s->n_ports; p++)
+		fprintf(f, "warp17_port_running{port=\"%u\"} %u\n", p, s->port[p].running);
+}
+
+static void test_cases(FILE *f, const struct sample *s)
+{
+	head(f, "warp17_test_case_info", "gauge", "What the test case is; always 1");
+	for (uint32_t i = 0; i < s->n_tcs; i++) {
+		const struct tc_config *c = &s->tcs[i].tc.cfg;
+
+		fprintf(f,
+			"warp17_test_case_info{port=\"%u\",test_case=\"%u\",type=\"%s\",proto="
+			"\"%s\",app=\"%s\",criterion=\"%s\"} 1\n",
+			s->tcs[i].port, s->tcs[i].tcid, tc_kind_word(c->kind),
+			l4proto_word(c->proto), app_kind_word(c->app),
+			criterion_word(c->criterion));
+	}
+	head(f, "warp17_test_case_state", "gauge", "1 for the state the test case is in");
+	for (uint32_t i = 0; i < s->n_tcs; i++) {
+		for (uint32_t k = 0; k < tc_state_COUNT; k++)
+			fprintf(f,
+				"warp17_test_case_state{port=\"%u\",test_case=\"%u\",state=\"%s\"} "
+				"%u\n",
+				s->tcs[i].port, s->tcs[i].tcid, tc_state_word(k),
+				s->tcs[i].tc.state == k);
+	}
+}
+
+static void about(FILE *f, const struct sample *s)
+{
+	head(f, "warp17_up", "gauge", "Is the engine attached and its heartbeat fresh?");
+	fprintf(f, "warp17_up %d\n", s != NULL);
+	head(f, "warp17_build_info", "gauge", "Versions of the exporter and the engine; always 1");
+	fputs("warp17_build_info{", f);
+	label(f, "version", warp17_version());
+	if (s != NULL)
+		label(f, ",engine_version", s->version);
+	fputs("} 1\n", f);
+	if (s == NULL)
+		return;
+	head(f, "warp17_engine_start_time_seconds", "gauge", "When the engine started");
+	fprintf(f, "warp17_engine_start_time_seconds %.3f\n", s->start_s);
+}
+
+char *prometheus_of(const struct sample *s, double took_s, size_t *len)
+{
+	struct timespec from, to;
 	char *text = NULL;
 	FILE *f = open_memstream(&text, len);
 
 	if (f == NULL)
 		return NULL;
-	fprintf(f,
-		"# HELP warp17_up Is the engine attached and its heartbeat fresh?\n# TYPE "
-		"warp17_up gauge\n"
-		"warp17_up %d\n",
-		s != NULL);
-	fprintf(f,
-		"# HELP warp17_build_info Version of the exporter\n# TYPE warp17_build_info gauge\n"
-		"warp17_build_info{version=\"%s\"} 1\n",
-		warp17_version());
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	about(f, s);
 	if (s != NULL) {
-		states(f, s);
-		for (size_t i = 0; i < stats_n_groups; i++) {
-			for (size_t k = 0; k < stats_groups[i].n; k++)
-				family(f, s, &stats_groups[i], &stats_groups[i].stats[k]);
-		}
+		ports(f, s);
+		test_cases(f, s);
+		counters(f, s);
 	}
-	fclose(f);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	took_s += (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+	head(f, "warp17_scrape_duration_seconds", "gauge", "Time it took to make this text");
+	fprintf(f, "warp17_scrape_duration_seconds %.9f\n", took_s);
+	if (fclose(f) != 0) {
+		free(text);
+		return NULL;
+	}
 	return text;
 }
 
 char *prometheus_text(struct exporter *x, size_t *len)
 {
-	return prometheus_of(sample_ready(x) ? x->client.seg : NULL, len);
+	struct timespec from, to;
+	struct sample *s;
+	char why[WHY_MAX], *text;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	s = sample_take(x, why);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	text = prometheus_of(s,
+		(double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9, len);
+	sample_free(s);
+	return text;
 }

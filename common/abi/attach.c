@@ -2,6 +2,7 @@
 #include "common/abi/attach.h"
 
 #include "common/abi/ring.h"
+#include "common/util/image.h"
 
 #include <rte_eal.h>
 #include <rte_memory.h>
@@ -25,8 +26,7 @@
 #define PREFIX_DEFAULT "warp17"
 #define HANDSHAKE_MS 2000
 #define DIAL_NAP_MS 20
-#define EAL_SECONDS 10
-#define CMDLINE_MAX (4u << 20) /* more than the kernel passes on */
+#define EAL_SECONDS 4 /* the engine ends a client that takes 5 */
 
 static int64_t now_ms(void)
 {
@@ -227,47 +227,65 @@ static int eal_up(const struct attach_opts *o)
 	return eal_init(n, argv);
 }
 
-/* All of the command line, as it came: the words one after the other. 0 when it cannot be had. */
-static size_t cmdline_read(char **buf)
+/* The words this process was started with, NULL-terminated; they lie in *text. NULL: not to be had.
+ * Both to be freed. */
+static char **command_line(char **text)
 {
 	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-	size_t len = 0, room = 0;
-	ssize_t n = 1;
+	size_t len = 0, room = 0, n = 0;
+	char **argv = NULL;
+	ssize_t got = 1;
 
-	for (*buf = NULL; fd >= 0 && n > 0; len += n > 0 ? (size_t)n : 0) {
-		if (len == room) {
-			char *more = realloc(*buf, (room += 4096) + 1);
+	*text = NULL;
+	while (fd >= 0 && got > 0) {
+		char *more = len == room ? realloc(*text, room += 4096) : *text;
 
-			if (more == NULL)
-				return 0;
-			*buf = more;
-		}
-		n = read(fd, *buf + len, room - len);
+		if (more == NULL)
+			break;
+		*text = more;
+		got = read(fd, *text + len, room - len);
+		len += got > 0 ? (size_t)got : 0;
 	}
 	if (fd >= 0)
 		close(fd);
-	return len;
+	if (got == 0 && len > 0 && (*text)[len - 1] == '\0') /* whole */
+		argv = calloc(len + 1, sizeof(*argv));
+	for (size_t at = 0; argv != NULL && at < len; at += strlen(*text + at) + 1)
+		argv[n++] = *text + at;
+	return argv;
 }
 
-/* The address range was taken: once more with a fixed layout, as a new image of this process. What
- * is allocated here is for that, or for a process that leaves. */
-static void again_without_aslr(void)
+/* The address range was taken: once more with a fixed layout, as a new image of this process. */
+static void again_without_aslr(const struct attach_opts *o)
 {
-	static char *words, **argv;
-	size_t len = cmdline_read(&words);
-	int n = 0;
+	char *text, **argv;
 
-	if (len == 0 || len > CMDLINE_MAX || getenv("WARP17_NO_ASLR") != NULL)
+	if (getenv("WARP17_NO_ASLR") != NULL)
 		return;
-	argv = calloc(len + 1, sizeof(*argv)); /* a word takes a byte at least */
-	if (argv == NULL)
-		return;
-	words[len] = '\0';
-	for (char *a = words; a < words + len; a += strlen(a) + 1)
-		argv[n++] = a;
-	setenv("WARP17_NO_ASLR", "1", 1);
-	personality(ADDR_NO_RANDOMIZE);
-	execv("/proc/self/exe", argv);
+	argv = command_line(&text);
+	if (argv != NULL) {
+		setenv("WARP17_NO_ASLR", "1", 1);
+		personality(ADDR_NO_RANDOMIZE);
+		if (o->leaving)
+			o->leaving();
+		image_again(argv, o->keep_fd);
+	}
+	free(argv);
+	free(text);
+}
+
+static int eal_attach(struct client *c, const struct attach_opts *o, char *err, size_t errlen)
+{
+	c->started = true;
+	if (eal_up(o) == 0)
+		return 0;
+	if (!client_alive(c)) {
+		snprintf(err, errlen, "the engine went away while it was being attached to");
+		return -EPIPE;
+	}
+	again_without_aslr(o);
+	snprintf(err, errlen, "the engine's memory could not be mapped (WARP17_DEBUG=1 shows why)");
+	return -EFAULT;
 }
 
 static int map_segment(struct client *c, char *err, size_t errlen)
@@ -297,12 +315,8 @@ int client_attach(struct client *c, const struct attach_opts *o, char *err, size
 	if (rc < 0)
 		return no_engine(rc, o, err, errlen);
 	rc = handshake(c, o, err, errlen);
-	if (rc == 0 && eal_up(o) != 0) {
-		again_without_aslr();
-		snprintf(err, errlen,
-			"the engine's memory could not be mapped (WARP17_DEBUG=1 shows why)");
-		rc = -EFAULT;
-	}
+	if (rc == 0)
+		rc = eal_attach(c, o, err, errlen);
 	if (rc == 0)
 		rc = map_segment(c, err, errlen);
 	if (rc == 0 && send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1) /* attached */

@@ -34,6 +34,10 @@ struct attach_opts {
 	bool read_only;
 	/* Called in a signal's context when the EAL does not come up in time; must not return. */
 	void (*stuck)(void);
+	/* Called before this process re-executes itself, to map the memory at addresses that suit
+	 * the engine's. NULL: nothing to be done. */
+	void (*leaving)(void);
+	int keep_fd; /* stays open over that, beside 0..2; 0: none */
 };
 
 struct client {
@@ -43,6 +47,7 @@ struct client {
 	struct slot *slot;
 	uint32_t slot_no, generation;
 	uint32_t seq, req_prod, rep_cons; /* ours; the shared words are only written */
+	bool started; /* the EAL was, or tried to: this image of the process cannot attach again */
 };
 
 /* Directory of the prefix's run-time files, as the EAL chooses it. */
@@ -50,8 +55,9 @@ void rundir_path(const char *prefix, char *buf, size_t len);
 
 /* 0, or -errno with a sentence and the next step in err: -ENOENT/-ECONNREFUSED no engine,
  * -ECONNRESET/-EPIPE it is stopping, -ETIMEDOUT it does not answer, -EACCES not allowed, -EPROTO
- * another build, -EBUSY no slot free. EAL is started at most once in a process, and only for one
- * that answered: after -EFAULT or -EPIPE a program must re-execute itself to attach again. */
+ * another build, -EBUSY no slot free. EAL is started at most once in a process, and only for an
+ * engine that answered: a program that must attach again after that re-executes itself (c->started,
+ * common/util/image.h). */
 int client_attach(struct client *c, const struct attach_opts *o, char *err, size_t errlen);
 
 /* Sends a request and waits for its reply. 0 when a reply came (rep->code is the command's),

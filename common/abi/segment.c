@@ -2,10 +2,14 @@
 #include "common/abi/segment.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
+#include <time.h>
 
-#define SEG_READ_TRIES \
-	1000 /* a change takes microseconds; a writer that died inside one never ends */
+/* A change takes microseconds, but management may lose its CPU in the middle of one, and one that
+ * died there never ends it. */
+#define SEG_READ_MS 100
+#define SEG_READ_SPINS 256 /* before the CPU is offered to others, management among them */
 
 static uint64_t page(uint64_t n)
 {
@@ -51,21 +55,41 @@ void seg_init(struct seg *s, uint32_t n_ports, uint32_t n_workers)
 	s->hdr.magic = SEG_MAGIC;
 }
 
-int seg_read(const void *record, void *copy, size_t size)
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
+}
+
+static bool read_once(const void *record, void *copy, size_t size)
 {
 	const struct seg_seq *q = record;
+	uint32_t before = __atomic_load_n(&q->seq, __ATOMIC_ACQUIRE); /* seg_write_end() */
 
-	for (int i = 0; i < SEG_READ_TRIES; i++) {
-		uint32_t before = __atomic_load_n(&q->seq, __ATOMIC_ACQUIRE); /* seg_write_end() */
+	if (before & 1)
+		return false;
+	memcpy(copy, record, size);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with seg_write_begin() */
+	return __atomic_load_n(&q->seq, __ATOMIC_RELAXED) == before;
+}
 
-		if (before & 1)
+int seg_read(const void *record, void *copy, size_t size)
+{
+	int64_t until = 0, now;
+
+	for (int i = 0; !read_once(record, copy, size); i++) {
+		if (i < SEG_READ_SPINS)
 			continue;
-		memcpy(copy, record, size);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with seg_write_begin() */
-		if (__atomic_load_n(&q->seq, __ATOMIC_RELAXED) == before)
-			return 0;
+		now = now_ms();
+		if (until == 0)
+			until = now + SEG_READ_MS;
+		if (now >= until)
+			return -EAGAIN;
+		sched_yield();
 	}
-	return -EAGAIN;
+	return 0;
 }
 
 static void sum(enum stat_scope scope, void *total, const void *block)

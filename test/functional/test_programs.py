@@ -1,11 +1,7 @@
-"""The programs: options, exit codes, what they say when something is wrong; operators; the exporter."""
-import json
-import shutil
+"""The programs: options, exit codes, what they say when something is wrong; operators."""
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 from warp17 import CLI, ENGINE, EXPORTER, TOP, wait_for
@@ -162,51 +158,6 @@ def test_engine_restarts_after_kill(engine):
     e.proc.wait()
     again = engine(*RING, prefix="w17t-restart")
     assert again.show("version")["pid"] == again.proc.pid
-
-
-def get(port, path, method="GET"):
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=5) as r:
-            return r.status, r.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
-def test_exporter_serves_waits_and_follows_a_restart(engine):
-    port, prefix = 19517, "w17t-exporter"
-    exporter = subprocess.Popen([EXPORTER, "--prefix", prefix, "--port", str(port)])
-    try:
-        def up(path):
-            try:
-                return get(port, path)
-            except OSError:
-                return None
-        wait_for(lambda: up("/healthz"))
-        assert get(port, "/readyz")[0] == 503 and get(port, "/api/v1/stats")[0] == 503
-        status, text = get(port, "/metrics")
-        assert status == 200 and "warp17_up 0" in text and "warp17_port_rx" not in text
-        assert get(port, "/nothing")[0] == 404 and get(port, "/metrics", "POST")[0] == 405
-        for _ in range(2):
-            e = engine(*RING, prefix=prefix)
-            wait_for(lambda: get(port, "/readyz")[0] == 200)
-            status, text = get(port, "/metrics")
-            assert status == 200 and "warp17_up 1" in text
-            if shutil.which("promtool"):
-                done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
-                assert done.returncode == 0, done.stdout + done.stderr
-            doc = json.loads(get(port, "/api/v1/stats")[1])
-            assert doc["engine"]["pid"] == e.proc.pid and len(doc["ports"]) == 2
-            assert doc["ports"][0]["stats"]["port"]["rx_pkts"] == e.group("port", 0)["rx_pkts"]
-            once = run(EXPORTER, "--prefix", prefix, "--once")
-            assert once.returncode == 0 and json.loads(once.stdout)["schema"] == "warp17-stats/1.0"
-            e.proc.kill()
-            e.proc.wait()
-            wait_for(lambda: up("/readyz") and up("/readyz")[0] == 503, 3)
-            assert "warp17_up 0" in get(port, "/metrics")[1]
-    finally:
-        exporter.terminate()
-        assert exporter.wait(5) == 0
 
 
 def test_shell_scripts_have_no_syntax_errors():

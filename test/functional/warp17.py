@@ -89,6 +89,10 @@ class Engine:
             time.sleep(0.2)
         assert not wrong, wrong
 
+    def kill(self):
+        self.proc.kill()
+        self.proc.wait()
+
     def stop(self):
         """Ends the engine as the launcher does; its exit status. What a killed one left is taken away."""
         if self.proc.poll() is None:

@@ -1,0 +1,26 @@
+/* See image.h. */
+#include "common/util/image.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+void image_again(char *const argv[], int keep_fd)
+{
+	static const char gone[] = " (deleted)"; /* the kernel's mark: another build stands there */
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	/* by the exec, not now: other threads may be in the middle of using them */
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	if (keep_fd > STDERR_FILENO)
+		fcntl(keep_fd, F_SETFD, 0);
+	if (n > 0) {
+		path[n] = '\0';
+		n -= (ssize_t)sizeof(gone) - 1;
+		if (n > 0 && strcmp(path + n, gone) == 0)
+			path[n] = '\0';
+		execv(path, argv); /* under its own name: through /proc it would be called "exe" */
+	}
+	execv("/proc/self/exe", argv);
+}

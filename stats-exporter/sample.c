@@ -1,0 +1,234 @@
+/* The step from shared memory to a private copy. What comes of the segment is checked here: counts,
+ * texts, and records that are being changed. */
+#include "stats-exporter/exporter.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define STALE_MS 1500 /* the heart beats every 100 */
+
+bool sample_ready(struct exporter *x, char *why)
+{
+	struct timespec ts;
+	int64_t age;
+
+	if (!atomic_load(&x->attached)) {
+		pthread_mutex_lock(&x->lock);
+		snprintf(why, WHY_MAX, "%s", x->why);
+		pthread_mutex_unlock(&x->lock);
+		return false;
+	}
+	if (!client_alive(&x->client)) {
+		snprintf(why, WHY_MAX, "the engine has gone");
+		return false;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	age = ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000
+		- (int64_t)__atomic_load_n(&x->client.seg->hdr.heartbeat_ms, __ATOMIC_RELAXED);
+	if (age < STALE_MS)
+		return true;
+	snprintf(why, WHY_MAX, "the engine has not moved for %" PRId64 " ms: is it stopped?", age);
+	return false;
+}
+
+/* Bytes of the UTF-8 character that s[0..n) begins with; 0: none (RFC 3629). */
+static size_t utf8_len(const unsigned char *s, size_t n)
+{
+	size_t len = s[0] < 0x80              ? 1
+		: s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+		: s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+		: s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+					      : 0;
+
+	if (len > n)
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	/* longer than need be, a surrogate, or beyond the last plane */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0)
+		|| (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
+		return 0;
+	return len;
+}
+
+/* A text of at most size bytes into a buffer of the same size: it ends, is UTF-8 and has no control
+ * characters; '?' stands for each byte that is not. */
+static void text_take(char *dst, const char *src, size_t size)
+{
+	size_t n = strnlen(src, size - 1), at = 0;
+
+	memmove(dst, src, n);
+	dst[n] = '\0';
+	while (at < n) {
+		size_t len = utf8_len((unsigned char *)dst + at, n - at);
+
+		if (len == 0 || (unsigned char)dst[at] < ' ' || dst[at] == 0x7f) {
+			dst[at] = '?';
+			len = 1;
+		}
+		at += len;
+	}
+}
+
+/* Blocks of counters: each of them whole. */
+static void words_take(void *dst, const void *src, size_t size)
+{
+	for (size_t i = 0; i < size / sizeof(uint64_t); i++)
+		((uint64_t *)dst)[i] = __atomic_load_n((const uint64_t *)src + i, __ATOMIC_RELAXED);
+}
+
+static int port_take(struct sample *to, const struct seg *s, uint32_t port)
+{
+	static _Thread_local struct seg_port p;
+	struct sample_port *sp = &to->port[port];
+
+	if (seg_read(seg_port(s, port), &p, sizeof(p)) != 0)
+		return -EAGAIN;
+	*sp = (struct sample_port){.kind = p.kind,
+		.link_up = p.link_up != 0,
+		.running = p.running != 0,
+		.mtu = p.mtu,
+		.speed_mbps = p.speed_mbps == UINT32_MAX ? 0 : p.speed_mbps};
+	text_take(sp->name, p.name, sizeof(sp->name));
+	text_take(sp->driver, p.driver, sizeof(sp->driver));
+	return 0;
+}
+static_assert(FIELD_SIZE(struct sample_port, name) == FIELD_SIZE(struct seg_port, name));
+static_assert(FIELD_SIZE(struct sample_port, driver) == FIELD_SIZE(struct seg_port, driver));
+
+static int tc_take(struct sample *to, const struct seg *s, uint32_t port, uint32_t tcid)
+{
+	struct sample_tc *t = &to->tcs[to->n_tcs];
+
+	if (seg_read(seg_tc(s, port, tcid), &t->tc, sizeof(t->tc)) != 0)
+		return -EAGAIN;
+	if (t->tc.cfg.kind == tc_kind_NONE)
+		return 0;
+	text_take(t->tc.reason, t->tc.reason, sizeof(t->tc.reason));
+	t->port = port;
+	t->tcid = tcid;
+	seg_sum_tc(s, port, tcid, &t->stats);
+	to->n_tcs++;
+	return 0;
+}
+
+static void header_take(struct sample *to, const struct seg_header *h)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	to->time_s = ts.tv_sec + ts.tv_nsec / 1e9;
+	to->start_s = h->start_realtime_ns / 1e9;
+	to->fingerprint = h->fingerprint;
+	to->tsc_hz = h->tsc_hz;
+	to->pid = h->engine_pid;
+	to->state = __atomic_load_n(&h->state, __ATOMIC_RELAXED);
+	to->n_ports = h->n_ports;
+	to->n_workers = h->n_workers;
+	to->n_lcores = h->n_lcores;
+	text_take(to->version, h->version, sizeof(to->version));
+	text_take(to->prefix, h->prefix, sizeof(to->prefix));
+}
+static_assert(FIELD_SIZE(struct sample, version) == FIELD_SIZE(struct seg_header, version));
+static_assert(FIELD_SIZE(struct sample, prefix) == FIELD_SIZE(struct seg_header, prefix));
+
+static void *lines_alloc(size_t n, size_t size)
+{
+	return aligned_alloc(CACHE_LINE, MAX_OF(n, (size_t)1) * size);
+}
+static_assert(sizeof(struct sample_tc) % CACHE_LINE == 0);
+
+static bool room(struct sample *to)
+{
+	size_t blocks = (size_t)to->n_lcores * to->n_ports;
+
+	to->tcs = lines_alloc((size_t)to->n_ports * TCS_MAX, sizeof(*to->tcs));
+	to->port_stats = lines_alloc(blocks, sizeof(*to->port_stats));
+	to->lcore_stats = lines_alloc(to->n_lcores, sizeof(*to->lcore_stats));
+	return to->tcs != NULL && to->port_stats != NULL && to->lcore_stats != NULL;
+}
+
+static int records_take(struct sample *to, const struct seg *s, char *why)
+{
+	for (uint32_t p = 0; p < to->n_ports; p++) {
+		int rc = port_take(to, s, p);
+
+		for (uint32_t i = 0; rc == 0 && i < TCS_MAX; i++)
+			rc = tc_take(to, s, p, i);
+		if (rc != 0) {
+			snprintf(why, WHY_MAX,
+				"port %u or a test case of it is being changed and that does not "
+				"end: is the engine stopped?",
+				p);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+struct sample *sample_of(const struct seg *s, char *why)
+{
+	struct sample *to = calloc(1, sizeof(*to));
+
+	if (to != NULL)
+		header_take(to, &s->hdr);
+	if (to != NULL
+		&& (to->n_ports > PORTS_MAX || to->n_workers > WORKERS_MAX
+			|| to->n_lcores != to->n_workers + 1)) {
+		snprintf(why, WHY_MAX, "the engine's segment makes no sense");
+		goto fail;
+	}
+	if (to == NULL || !room(to)) {
+		snprintf(why, WHY_MAX, "out of memory");
+		goto fail;
+	}
+	if (records_take(to, s, why) != 0)
+		goto fail;
+	for (uint32_t i = 0; i < to->n_workers; i++)
+		to->lcore_id[i] = seg_worker(s, i)->lcore_id;
+	words_take(to->port_stats, seg_stats_port(s, 0, 0),
+		sizeof(*to->port_stats) * to->n_lcores * to->n_ports);
+	words_take(to->lcore_stats, seg_stats_lcore(s, 0), sizeof(*to->lcore_stats) * to->n_lcores);
+	return to;
+fail:
+	sample_free(to);
+	return NULL;
+}
+
+struct sample *sample_take(struct exporter *x, char *why)
+{
+	return sample_ready(x, why) ? sample_of(x->client.seg, why) : NULL;
+}
+
+void sample_free(struct sample *s)
+{
+	if (s == NULL)
+		return;
+	free(s->tcs);
+	free(s->port_stats);
+	free(s->lcore_stats);
+	free(s);
+}
+
+const struct stats_port_block *sample_port_stats(const struct sample *s, uint32_t lc, uint32_t p)
+{
+	return &s->port_stats[lc * s->n_ports + p];
+}
+
+void sample_port_sum(const struct sample *s, uint32_t port, struct stats_port_block *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < stats_n_groups; i++) {
+		const struct stats_group *g = &stats_groups[i];
+
+		for (uint32_t lc = 0; g->scope == STAT_SCOPE_PORT && lc < s->n_lcores; lc++)
+			stats_merge(g, (char *)out + g->off,
+				(const char *)sample_port_stats(s, lc, port) + g->off);
+	}
+}

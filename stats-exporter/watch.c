@@ -1,0 +1,280 @@
+/* The watch over the engine. An image of the program attaches once: when that fails after the EAL
+ * was started, when it hangs, or when the engine goes, the program executes itself again and begins
+ * without EAL. What the next image must know stands in two variables of the environment, which are
+ * written in place: a signal's handler may be what ends an image. */
+#include "common/util/image.h"
+#include "stats-exporter/exporter.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <microhttpd.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* pid, listening socket, failures in a row, what was said; and why the last attempt failed */
+#define STATE_ENV "WARP17_EXPORTER_STATE"
+#define WHY_ENV "WARP17_EXPORTER_WHY"
+#define LOOK_MS 200        /* from one look for an engine to the next */
+#define REFUSED_MS 1000    /* by an engine that is there */
+#define FAILED_MS_MAX 2000 /* doubles from LOOK_MS with each image that failed */
+#define DRAIN_MS 500
+#define SAID_MAX 8
+
+static char state_env[sizeof(STATE_ENV) + 160] = STATE_ENV "=";
+static char why_env[sizeof(WHY_ENV) + WHY_MAX] = WHY_ENV "=";
+
+static struct {
+	struct exporter *x;
+	struct MHD_Daemon *http;
+	char **argv;
+	int fd;
+	uint32_t failures;       /* images in a row that started the EAL for nothing */
+	uint32_t said[SAID_MAX]; /* hashes of the reasons that stderr has seen, 0: free */
+} me = {.fd = -1};
+
+/* leave: it is time to; attaching: inside client_attach(), where nobody looks at leave */
+static _Atomic int leave, attaching;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	if (attaching)
+		_exit(EXIT_OK);
+	leave = 1;
+}
+
+/* How: SIG_BLOCK around the re-execution, so that a signal then is seen by the next image;
+ * SIG_UNBLOCK once it has handlers. */
+static void signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGALRM); /* of an image that was stuck */
+	sigprocmask(how, &set, NULL);
+}
+
+/* For the next image, should this one end before the next call. */
+static void carry(uint32_t failures, const char *why)
+{
+	char *at = state_env + sizeof(STATE_ENV), *end = state_env + sizeof(state_env);
+
+	at += snprintf(at, (size_t)(end - at), "%d %d %" PRIu32, (int)getpid(), me.fd, failures);
+	for (int i = 0; i < SAID_MAX; i++)
+		at += snprintf(at, (size_t)(end - at), " %" PRIx32, me.said[i]);
+	snprintf(why_env + sizeof(WHY_ENV), WHY_MAX, "%s", why);
+}
+
+int watch_inherit(void)
+{
+	const char *s = getenv(STATE_ENV);
+	int pid, fd, at, on = 0;
+	socklen_t len = sizeof(on);
+
+	/* exec keeps the pid: another's is of a parent that was an exporter too */
+	if (s == NULL || sscanf(s, "%d %d %" SCNu32 "%n", &pid, &fd, &me.failures, &at) != 3
+		|| pid != getpid() || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) != 0
+		|| on == 0) {
+		unsetenv(WHY_ENV);
+		me.failures = 0;
+		return -1;
+	}
+	for (int i = 0, n; i < SAID_MAX && sscanf(s + at, " %" SCNx32 "%n", &me.said[i], &n) == 1;
+		i++)
+		at += n;
+	return fd;
+}
+
+static uint32_t hash(const char *s)
+{
+	uint32_t h = 2166136261u;
+
+	while (*s)
+		h = (h ^ (unsigned char)*s++) * 16777619u;
+	return h | 1;
+}
+
+/* Each reason once, until an engine was attached. */
+static void say(const char *why)
+{
+	uint32_t h = hash(why);
+	int i = 0;
+
+	while (i < SAID_MAX && me.said[i] != 0 && me.said[i] != h)
+		i++;
+	if (i < SAID_MAX && me.said[i] == h)
+		return;
+	me.said[i % SAID_MAX] = h;
+	fprintf(stderr, EXPORTER ": %s\n", why);
+}
+
+static void why_set(const char *why)
+{
+	pthread_mutex_lock(&me.x->lock);
+	snprintf(me.x->why, sizeof(me.x->why), "%s", why);
+	pthread_mutex_unlock(&me.x->lock);
+}
+
+/* The last that an image does before it is executed again. May be called by a signal's handler:
+ * then the main thread is inside the EAL, and so not inside anything that is called here. */
+static void depart(void)
+{
+	atomic_store(&me.x->attached, 0);
+	http_drain(me.http, DRAIN_MS);
+	signals(SIG_BLOCK);
+	if (leave)
+		_exit(EXIT_OK);
+}
+
+static void again(void)
+{
+	depart();
+	image_again(me.argv, me.fd);
+	_exit(EXIT_FAILED);
+}
+
+/* The same for a fixed layout: nothing has failed for good yet. */
+static void depart_for_layout(void)
+{
+	carry(me.failures + 1, "");
+	depart();
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
+}
+
+/* How long the next image shall wait before it tries. */
+static int failed_ms(void)
+{
+	uint32_t shift = MIN_OF(me.failures, 5u);
+
+	return me.failures ? MIN_OF(LOOK_MS / 2 << shift, FAILED_MS_MAX) : 0;
+}
+
+static int attach(const struct attach_opts *o, char *why)
+{
+	struct client *c = &me.x->client;
+	int rc = -EINTR;
+
+	snprintf(why, WHY_MAX,
+		"attaching to the engine did not end in time: is another of its clients stopped?");
+	carry(me.failures + 1, why); /* for stuck() */
+	attaching = 1;
+	if (!leave)
+		rc = client_attach(c, o, why, WHY_MAX);
+	attaching = 0;
+	if (rc == 0 && client_protect(c, false) != 0) {
+		rc = -errno;
+		snprintf(why, WHY_MAX, "the engine's memory cannot be made read only: %s",
+			strerror(-rc));
+	}
+	return rc;
+}
+
+/* Milliseconds until the next try; 0: attached. */
+static int try(const struct attach_opts *o)
+{
+	char why[WHY_MAX];
+	int rc = attach(o, why);
+
+	if (leave)
+		return LOOK_MS;
+	if (rc == 0) {
+		me.failures = 0;
+		memset(me.said, 0, sizeof(me.said));
+		carry(0, "the engine has gone");
+		atomic_store(&me.x->attached, 1);
+		return 0;
+	}
+	why_set(why);
+	say(why);
+	if (me.x->client.started) {
+		carry(me.failures + 1, why);
+		again();
+	}
+	if (rc != -ENOENT && rc != -ECONNREFUSED)
+		return REFUSED_MS;
+	me.failures = 0;
+	return LOOK_MS;
+}
+
+/* Woken at once when the engine goes: a new one waits for us to let go of the old one's memory. */
+static void wait_ms(int64_t ms)
+{
+	bool attached = atomic_load(&me.x->attached);
+	struct pollfd p = {.fd = attached ? me.x->client.sock : -1, .events = POLLIN};
+	char bells[64];
+
+	ms = attached || ms > LOOK_MS ? LOOK_MS : MAX_OF(ms, INT64_C(0));
+	if (poll(&p, 1, (int)ms) == 1) {
+		while (recv(p.fd, bells, sizeof(bells), MSG_DONTWAIT) > 0)
+			;
+	}
+}
+
+static void watch(const struct attach_opts *o)
+{
+	int64_t next = now_ms() + failed_ms();
+
+	while (!leave) {
+		if (atomic_load(&me.x->attached)) {
+			if (!client_alive(&me.x->client))
+				again();
+		} else if (now_ms() >= next) {
+			next = now_ms() + try(o);
+			continue;
+		}
+		wait_ms(next - now_ms());
+	}
+}
+
+/* What the image before said of itself, if there was one. */
+static void inherit_why(const char *prefix)
+{
+	const char *was = getenv(WHY_ENV);
+
+	if (was != NULL && was[0] != '\0') {
+		why_set(was);
+		if (me.failures)
+			say(was);
+	} else {
+		snprintf(me.x->why, sizeof(me.x->why), "looking for the engine (prefix %s)",
+			prefix ? prefix : "warp17");
+	}
+}
+
+int watch_run(struct exporter *x, struct attach_opts *o, int fd, char **argv)
+{
+	me.x = x;
+	me.fd = fd;
+	me.argv = argv;
+	inherit_why(o->prefix);
+	putenv(state_env);
+	putenv(why_env);
+	o->stuck = again;
+	o->leaving = depart_for_layout;
+	o->keep_fd = fd;
+	me.http = http_start(x, fd);
+	if (me.http == NULL) {
+		fprintf(stderr, EXPORTER ": the HTTP server does not start\n");
+		return EXIT_FAILED;
+	}
+	signal(SIGTERM, on_signal);
+	signal(SIGINT, on_signal);
+	signals(SIG_UNBLOCK);
+	watch(o);
+	http_drain(me.http, DRAIN_MS);
+	return EXIT_OK;
+}

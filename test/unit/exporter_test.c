@@ -1,0 +1,334 @@
+/* From a segment to JSON and Prometheus text, without an engine: numbers at their limits, texts
+ * that are none, records that come, go, and are being changed. */
+#include "stats-exporter/exporter.h"
+#include "test/unit/unit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PORTS 2
+#define WORKERS 2
+
+static struct seg *seg;
+static char why[WHY_MAX];
+
+static int segment_up(void **state)
+{
+	(void)state;
+	seg = aligned_alloc(4096, seg_size(PORTS, WORKERS));
+	if (seg == NULL)
+		return -1;
+	seg_init(seg, PORTS, WORKERS);
+	seg->hdr.state = engine_state_READY;
+	seg->hdr.tsc_hz = 2000000000;
+	snprintf(seg->hdr.version, sizeof(seg->hdr.version), "9.9");
+	snprintf(seg->hdr.prefix, sizeof(seg->hdr.prefix), "unit");
+	for (uint32_t i = 0; i < WORKERS; i++)
+		seg_worker(seg, i)->lcore_id = 10 + i;
+	for (uint32_t i = 0; i < PORTS; i++) {
+		snprintf(seg_port(seg, i)->name, sizeof(seg_port(seg, i)->name), "p%u", i);
+		snprintf(seg_port(seg, i)->driver, sizeof(seg_port(seg, i)->driver), "net_x");
+	}
+	return 0;
+}
+
+static int segment_down(void **state)
+{
+	(void)state;
+	free(seg);
+	return 0;
+}
+
+static struct sample *sample(void)
+{
+	struct sample *s = sample_of(seg, why);
+
+	assert_non_null(s);
+	return s;
+}
+
+static json_t *json(void)
+{
+	struct sample *s = sample();
+	json_t *o = json_stats(s, 5), *back;
+	char *text = json_dumps(o, 0);
+
+	assert_non_null(text);
+	back = json_loads(text, 0, NULL);
+	assert_non_null(back);
+	free(text);
+	json_decref(o);
+	sample_free(s);
+	return back;
+}
+
+static char *prometheus(void)
+{
+	struct sample *s = sample();
+	size_t len;
+	char *text = prometheus_of(s, 0, &len);
+
+	assert_non_null(text);
+	assert_int_equal(strlen(text), len);
+	sample_free(s);
+	return text;
+}
+
+/* The value behind the keys a, b, ... in o; of the first element where o is an array. */
+static json_t *at(json_t *o, const char *path)
+{
+	char copy[128], *rest = copy, *word;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	while ((word = strsep(&rest, ".")) != NULL) {
+		if (json_is_array(o))
+			o = json_array_get(o, strtoul(word, NULL, 10));
+		else
+			o = json_object_get(o, word);
+	}
+	if (o == NULL)
+		fail_msg("%s is not there", path);
+	return o;
+}
+
+static void has(const char *text, const char *line)
+{
+	if (strstr(text, line) == NULL)
+		fail_msg("'%s' is not in\n%s", line, text);
+}
+
+static void has_not(const char *text, const char *part)
+{
+	if (strstr(text, part) != NULL)
+		fail_msg("'%s' is in\n%s", part, text);
+}
+
+static void test_case_add(uint32_t port, uint32_t tcid)
+{
+	struct seg_tc *t = seg_tc(seg, port, tcid);
+
+	seg_write_begin(&t->seq);
+	tc_config_init(&t->cfg, tc_kind_CLIENT, l4proto_TCP);
+	t->state = tc_state_RUNNING;
+	seg_write_end(&t->seq);
+}
+
+static void numbers_at_their_limits(void **state)
+{
+	json_t *o;
+	char *text;
+
+	(void)state;
+	seg_stats_port(seg, 0, 0)->port.rx_pkts = (UINT64_C(1) << 53) + 1;
+	seg_stats_port(seg, 1, 0)->port.rx_pkts = 2;
+	seg_stats_port(seg, 0, 0)->port.rx_bytes = UINT64_MAX;
+	seg_stats_port(seg, 0, 1)->tsm.in_estab = 5; /* one lcore adds, the other takes away */
+	seg_stats_port(seg, 1, 1)->tsm.in_estab = (uint64_t)-3;
+	seg_stats_lcore(seg, 0)->lcore.busy_cycles = 5000000000;
+	seg_port(seg, 0)->mtu = UINT32_MAX;
+	seg_port(seg, 0)->speed_mbps = UINT32_MAX;
+	seg_port(seg, 1)->speed_mbps = 4000000000u;
+	seg->hdr.engine_pid = 3000000000u;
+	test_case_add(0, 3);
+	seg_tc(seg, 0, 3)->cfg.criterion_count = 4294967295u;
+	seg_stats_tc(seg, 0, 0, 3)->tc.last_estab_us = 1500000;
+	o = json();
+	assert_int_equal(
+		json_integer_value(at(o, "ports.0.stats.port.rx_pkts")), (INT64_C(1) << 53) + 3);
+	assert_int_equal(json_integer_value(at(o, "ports.0.stats.port.rx_bytes")), INT64_MAX);
+	assert_int_equal(json_integer_value(at(o, "ports.1.stats.tsm.in_estab")), 2);
+	assert_int_equal(json_integer_value(at(o, "ports.1.lcores.1.stats.tsm.in_estab")), -3);
+	assert_int_equal(json_integer_value(at(o, "ports.0.mtu")), UINT32_MAX);
+	assert_true(json_is_null(at(o, "ports.0.speed_mbps")));
+	assert_int_equal(json_integer_value(at(o, "ports.1.speed_mbps")), 4000000000u);
+	assert_int_equal(json_integer_value(at(o, "engine.pid")), 3000000000u);
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.target")), 4294967295u);
+	assert_int_equal(json_integer_value(at(o, "seq")), 5);
+	json_decref(o);
+	text = prometheus();
+	has(text, "\nwarp17_port_rx_packets_total{port=\"0\",lcore=\"10\"} 9007199254740993\n");
+	has(text, "\nwarp17_port_rx_bytes_total{port=\"0\",lcore=\"10\"} 18446744073709551615\n");
+	has(text, "\nwarp17_tsm_in_estab{port=\"1\",lcore=\"11\"} -3\n");
+	has(text, "\nwarp17_lcore_busy_seconds_total{lcore=\"10\"} 2.500000000\n");
+	has(text, "\nwarp17_tc_last_estab_seconds{port=\"0\",test_case=\"3\"} 1.500000000\n");
+	free(text);
+}
+
+/* jansson refuses what is not UTF-8, and so whole objects vanished. */
+static void texts_that_are_none(void **state)
+{
+	static const struct {
+		const char *is, *shown;
+	} texts[] = {{"eth0", "eth0"}, {"h\xc3\xa4t", "h\xc3\xa4t"}, {"\xff\xfe", "??"},
+		{"a\xc3", "a?"}, {"\xc0\xaf", "??"}, {"\xed\xa0\x80", "???"},
+		{"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"}, {"\xf4\x90\x80\x80", "????"},
+		{"a\nb\x7f", "a?b?"}};
+	struct seg_port *p = seg_port(seg, 1);
+	json_t *o;
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		memset(p->name, 0, sizeof(p->name));
+		memcpy(p->name, texts[i].is, strlen(texts[i].is));
+		o = json();
+		assert_string_equal(json_string_value(at(o, "ports.1.name")), texts[i].shown);
+		json_decref(o);
+	}
+	memset(p->name, 'x', sizeof(p->name)); /* and does not end */
+	memset(seg->hdr.prefix, 0xe4, sizeof(seg->hdr.prefix));
+	memset(seg->hdr.version, '"', sizeof(seg->hdr.version));
+	snprintf(p->driver, sizeof(p->driver), "a\\\"b");
+	o = json();
+	assert_int_equal(json_string_length(at(o, "ports.1.name")), sizeof(p->name) - 1);
+	assert_int_equal(json_string_value(at(o, "engine.prefix"))[0], '?');
+	json_decref(o);
+	text = prometheus();
+	has(text, ",driver=\"a\\\\\\\"b\",");
+	has(text, "engine_version=\"\\\"\\\"");
+	free(text);
+}
+
+static void test_cases_come_and_go(void **state)
+{
+	struct seg_tc *t = seg_tc(seg, 1, 15);
+	json_t *o;
+	char *text;
+
+	(void)state;
+	text = prometheus();
+	has_not(text, "test_case=");
+	free(text);
+	test_case_add(1, 15);
+	memset(t->reason, 0xff, sizeof(t->reason));
+	o = json();
+	assert_int_equal(json_array_size(at(o, "test_cases")), 1);
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.test_case_id")), 15);
+	json_decref(o);
+	text = prometheus();
+	has(text, "\nwarp17_tc_opened_total{port=\"1\",test_case=\"15\"} 0\n");
+	has(text, "\nwarp17_test_case_state{port=\"1\",test_case=\"15\",state=\"RUNNING\"} 1\n");
+	free(text);
+	t->cfg.kind = tc_kind_NONE;
+	o = json();
+	assert_int_equal(json_array_size(at(o, "test_cases")), 0);
+	json_decref(o);
+	text = prometheus();
+	has_not(text, "test_case=");
+	free(text);
+}
+
+/* Half a truth is none: no test case is left out, no port is empty. */
+static void a_record_being_changed_is_said_to_be(void **state)
+{
+	(void)state;
+	test_case_add(0, 0);
+	test_case_add(1, 1);
+	seg_write_begin(&seg_tc(seg, 1, 1)->seq);
+	assert_null(sample_of(seg, why));
+	has(why, "port 1");
+	seg_write_end(&seg_tc(seg, 1, 1)->seq);
+	sample_free(sample());
+	seg_write_begin(&seg_port(seg, 0)->seq);
+	assert_null(sample_of(seg, why));
+	has(why, "port 0");
+}
+
+static void counts_that_make_no_sense(void **state)
+{
+	(void)state;
+	seg->hdr.n_ports = PORTS_MAX + 1;
+	assert_null(sample_of(seg, why));
+	seg->hdr.n_ports = PORTS;
+	seg->hdr.n_lcores = UINT32_MAX;
+	assert_null(sample_of(seg, why));
+}
+
+/* Each family has its HELP and TYPE once, and before its series; no name twice. */
+static void families_are_whole(void **state)
+{
+	char *text, *rest, *line, name[128] = "";
+	int n_help = 0;
+
+	(void)state;
+	test_case_add(0, 0);
+	text = rest = prometheus();
+	while ((line = strsep(&rest, "\n")) != NULL && rest != NULL) {
+		size_t n = strlen(name);
+
+		if (strncmp(line, "# HELP ", 7) == 0) {
+			char again[160];
+
+			snprintf(name, sizeof(name), "%.*s", (int)strcspn(line + 7, " "), line + 7);
+			snprintf(again, sizeof(again), "# HELP %s ", name);
+			has_not(rest, again);
+			assert_true(strlen(line) > strlen(again));
+			assert_int_equal(strncmp(rest, "# TYPE ", 7), 0);
+			n_help++;
+		} else if (strncmp(line, "# TYPE ", 7) == 0) {
+			assert_int_equal(strncmp(line + 7, name, n), 0);
+		} else {
+			assert_int_equal(strncmp(line, name, n), 0);
+			assert_true(line[n] == '{' || line[n] == ' ');
+		}
+	}
+	assert_true(n_help > 100);
+	free(text);
+}
+
+static void no_engine_no_series(void **state)
+{
+	size_t len;
+	char *text = prometheus_of(NULL, 0, &len);
+
+	(void)state;
+	has(text, "\nwarp17_up 0\n");
+	has(text, "\nwarp17_build_info{version=\"");
+	has_not(text, "engine_version");
+	has_not(text, "port=");
+	free(text);
+}
+
+static void where_to_listen(void **state)
+{
+	static const char *const good[] = {
+		"127.0.0.1:9417", "0.0.0.0:1", "[::1]:9417", "[::]:65535", "127.0.0.1:0"};
+	static const char *const bad[] = {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x",
+		"127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1:+1", "127.0.0.1: 1", "127.0.0.1:1 ",
+		"127.0.0.1:18446744073709551617", ":9417", "9417", "::1:9417", "[::1]",
+		"[::1]:", "[::1:9417", "[]:1", "[127.0.0.1]:1", "localhost:9417", "127.1:9417",
+		"]:1", "[:1", "127.0.0.1.127.0.0.1.127.0.0.1.127.0.0.1.127.0.0.1.127.0.0.1:1"};
+	struct listen_at a;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_int_equal(listen_parse(&a, good[i], why), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (listen_parse(&a, bad[i], why) == 0)
+			fail_msg("'%s' was taken", bad[i]);
+		has(why, "ADDR:PORT");
+	}
+	assert_int_equal(listen_parse_port(&a, "65535", why), 0);
+	assert_int_not_equal(listen_parse_port(&a, "65536", why), 0);
+	assert_int_not_equal(listen_parse_port(&a, "", why), 0);
+}
+
+#define with_segment(test) cmocka_unit_test_setup_teardown(test, segment_up, segment_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_segment(numbers_at_their_limits),
+		with_segment(texts_that_are_none),
+		with_segment(test_cases_come_and_go),
+		with_segment(a_record_being_changed_is_said_to_be),
+		with_segment(counts_that_make_no_sense),
+		with_segment(families_are_whole),
+		cmocka_unit_test(no_engine_no_series),
+		cmocka_unit_test(where_to_listen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,134 @@
+/* Reading records of the segment while management changes them: whole copies, and an end to
+ * waiting. */
+#include "common/abi/segment.h"
+#include "test/unit/unit.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#define WORDS 500
+
+static struct record {
+	struct seg_seq seq;
+	uint64_t w[WORDS];
+} record;
+static _Atomic int running;
+
+static int64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
+static void nap_us(long us)
+{
+	nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
+}
+
+/* One change; in_us: how long management is without a CPU in the middle of it. */
+static void change(uint64_t v, long in_us)
+{
+	seg_write_begin(&record.seq);
+	for (int i = 0; i < WORDS; i++) {
+		__atomic_store_n(&record.w[i], v, __ATOMIC_RELAXED);
+		if (in_us && i == WORDS / 2)
+			nap_us(in_us);
+	}
+	seg_write_end(&record.seq);
+}
+
+static void whole(const struct record *r)
+{
+	for (int i = 1; i < WORDS; i++)
+		assert_int_equal(r->w[i], r->w[0]);
+}
+
+static void a_record_at_rest_is_read(void **state)
+{
+	struct record copy;
+
+	(void)state;
+	memset(&record, 0, sizeof(record));
+	change(7, 0);
+	assert_int_equal(seg_read(&record, &copy, sizeof(copy)), 0);
+	assert_int_equal(copy.w[WORDS - 1], 7);
+	whole(&copy);
+}
+
+/* The writer died inside a change: no reader waits for ever, none takes half a record for one. */
+static void a_change_without_end_is_given_up(void **state)
+{
+	struct record copy;
+	int64_t t;
+
+	(void)state;
+	memset(&record, 0, sizeof(record));
+	seg_write_begin(&record.seq);
+	t = now_us();
+	assert_int_equal(seg_read(&record, &copy, sizeof(copy)), -EAGAIN);
+	t = now_us() - t;
+	assert_in_range(t, 90 * 1000, 2000 * 1000);
+	seg_write_end(&record.seq);
+	assert_int_equal(seg_read(&record, &copy, sizeof(copy)), 0);
+}
+
+static void *writer(void *arg)
+{
+	const long *in_us = arg;
+
+	for (uint64_t v = 1; running; v++) {
+		change(v, *in_us);
+		nap_us(*in_us ? 1000 : 0);
+	}
+	return NULL;
+}
+
+/* Reads beside the writer until so many of its changes were seen. */
+static void read_beside(long in_us, int changes)
+{
+	static struct record copy;
+	uint64_t last = 0;
+	pthread_t t;
+
+	memset(&record, 0, sizeof(record));
+	running = 1;
+	assert_int_equal(pthread_create(&t, NULL, writer, &in_us), 0);
+	for (int seen = 0; seen < changes;) {
+		assert_int_equal(seg_read(&record, &copy, sizeof(copy)), 0);
+		whole(&copy);
+		assert_true(copy.w[0] >= last);
+		seen += copy.w[0] != last;
+		last = copy.w[0];
+	}
+	running = 0;
+	pthread_join(t, NULL);
+}
+
+static void copies_beside_a_writer_are_whole(void **state)
+{
+	(void)state;
+	read_beside(0, 5000);
+}
+
+/* Management that loses its CPU inside a change for tens of milliseconds is waited for. */
+static void a_slow_change_is_waited_for(void **state)
+{
+	(void)state;
+	read_beside(20000, 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_at_rest_is_read),
+		cmocka_unit_test(a_change_without_end_is_given_up),
+		cmocka_unit_test(copies_beside_a_writer_are_whole),
+		cmocka_unit_test(a_slow_change_is_waited_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
