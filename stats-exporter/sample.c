@@ -13,8 +13,7 @@
 
 bool sample_ready(struct exporter *x, char *why)
 {
-	struct timespec ts;
-	int64_t age;
+	uint64_t age;
 
 	if (!atomic_load(&x->attached)) {
 		pthread_mutex_lock(&x->lock);
@@ -26,12 +25,10 @@ bool sample_ready(struct exporter *x, char *why)
 		snprintf(why, WHY_MAX, "the engine has gone");
 		return false;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	age = ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000
-		- (int64_t)__atomic_load_n(&x->client.seg->hdr.heartbeat_ms, __ATOMIC_RELAXED);
+	age = client_beat_age_ms(&x->client);
 	if (age < STALE_MS)
 		return true;
-	snprintf(why, WHY_MAX, "the engine has not moved for %" PRId64 " ms: is it stopped?", age);
+	snprintf(why, WHY_MAX, "the engine has not moved for %" PRIu64 " ms: is it stopped?", age);
 	return false;
 }
 
