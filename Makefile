@@ -4,7 +4,9 @@
 # make unit            units only (no hugepages, no root)
 # make functional      pytest on the programs and on peers that misbehave (hugepages, root)
 # make bench           measures speed; prints one JSON object
-# make check           format, lint, sizes, tokens, layers, headers alone, shell scripts
+# make check           lint and style
+# make lint            clang-tidy
+# make style           format, sizes, tokens, layers, headers alone, shell scripts; part of make test
 # make format          rewrite the sources in the one format
 # make compdb          compile_commands.json for editors
 # make clean | help
@@ -24,8 +26,11 @@ Q := $(if $(filter 1,$V),,@)
 say = $(if $(filter 1,$V),,@printf '  %-7s %s\n' $(1) $(2);)
 
 PKGS := libdpdk libedit jansson numa libbsd libmicrohttpd
-ifeq ($(filter clean help,$(MAKECMDGOALS)),)
-ifneq ($(shell pkg-config --exists $(PKGS) && echo ok),ok)
+pc = $(shell pkg-config $(1) 2>/dev/null)
+# these install what they need, or need nothing
+NO_PKGS_GOALS := demo test clean help format
+ifneq ($(filter-out $(NO_PKGS_GOALS),$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell pkg-config --exists $(PKGS) 2>/dev/null && echo ok),ok)
 $(error missing one of: $(PKGS); run scripts/install-deps)
 endif
 endif
@@ -36,20 +41,20 @@ MODE_release := -O3 -g -DNDEBUG
 MODE_debug   := -O0 -g3
 MODE_asan    := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
 ARCH ?= native
-sys = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(1)))
+sys = $(patsubst -I%,-isystem %,$(call pc,--cflags $(1)))
 VERSION_TEXT := $(shell cat VERSION)+$(shell git describe --always --dirty 2>/dev/null || echo tarball)
 # -march comes after libdpdk's own (Debian says corei7), so ours is the one that holds
 CFLAGS := -std=gnu2x -D_GNU_SOURCE $(WARN) $(MODE_$(MODE)) -I. $(call sys,$(PKGS)) -march=$(ARCH) -MMD -MP $(EXTRA_CFLAGS)
 LDFLAGS := $(filter -fsanitize=%,$(MODE_$(MODE)))
-LIBS_ENGINE := $(shell pkg-config --libs libdpdk numa) -lrte_net_ring -lrte_net_tap -lrte_bus_vdev
+LIBS_ENGINE := $(call pc,--libs libdpdk numa) -lrte_net_ring -lrte_net_tap -lrte_bus_vdev
 # Clients hold the EAL alone, linked in: no driver is loaded, so nothing of theirs takes the locks that ethdev and buses
 # share with the engine, and attaching is quick. What an EAL of another version needs beside is taken when it is there.
-DPDK_LIBDIR := $(shell pkg-config --variable=libdir libdpdk)
+DPDK_LIBDIR := $(call pc,--variable=libdir libdpdk)
 LIBS_EAL := -Wl,-Bstatic $(foreach l,eal telemetry kvargs argparse log,$(if $(wildcard $(DPDK_LIBDIR)/librte_$(l).a),-lrte_$(l))) \
-	-Wl,-Bdynamic $(shell pkg-config --libs libbsd numa) -lpthread -ldl -lm
-LIBS_CLI := $(LIBS_EAL) $(shell pkg-config --libs libedit jansson)
-LIBS_EXPORTER := $(LIBS_EAL) $(shell pkg-config --libs jansson libmicrohttpd)
-LIBS_TEST := $(shell pkg-config --libs libdpdk jansson cmocka 2>/dev/null)
+	-Wl,-Bdynamic $(call pc,--libs libbsd numa) -lpthread -ldl -lm
+LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson)
+LIBS_EXPORTER := $(LIBS_EAL) $(call pc,--libs jansson libmicrohttpd)
+LIBS_TEST := $(call pc,--libs libdpdk jansson cmocka)
 
 # A source that exists is built; no list to forget it in.
 src = $(sort $(wildcard $(1)/*.c $(1)/*/*.c))
@@ -67,7 +72,7 @@ TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(filter-out $(addprefix $(B)/engin
 	l1_port/ring_pair.o l1_port/tap.o),$(ENGINE))
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit peers functional bench check lint format compdb clean help FORCE
+.PHONY: all demo test unit peers functional bench check lint style format compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE)
@@ -116,14 +121,15 @@ functional: all peers
 	$(Q)/usr/bin/python3 -m pytest -q test/functional
 bench: all $(BENCHES)
 	$(Q)/usr/bin/python3 test/bench/bench.py
-check: lint
+check: lint style
+	@echo "PASS: check"
+style:
 	$(Q)clang-format --dry-run -Werror $(ALL_SRC)
 	$(Q)scripts/check-size.sh $(ALL_SRC)
 	$(Q)scripts/check-tokens.sh $(ALL_SRC)
 	$(Q)scripts/check-layers.sh $(ALL_SRC)
 	$(Q)scripts/check-headers.sh $(CC) '$(filter-out -MMD -MP,$(CFLAGS))' $(filter %.h,$(ALL_SRC))
 	$(Q)shellcheck -S warning scripts/* .ci/run
-	@echo "PASS: check"
 lint:
 	$(Q)printf '%s\n' $(filter-out test/%,$(filter %.c,$(ALL_SRC))) | xargs -P $$(nproc) -I{} \
 		clang-tidy --quiet {} -- -std=gnu2x -D_GNU_SOURCE -I. $(call sys,$(PKGS)) -march=$(ARCH) 2>/dev/null

@@ -115,11 +115,11 @@ child_end() { # again and again, for a signal is lost on a child that has not co
 	wait "$child" || true
 }
 
-# build: all programs. One at a time in a tree.
+# build TARGET... of make. One at a time in a tree.
 build() {
 	exec 9<"$top/Makefile"
 	flock 9
 	# options of a make around us (MODE=asan, -j) are not meant for this
-	run env -u MAKEFLAGS -u MFLAGS make -s -C "$top" -j"$(nproc)" all || return 1
+	run env -u MAKEFLAGS -u MFLAGS make -s -C "$top" -j"$(nproc)" "$@" || return 1
 	exec 9<&-
 }
