@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 	if (argc != 4)
 		return 2;
 	o.prefix = argv[1];
-	srand((unsigned)atoi(argv[3]));
+	srand((unsigned)strtoul(argv[3], NULL, 10));
 	if (client_attach(&c, &o, err, sizeof(err)) != 0) {
 		fprintf(stderr, "hostile: %s\n", err);
 		return 3;
