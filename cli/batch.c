@@ -35,7 +35,7 @@ static bool line_read(FILE *f, char *line)
 	int n = 0, c;
 
 	while ((c = getc(f)) != EOF && c != '\n') {
-		if (n <= LINE_LEN_MAX)
+		if (n <= CMD_LINE_MAX)
 			line[n++] = (char)(c == '\0' ? '\1' : c); /* no command ends there */
 	}
 	line[n] = '\0';
@@ -45,7 +45,7 @@ static bool line_read(FILE *f, char *line)
 int batch_run(struct cli *cli, FILE *f, const char *name, int *n, int *failed)
 {
 	struct origin at = {.file = f == stdin ? "stdin" : name};
-	char line[LINE_LEN_MAX + 2];
+	char line[CMD_LINE_MAX + 2];
 	int rc = CLI_OK, worst = CLI_OK, bad = 0;
 
 	while (!cli->leave && !cli_cancelled(cli) && line_read(f, line)) {

@@ -8,9 +8,6 @@
 
 #include <stdio.h>
 
-#define LINE_LEN_MAX 4096 /* bytes of one command */
-#define WORDS_MAX 64      /* of one command */
-
 /* Exit codes of the program, and what running a command answers. */
 enum cli_exit {
 	CLI_OK,

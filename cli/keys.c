@@ -20,7 +20,7 @@ struct choices {
 	enum cmd_place place;
 	struct choice c[CHOICES_MAX];
 	int n, n_hints;
-	char typed[LINE_LEN_MAX + 1]; /* of the word that the cursor is in */
+	char typed[CMD_LINE_MAX + 1]; /* of the word that the cursor is in */
 	bool complete;                /* the words before it are a command */
 };
 
@@ -42,8 +42,8 @@ static void choices_at(EditLine *el, struct choices *s)
 {
 	const LineInfo *li = el_line(el);
 	size_t at = (size_t)(li->cursor - li->buffer);
-	char line[LINE_LEN_MAX + 1], err[100];
-	const char *word[WORDS_MAX], *last;
+	char line[CMD_LINE_MAX + 1], err[100];
+	const char *word[CMD_WORDS_MAX], *last;
 	union cmd_req req;
 	enum cmd_id id;
 	int n;
@@ -53,7 +53,7 @@ static void choices_at(EditLine *el, struct choices *s)
 		return;
 	memcpy(line, li->buffer, at);
 	line[at] = '\0';
-	s->place = cmd_split_begun(line, word, WORDS_MAX, &n, &last);
+	s->place = cmd_split_begun(line, word, CMD_WORDS_MAX, &n, &last);
 	if (s->place != CMD_IN_WORD)
 		return;
 	snprintf(s->typed, sizeof(s->typed), "%s", last);

@@ -38,15 +38,15 @@ static void print_json(const struct command *c, int code, const char *error, jso
 	json_t *o = json_object();
 	char *s;
 
-	json_object_set_new(o, "command", show_text(c->line, LINE_LEN_MAX));
+	json_object_set_new(o, "command", show_text(c->line, CMD_LINE_MAX));
 	if (c->from->file) {
-		json_object_set_new(o, "file", show_text(c->from->file, LINE_LEN_MAX));
+		json_object_set_new(o, "file", show_text(c->from->file, CMD_LINE_MAX));
 		json_object_set_new(o, "line", json_integer(c->from->line));
 	}
 	json_object_set_new(o, "ok", json_boolean(code == 0));
 	if (code != 0) {
 		json_object_set_new(o, "code", json_integer(code));
-		json_object_set_new(o, "error", show_text(error, LINE_LEN_MAX));
+		json_object_set_new(o, "error", show_text(error, CMD_LINE_MAX));
 	} else {
 		json_object_set_new(o, "result", result ? json_incref(result) : json_object());
 	}
@@ -128,7 +128,7 @@ static int show_command(const struct command *c, const union cmd_req *req)
 
 static int file_input(const struct command *c, const char *path)
 {
-	char err[LINE_LEN_MAX];
+	char err[CMD_LINE_MAX];
 	int n, failed, rc;
 	FILE *f;
 
@@ -171,22 +171,22 @@ static int command(struct command *c, const union cmd_req *req)
 static int line_run(struct cli *cli, const char *text, const struct origin *from)
 {
 	struct command c = {.cli = cli, .from = from};
-	char words[LINE_LEN_MAX + 1], shown[LINE_LEN_MAX + 1], err[REPLY_TEXT_MAX];
-	bool too_long = strlen(text) > LINE_LEN_MAX;
-	const char *word[WORDS_MAX];
+	char words[CMD_LINE_MAX + 1], shown[CMD_LINE_MAX + 1], err[REPLY_TEXT_MAX];
+	bool too_long = strlen(text) > CMD_LINE_MAX;
+	const char *word[CMD_WORDS_MAX];
 	union cmd_req req;
 	int n;
 
-	snprintf(shown, sizeof(shown), "%.*s", too_long ? SHOWN_WHEN_LONG : LINE_LEN_MAX, text);
+	snprintf(shown, sizeof(shown), "%.*s", too_long ? SHOWN_WHEN_LONG : CMD_LINE_MAX, text);
 	for (size_t end = strlen(shown); end > 0 && strchr("\r\n", shown[end - 1]); end--)
 		shown[end - 1] = '\0';
 	c.line = shown;
 	if (too_long) {
-		snprintf(err, sizeof(err), "longer than %d characters", LINE_LEN_MAX);
+		snprintf(err, sizeof(err), "longer than %d characters", CMD_LINE_MAX);
 		return usage_error(&c, err);
 	}
 	snprintf(words, sizeof(words), "%s", text);
-	n = cmd_split(words, word, WORDS_MAX, err, sizeof(err));
+	n = cmd_split(words, word, CMD_WORDS_MAX, err, sizeof(err));
 	if (n == 0)
 		return CLI_OK;
 	if (cli->echo) {

@@ -7,6 +7,9 @@
 
 #include <stdbool.h>
 
+#define CMD_LINE_MAX 4096 /* bytes of a line, whoever reads it */
+#define CMD_WORDS_MAX 64  /* of a line */
+
 #define RATE_INFINITE UINT32_MAX /* of an inf32 argument */
 
 struct arg_text128 {

@@ -3,9 +3,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-#define WORDS_MAX 64
 
 #define CASE_ENGINE(id) \
 	case CMD_##id:  \
@@ -25,20 +24,24 @@ int mgmt_dispatch(enum cmd_id id, const union cmd_req *req, struct reply *r)
 	return reply_fail(r, -EOPNOTSUPP, "the client shows this itself, the engine is not asked");
 }
 
-static int line_run(char *line, char *err, size_t errlen)
+/* One line of a command file. 0, or -errno with why in err. */
+static int line_run(char *line, const char *path, int no, char *err, size_t errlen)
 {
-	const char *word[WORDS_MAX];
+	const char *word[CMD_WORDS_MAX];
 	struct reply r = {0};
 	union cmd_req req;
 	enum cmd_id id;
-	int n = cmd_split(line, word, WORDS_MAX, err, errlen), rc;
+	int n = cmd_split(line, word, CMD_WORDS_MAX, err, errlen), rc;
 
 	if (n <= 0)
 		return n < 0 ? -EINVAL : 0;
 	if (cmd_parse(word, n, &id, &req, err, errlen) != 0)
 		return -EINVAL;
-	if (cmd_desc(id)->kind == CMD_KIND_CLIENT)
-		return 0; /* nobody looks */
+	if (cmd_desc(id)->kind == CMD_KIND_CLIENT) {
+		log_line(loglevel_WARNING, "%s:%d: left out: only the CLI does '%s'", path, no,
+			cmd_desc(id)->path);
+		return 0;
+	}
 	rc = mgmt_dispatch(id, &req, &r);
 	if (rc != 0)
 		snprintf(err, errlen, "%s", r.text);
@@ -47,20 +50,35 @@ static int line_run(char *line, char *err, size_t errlen)
 
 int mgmt_file(const char *path)
 {
-	char line[1024], err[REPLY_TEXT_MAX];
-	FILE *f = fopen(path, "r");
+	char *line = NULL, err[REPLY_TEXT_MAX];
+	FILE *f = fopen(path, "re");
+	size_t room = 0;
+	ssize_t len;
 	int errors = 0;
 
 	if (f == NULL) {
 		log_line(loglevel_ERR, "error: %s: %s", path, strerror(errno));
 		return 1;
 	}
-	for (int no = 1; fgets(line, sizeof(line), f) != NULL; no++) {
-		if (line_run(line, err, sizeof(err)) != 0) {
+	for (int no = 1; (len = getline(&line, &room, f)) >= 0; no++) {
+		int rc = -EINVAL;
+
+		if (len > CMD_LINE_MAX)
+			snprintf(err, sizeof(err), "longer than %d characters", CMD_LINE_MAX);
+		else if (strlen(line) != (size_t)len)
+			snprintf(err, sizeof(err), "a zero byte in the line");
+		else
+			rc = line_run(line, path, no, err, sizeof(err));
+		if (rc != 0) {
 			log_line(loglevel_ERR, "error: %s:%d: %s", path, no, err);
 			errors++;
 		}
 	}
+	if (ferror(f)) {
+		log_line(loglevel_ERR, "error: %s: %s", path, strerror(errno));
+		errors++;
+	}
+	free(line);
 	fclose(f);
 	return errors;
 }

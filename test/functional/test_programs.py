@@ -107,9 +107,14 @@ def test_configuration_rules(engine):
 
 def test_command_file_errors_name_the_line(engine, tmp_path):
     cfg = tmp_path / "bad.cfg"
-    cfg.write_text("# fine\nadd tests l3_intf port 0 ip 10.0.0.1 mask 255.255.255.0\nstart tests port 77\n")
+    cfg.write_text("# fine\nadd tests l3_intf port 0 ip 10.0.0.1 mask 255.255.255.0\nstart tests port 77\n"
+                   f"show version\n# {'x' * 4096}\nset syslog INFO # {'y' * 4000}\nset syslog")
     e = engine(*RING, "--cmd-file", str(cfg))
-    assert f"{cfg}:3: port: 77 is out of range" in e.log.read_text()
+    log = e.log.read_text()
+    assert f"error: {cfg}:3: port: 77 is out of range" in log
+    assert f"{cfg}:4: left out: only the CLI does 'show version'" in log
+    assert f"error: {cfg}:5: longer than 4096 characters" in log
+    assert f"error: {cfg}:7: " in log and log.count("error: ") == 3
     done = run(CLI, "--prefix", e.prefix, "-f", str(cfg))
     assert done.returncode == 1 and f"{cfg}:3: error: port: 77" in done.stderr
 
