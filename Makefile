@@ -2,6 +2,7 @@
 # make demo            the main job: 100 000 HTTP sessions on a ring pair, PASS or FAIL
 # make test            everything: units, then the programs together
 # make unit            units only (no hugepages, no root)
+# make asan            units with address and undefined-behaviour sanitizers
 # make functional      pytest on the programs and on peers that misbehave (hugepages, root)
 # make bench           measures speed; prints one JSON object
 # make check           lint and style
@@ -72,7 +73,7 @@ TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(filter-out $(addprefix $(B)/engin
 	l1_port/ring_pair.o l1_port/tap.o),$(ENGINE))
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit peers functional bench check lint style format compdb clean help FORCE
+.PHONY: all demo test unit asan peers functional bench check lint style format compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE)
@@ -116,6 +117,8 @@ test:
 	$(Q)scripts/test
 unit: $(UNITS)
 	$(Q)rc=0; for t in $(UNITS); do echo "  TEST    $$t"; $$t || rc=1; done; exit $$rc
+asan:
+	$(Q)$(MAKE) -s MODE=asan unit
 peers: $(PEERS)
 functional: all peers
 	$(Q)/usr/bin/python3 -m pytest -q test/functional

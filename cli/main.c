@@ -202,6 +202,16 @@ static bool may_come(int rc)
 	return rc == -ENOENT || rc == -ECONNREFUSED || rc == -ECONNRESET || rc == -ETIMEDOUT;
 }
 
+static void print_no_engine(int code, const char *why)
+{
+	json_t *o = json_pack(
+		"{sb si so}", "ok", 0, "code", code, "error", show_text(why, strlen(why)));
+
+	json_dumpf(o, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(o);
+}
+
 static int attach(struct cli *cli, const struct attach_opts *o, int wait_s)
 {
 	const struct timespec nap = {0, 100 * 1000000};
@@ -219,6 +229,8 @@ static int attach(struct cli *cli, const struct attach_opts *o, int wait_s)
 	}
 	if (rc == 0)
 		return CLI_OK;
+	if (cli->json)
+		print_no_engine(rc, err);
 	fprintf(stderr, "warp17-cli: %s\n", err);
 	if (rc == -ETIMEDOUT)
 		return CLI_TIMEOUT;

@@ -134,10 +134,28 @@ static void counters_column(struct counters *c, const json_t *of, const char *he
 	c->of[c->n++] = of;
 }
 
+/* Numbers of things need no unit, their label says what they are. */
+static const char *unit_of(const struct stat_desc *s)
+{
+	switch (s->unit) {
+	case UNIT_USEC:
+		return " (us)";
+	case UNIT_MSEC:
+		return " (ms)";
+	case UNIT_CYCLES:
+		return " (TSC)";
+	case UNIT_PKTS:
+	case UNIT_BYTES:
+	case UNIT_COUNT:
+		break;
+	}
+	return "";
+}
+
 static void counters_rows(struct counters *c, const struct stats_group *group)
 {
 	for (size_t i = 0; i < group->n; i++) {
-		grid_cell(&c->g, "%s", group->stats[i].label);
+		grid_cell(&c->g, "%s%s", group->stats[i].label, unit_of(&group->stats[i]));
 		for (size_t k = 0; k < c->n; k++)
 			grid_cell(&c->g, "%s", field(c->of[k], group->stats[i].name));
 	}
@@ -185,9 +203,9 @@ static void statistics(const struct stats_group *group, const json_t *view)
 
 static void tests_stats(const json_t *view)
 {
-	static const char *const rates[][2] = {{"Estab/s", "estab_per_s"},
-		{"Closed/s", "closed_per_s"}, {"Data Send/s", "send_per_s"},
-		{"Requests/s", "requests_per_s"}};
+	static const char *const rates[][2] = {{"Estab/s", "established_per_second"},
+		{"Closed/s", "closed_per_second"}, {"Data Send/s", "messages_per_second"},
+		{"Requests/s", "requests_per_second"}};
 	const struct stats_group *group = stats_group_find("tc");
 	struct counters c = {.n = 0};
 

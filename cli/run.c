@@ -50,7 +50,7 @@ static void print_json(const struct command *c, int code, const char *error, jso
 	} else {
 		json_object_set_new(o, "result", result ? json_incref(result) : json_object());
 	}
-	s = json_dumps(o, JSON_COMPACT);
+	s = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	puts(s ? s : "{}");
 	free(s);
 	json_decref(o);

@@ -230,9 +230,10 @@ json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid)
 	seg_sum_tc(s, port, tcid, &b);
 	return json_pack("{sI sI ss ss ss s{sI sI sI sI} so}", "port", INT(port), "test_case_id",
 		INT(tcid), "type", tc_type(&t.cfg), "app", app_kind_word(t.cfg.app), "state",
-		tc_state_word(t.state), "rates", "estab_per_s", INT(t.rate_estab), "closed_per_s",
-		INT(t.rate_closed), "send_per_s", INT(t.rate_send), "requests_per_s",
-		INT(t.rate_req), "stats", show_group(stats_group_find("tc"), &b));
+		tc_state_word(t.state), "rates", "established_per_second", INT(t.rate_estab),
+		"closed_per_second", INT(t.rate_closed), "messages_per_second", INT(t.rate_send),
+		"requests_per_second", INT(t.rate_req), "stats",
+		show_group(stats_group_find("tc"), &b));
 }
 
 json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)

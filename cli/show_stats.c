@@ -18,60 +18,77 @@ json_t *show_group(const struct stats_group *g, const void *block)
 	return o;
 }
 
-static json_t *port_lcores(const struct seg *s, const struct stats_group *g, uint32_t port)
+static void add(const struct stats_group *g, void *total, const void *block)
 {
-	struct stats_port_block b;
-	json_t *a = json_object();
+	stats_merge(g, (char *)total + g->off, (const char *)block + g->off);
+}
 
-	for (uint32_t lc = 0; lc < s->hdr.n_workers; lc++) {
+/* The name of an lcore among others. */
+static const char *lcore_key(const struct seg *s, uint32_t lc, char *buf, size_t len)
+{
+	if (lc == s->hdr.n_workers)
+		return "management";
+	snprintf(buf, len, "lcore_%u", seg_worker(s, lc)->lcore_id);
+	return buf;
+}
+
+/* Each counter is read once: a total is that of what is shown. */
+static json_t *of_port(const struct seg *s, const struct stats_group *g, bool details,
+	uint32_t port, struct stats_port_block *total)
+{
+	struct stats_port_block sum = {0}, b;
+	json_t *o = json_object(), *lcores = json_object();
+
+	for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++) {
 		char name[32];
 
 		seg_sum_port(s, lc, lc + 1, port, port + 1, &b);
-		snprintf(name, sizeof(name), "lcore_%u", seg_worker(s, lc)->lcore_id);
-		json_object_set_new(a, name, show_group(g, &b));
+		add(g, &sum, &b);
+		if (lc < s->hdr.n_workers) /* management has no part in packets */
+			json_object_set_new(
+				lcores, lcore_key(s, lc, name, sizeof(name)), show_group(g, &b));
 	}
-	return a;
+	add(g, total, &sum);
+	json_object_set_new(o, "stats", show_group(g, &sum));
+	if (details)
+		json_object_set(o, "lcores", lcores);
+	json_decref(lcores);
+	return o;
 }
 
 static json_t *of_ports(
 	const struct seg *s, const struct stats_group *g, bool details, uint32_t lo, uint32_t hi)
 {
 	json_t *o = json_pack("{ss}", "group", g->name), *ports = json_object();
-	struct stats_port_block b;
+	struct stats_port_block total = {0};
 
 	for (uint32_t p = lo; p < hi; p++) {
 		char name[32];
-		json_t *one = json_object();
 
-		seg_sum_port(s, 0, s->hdr.n_lcores, p, p + 1, &b);
-		json_object_set_new(one, "stats", show_group(g, &b));
-		if (details)
-			json_object_set_new(one, "lcores", port_lcores(s, g, p));
 		snprintf(name, sizeof(name), "%u", p);
-		json_object_set_new(ports, name, one);
+		json_object_set_new(ports, name, of_port(s, g, details, p, &total));
 	}
 	json_object_set_new(o, "ports", ports);
-	seg_sum_port(s, 0, s->hdr.n_lcores, lo, hi, &b);
-	json_object_set_new(o, "total", show_group(g, &b));
+	json_object_set_new(o, "total", show_group(g, &total));
 	return o;
 }
 
 static json_t *of_lcores(const struct seg *s, const struct stats_group *g, bool details)
 {
-	json_t *o = json_pack("{ss}", "group", g->name), *a = json_object();
-	struct stats_lcore_block b;
+	json_t *o = json_pack("{ss}", "group", g->name), *lcores = json_object();
+	struct stats_lcore_block total = {0}, b;
 
-	for (uint32_t lc = 0; details && lc < s->hdr.n_lcores; lc++) {
-		char name[32] = "management";
+	for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++) {
+		char name[32];
 
 		seg_sum_lcore(s, lc, lc + 1, &b);
-		if (lc < s->hdr.n_workers)
-			snprintf(name, sizeof(name), "lcore_%u", seg_worker(s, lc)->lcore_id);
-		json_object_set_new(a, name, show_group(g, &b));
+		add(g, &total, &b);
+		if (details)
+			json_object_set_new(
+				lcores, lcore_key(s, lc, name, sizeof(name)), show_group(g, &b));
 	}
-	json_object_set_new(o, "lcores", a);
-	seg_sum_lcore(s, 0, s->hdr.n_lcores, &b);
-	json_object_set_new(o, "total", show_group(g, &b));
+	json_object_set_new(o, "lcores", lcores);
+	json_object_set_new(o, "total", show_group(g, &total));
 	return o;
 }
 

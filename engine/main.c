@@ -5,6 +5,7 @@
 
 #include <rte_eal.h>
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ static int up_and_run(
 	int rc = workers_create(o, plan);
 
 	if (rc == 0)
-		rc = ports_create(o, plan->n_ports);
+		rc = ports_create(o, eal, plan->n_ports);
 	if (rc == 0) {
 		workers_map_ports();
 		rc = segment_create(eal->prefix);
@@ -61,6 +62,23 @@ static void leave(const char *prefix)
 	_exit(status);
 }
 
+/* Without the page of usage that it prints when it does not know an argument: what is wrong goes to
+ * stderr. */
+static int eal_start(struct eal_cmdline *eal)
+{
+	int out = dup(STDOUT_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC), rc;
+
+	if (out >= 0 && null >= 0)
+		dup2(null, STDOUT_FILENO);
+	rc = rte_eal_init(eal->argc, eal->argv);
+	fflush(stdout);
+	if (out >= 0 && null >= 0)
+		dup2(out, STDOUT_FILENO);
+	close(null);
+	close(out);
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
 	static struct options o;
@@ -72,15 +90,17 @@ int main(int argc, char **argv)
 		return rc > 0 ? EXIT_SUCCESS : 2;
 	if (o.print_memory) {
 		memory_plan(&plan, &o, &eal, true);
-		printf("%" PRIu64 "\n", plan.total_mb);
+		printf("%" PRIu64 "\n", MAX_OF(plan.total_mb, eal.mem_mb));
 		return EXIT_SUCCESS;
 	}
 	if (rundir_claim(eal.prefix) != 0 || memory_plan(&plan, &o, &eal, false) != 0)
 		return EXIT_FAILURE;
 	mgmt_block_signals();
 	eal_args_complete(&eal, &plan);
-	if (rte_eal_init(eal.argc, eal.argv) < 0)
+	if (eal_start(&eal) < 0) {
+		rundir_give_up(eal.prefix);
 		return fail("the EAL did not start; what it said is above");
+	}
 	status = up_and_run(&o, &eal, &plan);
 	leave(eal.prefix);
 }

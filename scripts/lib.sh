@@ -49,12 +49,13 @@ mappers() {
 	grep -lsF "$(readlink -f "$rundirs")/$1/" /proc/[0-9]*/maps | cut -d/ -f3 | tr '\n' ' '
 }
 
-# hugepage_files [PREFIX]: its files in hugetlbfs, or everybody's; the EAL names them so
+# hugepage_files [PREFIX]: its files in hugetlbfs, or everybody's; the EAL names them so. Those of other users are not
+# for us to judge.
 hugepage_files() (
 	awk '$3 == "hugetlbfs" { print $2 }' /proc/mounts | while read -r mount; do
 		for f in "$mount"/*map_*; do
 			name=${f##*/}
-			[ -e "$f" ] && [ "${name%map_*}" = "${1:-${name%map_*}}" ] && echo "$f"
+			[ -w "$f" ] && [ "${name%map_*}" = "${1:-${name%map_*}}" ] && echo "$f"
 		done
 	done
 )

@@ -115,6 +115,12 @@ static void say(const char *why)
 	fprintf(stderr, EXPORTER ": %s\n", why);
 }
 
+static void served_say(const struct seg *s)
+{
+	fprintf(stderr, EXPORTER ": serves the engine (prefix %.*s, pid %u)\n",
+		(int)sizeof(s->hdr.prefix), s->hdr.prefix, s->hdr.engine_pid);
+}
+
 static void why_set(const char *why)
 {
 	pthread_mutex_lock(&me.x->lock);
@@ -195,6 +201,7 @@ static int try(const struct attach_opts *o)
 		me.failures = 0;
 		memset(me.said, 0, sizeof(me.said));
 		carry(0, "the engine has gone");
+		served_say(me.x->client.seg);
 		atomic_store(&me.x->attached, 1);
 		return 0;
 	}

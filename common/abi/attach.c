@@ -112,8 +112,10 @@ static int no_engine(int rc, const struct attach_opts *o, char *err, size_t errl
 			prefix);
 	else
 		snprintf(err, errlen,
-			"engine not running (prefix %s): start it with scripts/warp17 start",
-			prefix);
+			"engine not running (prefix %s): start it with scripts/warp17 start "
+			"--prefix %s, and its ports%s",
+			prefix, prefix,
+			getuid() == 0 ? "" : "; one that root runs needs sudo here too");
 	return rc;
 }
 

@@ -1,6 +1,7 @@
 /* Argument types: text to value and back, one pair of functions a row of arg_types.def. Words may
  * be abbreviated where it is clear what is meant. */
 #include "common/cmd/cmd.h"
+#include "common/cmd/cmd_priv.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,8 +24,7 @@ static const char *name_of(const struct arg_desc *a)
 	return a->keyword ? a->keyword : a->name;
 }
 
-/* The largest number that an argument of numbers takes. */
-static uint64_t max_of(const struct arg_desc *a)
+uint64_t arg_max(const struct arg_desc *a)
 {
 	if (a->max != 0)
 		return a->max;
@@ -35,11 +35,11 @@ static uint64_t max_of(const struct arg_desc *a)
 static void expected(const struct arg_desc *a, char *buf, size_t len)
 {
 	if (a->tag == ARG_u32 || a->tag == ARG_inf32)
-		snprintf(buf, len, "%" PRIu64 "..%" PRIu64 "%s", a->min, max_of(a),
+		snprintf(buf, len, "%" PRIu64 "..%" PRIu64 "%s", a->min, arg_max(a),
 			a->tag == ARG_inf32 ? " or " INFINITE : "");
 	else if (a->tag == ARG_l4range)
 		snprintf(buf, len, "%s, %" PRIu64 "..%" PRIu64, arg_type(a->tag)->usage, a->min,
-			max_of(a));
+			arg_max(a));
 	else
 		snprintf(buf, len, "%s", arg_type(a->tag)->usage);
 }
@@ -53,7 +53,7 @@ static int number(const struct arg_desc *a, const char *s, uint64_t *v, char *er
 
 	errno = 0;
 	*v = strtoull(s, &end, 10);
-	out_of_range = errno == ERANGE || *v > max_of(a) || *v < a->min;
+	out_of_range = errno == ERANGE || *v > arg_max(a) || *v < a->min;
 	expected(a, want, sizeof(want));
 	if (*s < '0' || *s > '9' || *end != '\0')
 		snprintf(err, errlen, "%s: '%.80s' is not a number, expected %s", name_of(a), s,

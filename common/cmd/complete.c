@@ -2,6 +2,7 @@
 #include "common/cmd/cmd.h"
 #include "common/cmd/cmd_priv.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,13 +32,18 @@ static void offer(struct offer *o, const char *word, size_t len, const char *hel
 	o->add(text, help, hint, o->arg);
 }
 
-/* Each alternative of a value. */
+/* Each alternative of a value, numbers with their bounds. */
 static void offer_value(struct offer *o, const struct arg_desc *a)
 {
 	for (const char *u = arg_type(a->tag)->usage; *u != '\0';) {
 		size_t len = strcspn(u, "|");
+		char bounds[FIELD_SIZE(struct offer, seen[0])];
 
-		offer(o, u, len, a->help);
+		snprintf(bounds, sizeof(bounds), "<%" PRIu64 "..%" PRIu64 ">", a->min, arg_max(a));
+		if (strncmp(u, "<n>", len) == 0)
+			offer(o, bounds, strlen(bounds), a->help);
+		else
+			offer(o, u, len, a->help);
 		u += len + (u[len] == '|');
 	}
 }

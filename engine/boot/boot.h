@@ -44,7 +44,9 @@ struct eal_cmdline {
 	uint64_t mem_mb;        /* -m and --socket-mem, 0: left to us */
 	bool has_prefix, has_lcores, has_dev;
 	int argc;
-	char *argv[96]; /* for rte_eal_init(), ours added */
+	char *argv[96];       /* for rte_eal_init(), ours added */
+	const char *vdev[32]; /* of --vdev: "name,arguments"; n_vdevs of them */
+	uint32_t n_vdevs;
 };
 
 /* Both parts of the command line: EAL arguments, "--", our options. 0 to go on, 1 when all is done
@@ -78,6 +80,8 @@ void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan);
  * it goes; all of it, and the files of hugepages, go when the engine does. */
 void rundir_sweep(const char *prefix, uint32_t pid);
 void rundir_remove(const char *prefix);
+/* As that, unless an engine has it: for an EAL that did not start. */
+void rundir_give_up(const char *prefix);
 /* Before the EAL: waits some seconds until clients of a dead engine with that prefix have left, and
  * removes what it left behind. 0, or -EBUSY with who is in the way on stderr. */
 int rundir_claim(const char *prefix);

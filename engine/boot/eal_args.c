@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int refuse(const char *opt, const char *given, const char *expected)
 {
@@ -76,6 +77,28 @@ static const char *set(const char *s, cpu_set_t *cpus)
 	return !list ? s : *s == ')' ? s + 1 : NULL;
 }
 
+static bool cpu_there(int cpu)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d", cpu);
+	return access(path, F_OK) == 0;
+}
+
+/* The EAL says of a CPU that is not there no more than that it does not start. */
+static int cpus_check(const char *opt, const char *v, const cpu_set_t *cpus)
+{
+	char expected[64];
+
+	for (int i = 0; i < CPU_SETSIZE; i++) {
+		if (!CPU_ISSET(i, cpus) || cpu_there(i))
+			continue;
+		snprintf(expected, sizeof(expected), "CPUs of this machine, it has no CPU %d", i);
+		return refuse(opt, v, expected);
+	}
+	return 0;
+}
+
 static int first_of(const cpu_set_t *cpus)
 {
 	int cpu = 0;
@@ -98,6 +121,8 @@ static int lcores_list(struct eal_cmdline *eal, const char *opt, const char *v)
 			s = set(s + 1, &cpus);
 		if (s == NULL || (*s != ',' && *s != '\0'))
 			return refuse(opt, v, "a list such as 0,2-4, or for --lcores 0@0,(1-2)@1");
+		if (cpus_check(opt, v, &cpus) != 0)
+			return -EINVAL;
 		for (int i = 0; i < CPU_SETSIZE; i++) {
 			bool own = CPU_ISSET(i, &ids) && CPU_EQUAL(&ids, &cpus);
 
@@ -114,7 +139,9 @@ static int lcores_mask(struct eal_cmdline *eal, const char *opt, const char *v)
 {
 	const char *hex = strncmp(v, "0x", 2) == 0 || strncmp(v, "0X", 2) == 0 ? v + 2 : v;
 	size_t len = strlen(hex);
+	cpu_set_t cpus;
 
+	CPU_ZERO(&cpus);
 	if (len == 0 || strspn(hex, "0123456789abcdefABCDEF") != len)
 		return refuse(opt, v, "a hex mask");
 	for (size_t i = 0; i < len; i++) {
@@ -124,9 +151,11 @@ static int lcores_mask(struct eal_cmdline *eal, const char *opt, const char *v)
 		for (unsigned int b = 0; b < 4; b++) {
 			if ((bits >> b & 1) && !lcore_add(eal, 4 * i + b, (int)(4 * i + b)))
 				return refuse(opt, v, "lcores below 128");
+			if (bits >> b & 1)
+				CPU_SET(4 * i + b, &cpus);
 		}
 	}
-	return 0;
+	return cpus_check(opt, v, &cpus);
 }
 
 static int on_lcores(struct eal_cmdline *eal, const char *opt, const char *v)
@@ -168,6 +197,11 @@ static int on_device(struct eal_cmdline *eal, const char *opt, const char *v)
 		return refuse(opt, v, "a device");
 	eal->n_devs += strcmp(opt, "--vdev") == 0 ? 1 : 2; /* a card may have two ports */
 	eal->has_dev |= strcmp(opt, "--vdev") != 0;
+	if (strcmp(opt, "--vdev") != 0)
+		return 0;
+	if (eal->n_vdevs == ARRAY_SIZE(eal->vdev))
+		return refuse(opt, v, "at most 32 of them");
+	eal->vdev[eal->n_vdevs++] = v;
 	return 0;
 }
 

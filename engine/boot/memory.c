@@ -108,16 +108,23 @@ static uint64_t over(uint64_t want, uint64_t have)
 	return want > have ? want - have : 0;
 }
 
+static uint64_t free_of(const struct memory_plan *p)
+{
+	uint64_t mb = 0;
+
+	for (uint32_t n = 0; n < p->n_nodes; n++)
+		mb += p->free_mb[n];
+	return mb;
+}
+
 /* MB that are wanted and not there. */
 static uint64_t missing(
 	const struct memory_plan *p, const struct options *o, const struct eal_cmdline *eal)
 {
-	uint64_t have = 0, miss = 0;
+	uint64_t have = free_of(p), miss = 0;
 
-	for (uint32_t n = 0; n < p->n_nodes; n++) {
-		have += p->free_mb[n];
+	for (uint32_t n = 0; n < p->n_nodes; n++)
 		miss += over(p->mb[n], p->free_mb[n]);
-	}
 	if (eal->mem_mb != 0) /* the user's own: where it lies is his business */
 		return MAX_OF(over(p->total_mb, eal->mem_mb), over(eal->mem_mb, have));
 	return o->mpool_any_sock ? over(p->total_mb, have) : miss;
@@ -147,22 +154,27 @@ static bool shrink(struct memory_plan *p, const struct options *o)
 
 static int shortfall(const struct memory_plan *p, const struct eal_cmdline *eal, uint64_t miss)
 {
-	uint64_t have = 0;
+	uint64_t have = free_of(p);
 
-	for (uint32_t n = 0; n < p->n_nodes; n++)
-		have += p->free_mb[n];
 	if (!mounted(2048) && !mounted(1048576))
 		fprintf(stderr,
 			"warp17: error: needs %" PRIu64
 			" MB of hugepages, and no hugetlbfs is mounted: "
 			"scripts/hugepages ensure %" PRIu64 "\n",
 			p->total_mb, p->total_mb);
+	else if (eal->mem_mb > have)
+		fprintf(stderr,
+			"warp17: error: -m (--socket-mem) asks for %" PRIu64
+			" MB of hugepages, %" PRIu64 " MB are free: add %" PRIu64
+			" pages of 2 MB, e.g. scripts/hugepages ensure %" PRIu64
+			", or leave it out\n",
+			eal->mem_mb, have, (miss + 1) / 2, eal->mem_mb);
 	else if (eal->mem_mb != 0)
 		fprintf(stderr,
 			"warp17: error: needs %" PRIu64
-			" MB of hugepages, the EAL is given %" PRIu64
-			" (-m, --socket-mem), %" PRIu64 " are free\n",
-			p->total_mb, eal->mem_mb, have);
+			" MB of hugepages, -m (--socket-mem) gives %" PRIu64
+			": raise it, or leave it out\n",
+			p->total_mb, eal->mem_mb);
 	else
 		fprintf(stderr,
 			"warp17: error: needs %" PRIu64 " MB of hugepages, %" PRIu64
@@ -200,8 +212,15 @@ int memory_plan(
 			CONN_UDP - 1);
 		return -EINVAL;
 	}
+	if (o->given.mbuf_pool_k && o->mbuf_pool_k * 1024 / p->n_workers < MBUFS_LEAST) {
+		fprintf(stderr,
+			"warp17: error: --mbuf-pool-sz: %" PRIu64
+			" given, %u workers need at least %u\n",
+			o->mbuf_pool_k, p->n_workers, p->n_workers * MBUFS_LEAST / 1024);
+		return -EINVAL;
+	}
 	free_look(p);
-	while ((miss = missing(p, o, eal)) != 0 && shrink(p, o))
+	while ((miss = missing(p, o, eal)) != 0 && eal->mem_mb <= free_of(p) && shrink(p, o))
 		count(p, o, eal);
 	return miss == 0 ? 0 : shortfall(p, eal, miss);
 }

@@ -160,7 +160,9 @@ static int own_options(struct options *o, int argc, char **argv)
 		int rc;
 
 		if (d == NULL) {
-			fprintf(stderr, "warp17: error: unknown option '%s' (see --help)\n",
+			fprintf(stderr,
+				"warp17: error: unknown option '%s' (see --help; EAL arguments "
+				"stand before --)\n",
 				argv[i]);
 			return -EINVAL;
 		}
@@ -168,7 +170,7 @@ static int own_options(struct options *o, int argc, char **argv)
 			return usage_error(d, end + 1, "no value");
 		if (*end == '=')
 			v = end + 1;
-		else if (takes && ++i == argc)
+		else if (takes && (++i == argc || find(argv[i], &end) != NULL))
 			return usage_error(d, "nothing", d->value);
 		else if (takes)
 			v = argv[i];
@@ -179,6 +181,12 @@ static int own_options(struct options *o, int argc, char **argv)
 	return 0;
 }
 
+static int combined(const char *what)
+{
+	fprintf(stderr, "warp17: error: %s\n", what);
+	return -EINVAL;
+}
+
 /* What rows cannot say: options that exclude or need each other. */
 static int check(const struct options *o, struct eal_cmdline *eal)
 {
@@ -186,10 +194,12 @@ static int check(const struct options *o, struct eal_cmdline *eal)
 
 	if (eal->n_devs + o->ring_if_pairs + o->tap_ifs == 0)
 		eal_args_probe_pci(eal);
-	if (o->given.qmap && o->given.qmap_default) {
-		fprintf(stderr, "warp17: error: --qmap and --qmap-default cannot be combined\n");
-		return -EINVAL;
-	}
+	if (o->given.qmap && o->given.qmap_default)
+		return combined("--qmap and --qmap-default cannot be combined");
+	if (o->given.kni_ifs && o->given.tap_ifs)
+		return combined("--kni-ifs is the old name of --tap-ifs: give one of them");
+	if (o->given.tap_netns && o->tap_ifs == 0)
+		return combined("--tap-netns is for TAP interfaces: give --tap-ifs too");
 	if (eal->n_devs + o->ring_if_pairs + o->tap_ifs == 0) {
 		fprintf(stderr,
 			"warp17: error: no port: give --ring-if-pairs N or --tap-ifs N, -a PCI or "

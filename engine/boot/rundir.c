@@ -142,6 +142,15 @@ static void name_holders(const char *path)
 		closedir(proc);
 }
 
+void rundir_give_up(const char *prefix)
+{
+	char dir[256];
+
+	rundir_path(prefix, dir, sizeof(dir));
+	if (primary_of(dir) == 0)
+		rundir_remove(prefix);
+}
+
 int rundir_claim(const char *prefix)
 {
 	const struct timespec nap = {0, 50 * 1000000};

@@ -6,7 +6,7 @@
 
 /* Makes the ports that the options ask for, after rte_eal_init() and the mbuf pools. 0, or -errno,
  * logged as one sentence. ring_pair.c, tap.c, port.c. */
-int ports_create(const struct options *o, uint32_t n_planned);
+int ports_create(const struct options *o, const struct eal_cmdline *eal, uint32_t n_planned);
 int ports_start(const struct options *o);
 void ports_stop(void);
 /* Gives the devices back; TAPs go. May wait for a lock that EAL processes share. */

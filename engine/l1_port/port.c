@@ -9,6 +9,7 @@
 #include <rte_ethdev.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct port ports[PORTS_MAX];
@@ -145,14 +146,33 @@ static int in_its_namespace(
 	return rc;
 }
 
-int ports_create(const struct options *o, uint32_t n_planned)
+/* The EAL goes on without a device that does not come up; then ports would have other numbers. */
+static int vdevs_check(const struct eal_cmdline *eal)
 {
+	for (uint32_t i = 0; i < eal->n_vdevs; i++) {
+		char name[RTE_ETH_NAME_MAX_LEN];
+		uint16_t dev;
+
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(eal->vdev[i], ","), eal->vdev[i]);
+		if (rte_eth_dev_get_port_by_name(name, &dev) == 0)
+			continue;
+		log_line(loglevel_ERR,
+			"error: --vdev %s: no port came of it; what DPDK said of it is above",
+			eal->vdev[i]);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+int ports_create(const struct options *o, const struct eal_cmdline *eal, uint32_t n_planned)
+{
+	int rc = vdevs_check(eal);
 	uint16_t dev;
-	int rc;
 
 	RTE_ETH_FOREACH_DEV(dev)
 		port_add(dev, port_kind_DEVICE);
-	rc = qmap_resolve(o, n_ports);
+	if (rc == 0)
+		rc = qmap_resolve(o, n_ports);
 	for (uint32_t i = 0; i < o->ring_if_pairs && rc == 0; i++)
 		rc = ring_pair_create(i);
 	for (uint32_t i = 0; i < o->tap_ifs && rc == 0; i++)

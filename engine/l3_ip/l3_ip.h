@@ -90,6 +90,12 @@ bool icmp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
  */
 bool ipv4_is_mine(struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t addr);
 
+/* The interface on that VLAN (0 untagged) with addr in its subnet, or NULL. */
+const struct l3_intf *route_connected(uint8_t port, uint16_t vlan, uint32_t addr);
+
+/* The gateway on that VLAN, else the port's; 0 when there is none. */
+uint32_t route_gateway(uint8_t port, uint16_t vlan);
+
 /* The next hop towards dst on that VLAN (0 untagged): dst itself when on-link, else the gateway; 0
  * when there is none. */
 uint32_t route_next_hop(uint8_t port, uint16_t vlan, uint32_t dst);

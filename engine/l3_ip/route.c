@@ -3,22 +3,35 @@
 
 struct port_l3 port_l3[PORTS_MAX];
 
-uint32_t route_next_hop(uint8_t port, uint16_t vlan, uint32_t dst)
+const struct l3_intf *route_connected(uint8_t port, uint16_t vlan, uint32_t addr)
 {
 	const struct port_l3 *l3 = &port_l3[port];
-	uint32_t gw = 0;
 
 	for (uint32_t i = 0; i < l3->n_intfs; i++) {
 		const struct l3_intf *f = &l3->intf[i];
 
-		if (f->vlan_id != vlan)
-			continue;
-		if (((ip4_of(&f->ip) ^ dst) & ip4_of(&f->mask)) == 0)
-			return dst;
-		if (gw == 0 && f->gw.family != 0)
-			gw = ip4_of(&f->gw);
+		if (f->vlan_id == vlan && ((ip4_of(&f->ip) ^ addr) & ip4_of(&f->mask)) == 0)
+			return f;
 	}
-	return gw != 0 ? gw : l3->gw;
+	return NULL;
+}
+
+uint32_t route_gateway(uint8_t port, uint16_t vlan)
+{
+	const struct port_l3 *l3 = &port_l3[port];
+
+	for (uint32_t i = 0; i < l3->n_intfs; i++) {
+		const struct l3_intf *f = &l3->intf[i];
+
+		if (f->vlan_id == vlan && f->gw.family != 0)
+			return ip4_of(&f->gw);
+	}
+	return l3->gw;
+}
+
+uint32_t route_next_hop(uint8_t port, uint16_t vlan, uint32_t dst)
+{
+	return route_connected(port, vlan, dst) != NULL ? dst : route_gateway(port, vlan);
 }
 
 bool ipv4_is_mine(struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t addr)

@@ -6,42 +6,107 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* The first or last address of a range to which, or from which, there is no way; 0: there is. */
-static uint32_t no_way(uint32_t port, const struct tc_config *c, const struct ip_range *r)
+static bool ips_meet(const struct ip_range *a, const struct ip_range *b)
 {
-	if (route_next_hop((uint8_t)port, (uint16_t)c->vlan_id, ip4_of(&r->lo)) == 0)
-		return ip4_of(&r->lo);
-	if (route_next_hop((uint8_t)port, (uint16_t)c->vlan_id, ip4_of(&r->hi)) == 0)
-		return ip4_of(&r->hi);
+	return ip4_of(&a->lo) <= ip4_of(&b->hi) && ip4_of(&b->lo) <= ip4_of(&a->hi);
+}
+
+static uint32_t mask_of(const struct l3_intf *f)
+{
+	return ip4_of(&f->mask);
+}
+
+/* The first address of a range that is in no subnet of the port's interfaces on that VLAN; 0: all
+ * are. */
+static uint32_t not_connected(uint32_t port, uint32_t vlan, const struct ip_range *r)
+{
+	uint64_t a = ip4_of(&r->lo);
+
+	while (a <= ip4_of(&r->hi)) {
+		const struct l3_intf *f = route_connected(
+			(uint8_t)port, (uint16_t)vlan, (uint32_t)a);
+
+		if (f == NULL)
+			return (uint32_t)a;
+		a = (a | (uint32_t)~mask_of(f)) + 1;
+	}
 	return 0;
 }
 
-/* Addresses lie in subnets of the port's interfaces, or there is a gateway. */
-static int addresses_check(uint32_t port, uint32_t tcid, struct reply *r)
+/* Is there a way to, or from, each address of a range: a subnet or a gateway? */
+static int way_check(uint32_t port, uint32_t tcid, const struct ip_range *range, const char *what,
+	struct reply *r)
 {
-	const struct tc_config *c = &tc_cfgs[port][tcid];
-	uint32_t bad = no_way(port, c, &c->src);
-	const char *what = "source";
-	struct ip_addr ip;
+	uint32_t vlan = tc_cfgs[port][tcid].vlan_id, bad = not_connected(port, vlan, range);
+	struct ip_addr ip = ip4_addr(bad);
 	char a[IP_STRLEN];
 
-	if (bad == 0 && c->kind == tc_kind_CLIENT) {
-		bad = no_way(port, c, &c->dst);
-		what = "destination";
-	}
-	if (bad == 0)
+	if (bad == 0 || route_gateway((uint8_t)port, (uint16_t)vlan) != 0)
 		return 0;
-	ip = ip4_addr(bad);
 	return reply_fail(r, -EHOSTUNREACH,
 		"test case %u: %s %s: no interface of port %u%s has it in its subnet, and there is "
 		"no gateway (add tests "
 		"l3_intf, add tests l3_gw)",
-		tcid, what, ip_str(&ip, a), port, c->vlan_id ? " on its VLAN" : "");
+		tcid, what, ip_str(&ip, a), port, vlan ? " on its VLAN" : "");
 }
 
-static bool ips_meet(const struct ip_range *a, const struct ip_range *b)
+static bool ip_in(const struct ip_range *r, uint32_t ip)
 {
-	return ip4_of(&a->lo) <= ip4_of(&b->hi) && ip4_of(&b->lo) <= ip4_of(&a->hi);
+	return ip4_of(&r->lo) <= ip && ip <= ip4_of(&r->hi);
+}
+
+/* A port hears nothing of what it sends: no client can reach its own port. */
+static int own_check(uint32_t port, uint32_t tcid, struct reply *r)
+{
+	const struct tc_config *c = &tc_cfgs[port][tcid];
+	const struct port_l3 *l3 = &port_l3[port];
+	char a[IP_STRLEN];
+
+	for (uint32_t i = 0; i < l3->n_intfs; i++) {
+		const struct l3_intf *f = &l3->intf[i];
+
+		if (f->vlan_id == c->vlan_id && ip_in(&c->dst, ip4_of(&f->ip)))
+			return reply_fail(r, -EADDRINUSE,
+				"test case %u: destination %s is an interface of port %u itself",
+				tcid, ip_str(&f->ip, a), port);
+	}
+	if (ips_meet(&c->src, &c->dst))
+		return reply_fail(r, -EADDRINUSE,
+			"test case %u: sources and destinations have %s in common", tcid,
+			ip_str(ip4_of(&c->src.lo) > ip4_of(&c->dst.lo) ? &c->src.lo : &c->dst.lo,
+				a));
+	return 0;
+}
+
+static int addresses_check(uint32_t port, uint32_t tcid, struct reply *r)
+{
+	const struct tc_config *c = &tc_cfgs[port][tcid];
+	int rc = way_check(port, tcid, &c->src, "source", r);
+
+	if (rc != 0 || c->kind != tc_kind_CLIENT)
+		return rc;
+	rc = way_check(port, tcid, &c->dst, "destination", r);
+	return rc != 0 ? rc : own_check(port, tcid, r);
+}
+
+/* The port's gateway is a neighbour of one of its interfaces, on whatever VLAN. (An interface's own
+ * was looked at when it came.) */
+static int gateway_check(uint32_t port, struct reply *r)
+{
+	const struct port_l3 *l3 = &port_l3[port];
+	struct ip_addr gw = ip4_addr(l3->gw);
+	char a[IP_STRLEN];
+
+	for (uint32_t i = 0; i < l3->n_intfs && l3->gw != 0; i++) {
+		if (((ip4_of(&l3->intf[i].ip) ^ l3->gw) & mask_of(&l3->intf[i])) == 0)
+			return 0;
+	}
+	if (l3->gw == 0)
+		return 0;
+	return reply_fail(r, -EHOSTUNREACH,
+		"gateway %s: no interface of port %u has it in its subnet (add tests l3_intf, add "
+		"tests l3_gw)",
+		ip_str(&gw, a), port);
 }
 
 static bool ports_meet(const struct u16_range *a, const struct u16_range *b)
@@ -149,7 +214,7 @@ static int pools_check(uint32_t port, struct reply *r)
 int start_check(uint32_t port, struct reply *r)
 {
 	uint32_t n = 0;
-	int rc = 0;
+	int rc = gateway_check(port, r);
 
 	for (uint32_t i = 0; i < TCS_MAX && rc == 0; i++) {
 		if (tc_cfgs[port][i].kind == tc_kind_NONE)

@@ -123,6 +123,10 @@ static void stopping_tick(uint32_t port)
 	if (!fanout_handled(port) || fanout(port, m) != 0)
 		return;
 	port_runs[port] = PORT_IDLE;
+	for (uint32_t i = 0; i < TCS_MAX; i++) {
+		memset(tc_states[port][i].rate, 0, sizeof(tc_states[port][i].rate));
+		publish_tc(port, i);
+	}
 	log_line(loglevel_INFO, "port %u stopped", port);
 	publish_port(port);
 }
@@ -171,8 +175,8 @@ static void tc_over(uint32_t port, uint32_t tcid, enum tc_state state, uint64_t 
 
 	t->state = state;
 	t->end_ns = now;
-	log_line(loglevel_INFO, "port %u test case %u %s %s", port, tcid, tc_state_word(state),
-		t->reason);
+	log_line(loglevel_INFO, "port %u test case %u %s%s%s", port, tcid, tc_state_word(state),
+		t->reason[0] ? " " : "", t->reason);
 	if (c->kind == tc_kind_CLIENT
 		&& (c->criterion == criterion_RUN_TIME || another_waits(port, tcid)))
 		tc_stop(port, tcid);
@@ -187,8 +191,37 @@ static void rates_take(
 
 	for (int i = 0; i < RATES; i++) {
 		t->rate[i] = (uint64_t)((double)(at[i] - t->last[i]) * (double)SECOND_NS
-			/ (double)second);
+				/ (double)second
+			+ 0.5);
 		t->last[i] = at[i];
+	}
+}
+
+/* What stood in the way: what most connections ended by, and who does not answer ARP. Appended. */
+static void why_not(uint32_t port, const struct stats_tc *st, char *buf, size_t len)
+{
+	const struct {
+		uint64_t n;
+		const char *what;
+	} ends[] = {{st->failed_syn, "not answered"}, {st->failed_rst, "reset by the peer"},
+		{st->failed_retry, "given up after retries"}, {st->failed_to, "timed out"},
+		{st->failed_app, "closed for what the peer said"},
+		{st->no_tcb, "without a control block"}},
+	  *most = &ends[0];
+	const struct seg_port *p = seg_port(segment, port);
+	size_t at = strlen(buf);
+	char a[IP_STRLEN];
+
+	for (size_t i = 1; i < ARRAY_SIZE(ends); i++)
+		most = ends[i].n > most->n ? &ends[i] : most;
+	if (most->n != 0)
+		at += (size_t)snprintf(buf + at, len - at, "; %" PRIu64 " %s", most->n, most->what);
+	for (uint32_t i = 0; i < p->n_arps && at < len; i++) {
+		if (p->arps[i].flags & SEG_ARP_PENDING) {
+			snprintf(buf + at, len - at, "; %s does not answer ARP",
+				ip_str(&p->arps[i].ip, a));
+			break;
+		}
 	}
 }
 
@@ -207,6 +240,7 @@ static void judge(uint32_t port, uint32_t tcid, const struct stats_tc *st, uint6
 		snprintf(t->reason, sizeof(t->reason), "%s: %" PRIu64 " of %u within %u s",
 			criterion_word(c->criterion), t->achieved, c->criterion_count,
 			c->criterion_s);
+		why_not(port, st, t->reason, sizeof(t->reason));
 		tc_over(port, tcid, tc_state_FAILED, now);
 	}
 }
@@ -225,7 +259,7 @@ static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, uint64_t second)
 		return;
 	seg_sum_tc(segment, port, tcid, &b);
 	if (second != 0)
-		rates_take(t, &tc_cfgs[port][tcid], &b.tc, second);
+		rates_take(t, &tc_cfgs[port][tcid], &b.tc, MIN_OF(second, now - t->start_ns));
 	t->fell_behind = b.tc.behind != 0;
 	if (t->state == tc_state_RUNNING)
 		judge(port, tcid, &b.tc, now);

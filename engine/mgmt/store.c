@@ -54,14 +54,14 @@ static int v4_only(const struct ip_addr *a, const char *what, struct reply *r)
 		r, -EAFNOSUPPORT, "%s: IPv6 is not supported yet, give an IPv4 address", what);
 }
 
-/* An IPv4 address that a host may have. */
+/* An IPv4 address that a host may have on a network (RFC 1122 §3.2.1.3). */
 static int host_only(const struct ip_addr *a, const char *what, struct reply *r)
 {
 	int rc = v4_only(a, what, r);
 	char s[IP_STRLEN];
 
-	if (rc == 0 && (ip4_of(a) == 0 || ip4_of(a) >> 28 >= 14))
-		rc = reply_fail(r, -EINVAL, "%s: %s is not a unicast address", what, ip_str(a, s));
+	if (rc == 0 && (ip4_of(a) == 0 || ip4_of(a) >> 24 == 127 || ip4_of(a) >> 28 >= 14))
+		rc = reply_fail(r, -EINVAL, "%s: %s is not a host's address", what, ip_str(a, s));
 	return rc;
 }
 
@@ -90,8 +90,12 @@ int cmd_add_tests_l3_intf(const struct req_add_tests_l3_intf *q, struct reply *r
 	if (mask == 0 || (~mask & (~mask + 1)) != 0)
 		return reply_fail(
 			r, -EINVAL, "mask: not a netmask, expected one like 255.255.255.0");
+	if ((mask | 1) != UINT32_MAX && ((ip & ~mask) == 0 || (ip | mask) == UINT32_MAX))
+		return reply_fail(r, -EINVAL, "ip: is the network's or its broadcast address");
 	if (q->gw.family != 0 && ip4_of(&q->gw) == ip)
 		return reply_fail(r, -EINVAL, "gw: is the interface itself");
+	if (q->gw.family != 0 && ((ip4_of(&q->gw) ^ ip) & mask) != 0)
+		return reply_fail(r, -EINVAL, "gw: is not in the interface's subnet");
 	for (uint32_t i = 0; i < l3->n_intfs; i++) {
 		if (ip4_of(&l3->intf[i].ip) == ip && l3->intf[i].vlan_id == q->vlan_id)
 			return reply_fail(
@@ -132,11 +136,20 @@ static int tc_new(uint32_t port, uint32_t tcid, struct reply *r)
 	return rc;
 }
 
+/* One that was changed has not run: what became of it as it was is no news of it. The port is idle,
+ * so no worker writes the counters now. */
+static void tc_changed(uint32_t port, uint32_t tcid)
+{
+	memset(&tc_states[port][tcid], 0, sizeof(tc_states[port][tcid]));
+	for (uint32_t lc = 0; lc < segment->hdr.n_lcores; lc++)
+		memset(seg_stats_tc(segment, lc, port, tcid), 0, sizeof(struct stats_tc_block));
+	publish_tc(port, tcid);
+}
+
 static void tc_store(uint32_t port, uint32_t tcid, const struct tc_config *cfg)
 {
 	tc_cfgs[port][tcid] = *cfg;
-	memset(&tc_states[port][tcid], 0, sizeof(tc_states[port][tcid]));
-	publish_tc(port, tcid);
+	tc_changed(port, tcid);
 }
 
 int cmd_add_tests_server(const struct req_add_tests_server *q, struct reply *r)
@@ -204,7 +217,7 @@ int cmd_set_tests_timeouts(const struct req_set_tests_timeouts *q, struct reply 
 		c->uptime_s = q->uptime;
 	if (REQ_HAS(q, set_tests_timeouts, downtime))
 		c->downtime_s = q->downtime;
-	publish_tc(q->port, q->tcid);
+	tc_changed(q->port, q->tcid);
 	return 0;
 }
 
@@ -223,7 +236,7 @@ int cmd_set_tests_rate(const struct req_set_tests_rate *q, struct reply *r)
 		c->rate_close = q->close;
 	if (REQ_HAS(q, set_tests_rate, send))
 		c->rate_send = q->send;
-	publish_tc(q->port, q->tcid);
+	tc_changed(q->port, q->tcid);
 	return 0;
 }
 
@@ -249,7 +262,7 @@ int cmd_set_tests_criteria(const struct req_set_tests_criteria *q, struct reply 
 	tc_cfgs[q->port][q->tcid].criterion_s = REQ_HAS(q, set_tests_criteria, within)
 		? q->within
 		: CRITERION_S;
-	publish_tc(q->port, q->tcid);
+	tc_changed(q->port, q->tcid);
 	return 0;
 }
 
@@ -260,7 +273,7 @@ static int set_async(uint32_t port, uint32_t tcid, uint32_t on, struct reply *r)
 	if (rc != 0)
 		return rc;
 	tc_cfgs[port][tcid].async = on;
-	publish_tc(port, tcid);
+	tc_changed(port, tcid);
 	return 0;
 }
 
@@ -281,6 +294,8 @@ int cmd_set_tests_tcp_options(const struct req_set_tests_tcp_options *q, struct 
 
 	if (rc != 0)
 		return rc;
+	if (tc_cfgs[q->port][q->tcid].proto != l4proto_TCP)
+		return reply_fail(r, -EINVAL, "test case %u is not TCP", q->tcid);
 #define TAKE(field, to)                               \
 	if (REQ_HAS(q, set_tests_tcp_options, field)) \
 	o->to = q->field
@@ -296,7 +311,7 @@ int cmd_set_tests_tcp_options(const struct req_set_tests_tcp_options *q, struct 
 	TAKE(twait_skip, twait_skip);
 	TAKE(ack_delay, ack_delay);
 #undef TAKE
-	publish_tc(q->port, q->tcid);
+	tc_changed(q->port, q->tcid);
 	return 0;
 }
 
@@ -308,7 +323,7 @@ int cmd_set_tests_vlan_options(const struct req_set_tests_vlan_options *q, struc
 		return rc;
 	tc_cfgs[q->port][q->tcid].vlan_id = q->vlan_id;
 	tc_cfgs[q->port][q->tcid].vlan_pri = q->vlan_pri;
-	publish_tc(q->port, q->tcid);
+	tc_changed(q->port, q->tcid);
 	return 0;
 }
 
@@ -321,8 +336,7 @@ static int app_store(uint32_t port, uint32_t tcid, const struct tc_config *cfg, 
 
 	if (rc != 0)
 		return reply_fail(r, rc, "%s", err);
-	tc_cfgs[port][tcid] = *cfg;
-	publish_tc(port, tcid);
+	tc_store(port, tcid, cfg);
 	return 0;
 }
 
@@ -370,6 +384,9 @@ int cmd_set_tests_client_http(const struct req_set_tests_client_http *q, struct 
 		return rc;
 	if (strpbrk(q->host.s, " \t") || strpbrk(q->object.s, " \t"))
 		return reply_fail(r, -EINVAL, "host and object must not contain blanks");
+	if (q->object.s[0] != '/' && strstr(q->object.s, "://") == NULL)
+		return reply_fail(r, -EINVAL, "object: '%s' given, expected one that begins with /",
+			q->object.s);
 	c = tc_cfgs[q->port][q->tcid];
 	c.app = app_kind_HTTP;
 	c.http.method = q->method;

@@ -116,8 +116,10 @@ uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
 		return 1;
 	case STOP_DRAIN:
 		if (drain(lc, &tc->q_open, CF_Q_OPEN) && drain(lc, &tc->q_close, CF_Q_CLOSE)
-			&& drain(lc, &tc->q_send, CF_Q_SEND))
+			&& drain(lc, &tc->q_send, CF_Q_SEND)) {
+			tc->st->up = 0;
 			__atomic_store_n(&tc->run, TCR_IDLE, __ATOMIC_RELEASE); /* management */
+		}
 		return 1;
 	}
 	return 0;

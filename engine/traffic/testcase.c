@@ -18,9 +18,7 @@ struct app_tc *app_tcs;
 
 static uint32_t ms_of(uint32_t seconds)
 {
-	if (seconds == TC_FOREVER)
-		return TC_FOREVER;
-	return seconds > 2000000 ? 2000000000 : seconds * 1000; /* deadlines wrap at 2^31 ms */
+	return seconds == TC_FOREVER ? TC_FOREVER : seconds * 1000;
 }
 
 static void settings_take(struct lcore *lc, struct tc_run *tc)

@@ -1,6 +1,8 @@
 import os
+import pathlib
 import signal
 import subprocess
+import tempfile
 
 import pytest
 from warp17 import Engine
@@ -32,6 +34,16 @@ def netns():
     """A network namespace of the test's own; its name."""
     name = f"w17-{os.getpid()}"
     subprocess.run(["ip", "netns", "add", name], check=True)
-    subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
-    yield name
-    subprocess.run(["ip", "netns", "del", name], check=True)
+    try:
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        yield name
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+@pytest.fixture
+def public():
+    """A directory that every user can read, wherever the tree is."""
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o755)
+        yield pathlib.Path(d)

@@ -34,15 +34,21 @@ def test_refusals(engine):
             # ranges reversed, addresses nobody has
             ("add tests server tcp port 0 test-case-id 2 src 10.0.0.9 10.0.0.1 sport 1 1", "src"),
             ("add tests server tcp port 0 test-case-id 2 src 10.0.0.1 10.0.0.1 sport 9 1", "sport"),
-            ("add tests server tcp port 0 test-case-id 2 src 224.0.0.1 224.0.0.1 sport 1 1", "not a unicast address"),
+            ("add tests server tcp port 0 test-case-id 2 src 224.0.0.1 224.0.0.1 sport 1 1", "not a host's address"),
             ("add tests server tcp port 0 test-case-id 2 src 10.0.0.256 10.0.0.256 sport 1 1", "src"),
-            ("add tests l3_intf port 0 ip 0.0.0.0 mask 255.255.255.0", "not a unicast address"),
+            ("add tests l3_intf port 0 ip 0.0.0.0 mask 255.255.255.0", "not a host's address"),
+            ("add tests l3_intf port 0 ip 127.0.0.1 mask 255.255.255.0", "not a host's address"),
+            ("add tests l3_intf port 0 ip 10.5.0.0 mask 255.255.0.0", "the network's or its broadcast address"),
+            ("add tests l3_intf port 0 ip 10.0.0.255 mask 255.255.255.0", "the network's or its broadcast address"),
             ("add tests l3_intf port 0 ip 10.0.0.2 mask 255.255.255.0 gw 10.0.0.2", "is the interface itself"),
+            ("add tests l3_intf port 0 ip 10.0.0.2 mask 255.255.255.0 gw 10.0.1.2", "not in the interface's subnet"),
             # what the other kind of test case has
             (f"set tests server raw {TC} data-req-plen 1 data-resp-plen 1", "is a client"),
             ("set tests rate port 0 test-case-id 1 open 5", "for clients"),
             (f"set tests criteria {TC} servers-up 1", "for servers"),
             (f"set tests criteria {TC} run-time 5 within 9", "run-time cannot fail"),
+            ("set tests tcp-options port 0 test-case-id 1 rto 7", "is not TCP"),
+            (f"set tests client http {TC} GET h noslash req-size 0", "expected one that begins with /"),
             # HTTP fields
             (f'set tests client http {TC} http-field "Content-Length: 5"', "Content-Length follows from the size"),
             (f'set tests client http {TC} http-field "no colon"', "Name: value"),
@@ -66,6 +72,14 @@ def test_refusals(engine):
     (("add tests server tcp port 0 test-case-id 2 src 10.0.1.1 10.0.1.1 sport 1 100",), "10.0.1.1"),
     (("add tests client udp port 0 test-case-id 2 src 10.0.0.1 10.0.0.1 sport 1 1 dest 1.1.1.1 1.1.1.1 dport 1 1",),
      "no gateway"),
+    (("add tests l3_intf port 0 ip 10.0.2.1 mask 255.255.255.0",  # both ends have a subnet, what lies between has none
+      "add tests client tcp port 0 test-case-id 2 src 10.0.0.200 10.0.2.5 sport 9 9 dest 10.0.0.3 10.0.0.3 dport 9 9"),
+     "source 10.0.1.0: no interface"),
+    (("add tests l3_gw port 0 gw 99.0.0.1",), "gateway 99.0.0.1: no interface of port 0 has it in its subnet"),
+    (("add tests client tcp port 0 test-case-id 2 src 10.0.0.2 10.0.0.2 sport 9 9 dest 10.0.0.1 10.0.0.1 dport 9 9",),
+     "destination 10.0.0.1 is an interface of port 0 itself"),
+    (("add tests client tcp port 0 test-case-id 2 src 10.0.0.2 10.0.0.4 sport 9 9 dest 10.0.0.3 10.0.0.9 dport 9 9",),
+     "sources and destinations have 10.0.0.3 in common"),
     (("add tests client tcp port 0 test-case-id 2 src 10.0.0.1 10.0.0.1 sport 1 60000 "
       "dest 10.0.0.253 10.0.0.253 dport 90 95",), "raise --tcb-pool-sz to"),
 ])
@@ -89,4 +103,12 @@ def test_unreached_criterion_fails_with_the_reason(engine):
     e.cli(*BASE, f"set tests criteria {TC} clients-estab 900 within 2", "start tests port 0")  # nobody answers
     state = lambda: next(t for t in e.show("tests state port 0")["tests"] if t["test_case_id"] == 0)
     wait_for(lambda: state()["state"] == "FAILED", 5)
-    assert "clients-estab: 0 of 900 within 2 s" in str(state())
+    assert state()["reason"].startswith("clients-estab: 0 of 900 within 2 s; ")
+    assert state()["reason"].endswith("10.0.0.253 does not answer ARP")
+
+
+def test_sources_behind_a_gateway_need_no_interface(engine):
+    e = engine(*RING)
+    e.cli("add tests l3_intf port 0 ip 12.1.1.2 mask 255.255.255.0", "add tests l3_gw port 0 gw 12.1.1.1",
+          f"add tests client udp {TC} src 2.1.1.1 2.1.1.1 sport 1026 1026 dest 3.1.1.1 3.1.1.1 dport 1026 1026",
+          "start tests port 0", "stop tests port 0")

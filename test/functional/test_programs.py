@@ -1,4 +1,5 @@
 """The programs: options, exit codes, what they say when something is wrong; operators."""
+import pathlib
 import signal
 import subprocess
 import time
@@ -23,17 +24,37 @@ def test_help_and_version_start_nothing(program):
 
 
 @pytest.mark.parametrize("args, why", [
-    (("--tcb-pool-sz", "x", "--ring-if-pairs", "1"), "expected a number, 0..4194303"),
+    (("--tcb-pool-sz", "x", "--ring-if-pairs", "1"), "expected a number, 1..4194303"),
     (("--mbuf-sz", "100", "--ring-if-pairs", "1"), "2176..9198"),
     (("--qmap", "0.0", "--ring-if-pairs", "1"), "at least one bit"),
     (("--qmap", "0.2", "--qmap-default", "max-q"), "cannot be combined"),
     (("--nope",), "unknown option '--nope'"),
+    (("-l", "0,1"), "EAL arguments stand before --"),
+    (("--ring-if-pairs", "--sw-checksum"), "--ring-if-pairs: 'nothing' given"),
+    (("--ring-if-pairs", "1", "--tap-netns", "x"), "give --tap-ifs too"),
+    (("--kni-ifs", "1", "--tap-ifs", "1"), "give one of them"),
+    (("--ring-if-pairs", "1", "--mbuf-pool-sz", "3"), "expected a number, 4..65536"),
     (("--cmd-file",), "expected FILE"),
     ((), "no port"),
 ])
 def test_wrong_options(args, why):
     done = run(ENGINE, "--", *args)
     assert done.returncode == 2 and why in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("args, code, why", [
+    (("-l", "0-9999"), 2, "expected a list"),
+    (("-l", "0-127"), 2, "it has no CPU"),
+    (("-c", "F" * 32), 2, "it has no CPU"),
+    (("-m", "1000000"), 1, "-m (--socket-mem) asks for 1000000 MB of hugepages"),
+    (("--frob",), 1, "unrecognized option '--frob'"),
+    (("--vdev", "net_foo0"), 1, 'failed to parse device "net_foo0"'),
+    (("--vdev", "net_af_packet0,iface=w17none"), 1, "--vdev net_af_packet0,iface=w17none: no port came of it"),
+])
+def test_wrong_eal_arguments(args, code, why):
+    done = run(ENGINE, "--file-prefix", "w17t-eal", *args, "--", *RING)
+    assert done.returncode == code and why in done.stderr and len(done.stderr.splitlines()) < 10, done.stderr
+    assert not pathlib.Path("/var/run/dpdk/w17t-eal").exists()
 
 
 def test_too_little_memory_is_one_sentence():

@@ -227,12 +227,13 @@ def test_hugepages_usage(place, args):
     assert "exit:" in place.hugepages("--help").stdout
 
 
-def test_without_root_each_says_so():
+def test_without_root_each_says_so(public):
+    scripts = shutil.copytree(SCRIPTS, public / "scripts")
     nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    done = run(*nobody, SCRIPTS / "hugepages", "ensure", "4")
-    assert done.returncode == 1 and f"needs root: sudo {SCRIPTS}/hugepages ensure 4" in done.stderr
-    done = run(*nobody, SCRIPTS / "doctor")
-    assert done.returncode == 1 and re.search(rf"fix +user .*\n +sudo {SCRIPTS}/warp17 doctor\n", done.stdout)
+    done = run(*nobody, scripts / "hugepages", "ensure", "4")
+    assert done.returncode == 1 and f"needs root: sudo {scripts}/hugepages ensure 4" in done.stderr
+    done = run(*nobody, scripts / "doctor")
+    assert done.returncode == 1 and re.search(rf"fix +user .*\n +sudo {scripts}/warp17 doctor\n", done.stdout)
 
 
 # ---- launcher

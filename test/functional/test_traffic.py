@@ -93,7 +93,7 @@ def test_rates_are_kept(engine):
     e = engine(*RING)
     pair(e, ("raw", "data-req-plen 10 data-resp-plen 10"), ("raw", "data-req-plen 10 data-resp-plen 10"),
          sports=(10001, 30000), extra=("set tests rate port 0 test-case-id 0 open 2000 send 5000",))
-    wait_for(lambda: e.show("tests stats port 0 test-case-id 0")["rates"]["estab_per_s"] > 0, 5)
+    wait_for(lambda: e.show("tests stats port 0 test-case-id 0")["rates"]["established_per_second"] > 0, 5)
     rates = []
     for _ in range(4):
         before = e.stats(0)
@@ -101,7 +101,51 @@ def test_rates_are_kept(engine):
         now = e.stats(0)
         rates.append((now["estab"] - before["estab"]) / (now["last_estab_us"] - before["last_estab_us"]) * 1e6)
     assert all(abs(r - 2000) < 2000 * 0.02 for r in rates), rates
-    assert abs(e.show("tests stats port 0 test-case-id 0")["rates"]["requests_per_s"] - 5000) < 250
+    assert abs(e.show("tests stats port 0 test-case-id 0")["rates"]["requests_per_second"] - 5000) < 250
+    e.stop_tests(0, 1)
+
+
+def test_shown_rates_are_those_of_the_last_second(engine):
+    e = engine(*RING)
+    pair(e, ("raw", "data-req-plen 10 data-resp-plen 10"), ("raw", "data-req-plen 10 data-resp-plen 10"),
+         extra=("set tests rate port 0 test-case-id 0 open 2 send 1000",))
+    rates = lambda: e.show("tests stats port 0 test-case-id 0")["rates"]
+    first = wait_for(lambda: rates()["messages_per_second"] and rates())
+    assert abs(first["messages_per_second"] - 1000) < 100, first  # the first second of the port is not whole
+    seen = []
+    for _ in range(3):
+        before = e.stats(0)["estab"]
+        wait_for(lambda: e.stats(0)["estab"] >= before + 2, 5)
+        seen.append(rates()["established_per_second"])
+    assert 2 in seen and all(1 <= r <= 3 for r in seen), seen
+    e.stop_tests(0, 1)
+    assert set(rates().values()) == {0}
+
+
+def test_what_a_changed_test_case_did_before_is_gone(engine):
+    e = engine(*RING)
+    pair(e, ("raw", "data-req-plen 10 data-resp-plen 10"), ("raw", "data-req-plen 10 data-resp-plen 10"),
+         extra=("set tests criteria port 0 test-case-id 0 clients-estab 10",))
+    e.wait_passed(0)
+    e.stop_tests(0, 1)
+    assert e.state(0) == "PASSED" and e.stats(0)["estab"] == 100 and e.stats(0)["up"] == 0
+    e.cli("set tests criteria port 0 test-case-id 0 clients-estab 20")
+    assert e.state(0) == "IDLE" and set(e.stats(0).values()) == {0}
+    assert e.stats(1)["estab"] == 100
+    e.cli("del tests port 1 test-case-id 0",
+          "add tests client tcp port 1 test-case-id 0 src 10.0.0.253 10.0.0.253 sport 1 1 dest 10.0.0.1 10.0.0.1 dport 1 1")
+    assert set(e.stats(1).values()) == {0}
+
+
+def test_totals_are_those_of_their_columns(engine):
+    e = engine(*RING)
+    pair(e, ("raw", "data-req-plen 10 data-resp-plen 10"), ("raw", "data-req-plen 10 data-resp-plen 10"))
+    for _ in range(5):
+        view = e.show("ethernet statistics details")
+        for name, total in view["total"].items():
+            ports = view["ports"].values()
+            assert total == sum(p["stats"][name] for p in ports)
+            assert all(p["stats"][name] == sum(lc[name] for lc in p["lcores"].values()) for p in ports)
     e.stop_tests(0, 1)
 
 

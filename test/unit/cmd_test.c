@@ -335,8 +335,8 @@ static void sentences(void **state)
 		"expected at least one of init|uptime|downtime");
 	expect_err("set tests rate port 0 test-case-id 0 open 5x",
 		"open: '5x' is not a number, expected 0..4294967294 or infinite");
-	expect_err("set tests timeouts port 0 test-case-id 0 uptime 86400001",
-		"uptime: 86400001 is out of range, expected 0..86400000 or infinite");
+	expect_err("set tests timeouts port 0 test-case-id 0 uptime 2000001",
+		"uptime: 2000001 is out of range, expected 0..2000000 or infinite");
 	expect_err("add tests server tcp port 0 test-case-id 0 src 1.1.1.1 1.1.1.2 sport 20",
 		"sport: no value, expected <port> <port>, 1..65535");
 	expect_err("add tests server tcp po 0 t 0 s 1.1.1.1 1.1.1.2 sport 20 30",
@@ -598,12 +598,12 @@ static void completion(void **state)
 	expect_next("show tests", "st", "state stats");
 	expect_next("sh te", "c", "config");
 	expect_next("start tests", "", "port");
-	expect_next("start tests port", "", "<n>");
+	expect_next("start tests port", "", "<0..63>");
 	expect_next("start tests port", "1", "");
 	expect_next("start tests port 0", "", "");
 	expect_next("start tests port 99", "", "");
 	expect_next("set tests rate port 0 test-case-id 0 open", "i", "infinite");
-	expect_next("set tests rate port 0 test-case-id 0 open", "", "<n> infinite");
+	expect_next("set tests rate port 0 test-case-id 0 open", "", "<0..4294967294> infinite");
 	expect_next("set tests rate p 0 t 0 o 5", "", "close send");
 	expect_next("set tests client http p 0 t 0 http-f", "", "\"<text>\"");
 	expect_next("file input", "", "<file>");
