@@ -51,7 +51,9 @@ LIBS_ENGINE := $(call pc,--libs libdpdk numa) -lrte_net_ring -lrte_net_tap -lrte
 # Clients hold the EAL alone, linked in: no driver is loaded, so nothing of theirs takes the locks that ethdev and buses
 # share with the engine, and attaching is quick. What an EAL of another version needs beside is taken when it is there.
 DPDK_LIBDIR := $(call pc,--variable=libdir libdpdk)
-LIBS_EAL := -Wl,-Bstatic $(foreach l,eal telemetry kvargs argparse log,$(if $(wildcard $(DPDK_LIBDIR)/librte_$(l).a),-lrte_$(l))) \
+# The --wrap is told in common/abi/attach.c.
+LIBS_EAL := -Wl,--wrap=rte_service_init,--wrap=rte_service_start_with_defaults \
+	-Wl,-Bstatic $(foreach l,eal telemetry kvargs argparse log,$(if $(wildcard $(DPDK_LIBDIR)/librte_$(l).a),-lrte_$(l))) \
 	-Wl,-Bdynamic $(call pc,--libs libbsd numa) -lpthread -ldl -lm
 LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson)
 LIBS_EXPORTER := $(LIBS_EAL) $(call pc,--libs jansson libmicrohttpd)

@@ -1,11 +1,19 @@
-/* A client that attaches as the CLI does and then misbehaves in its slot, the one place where it
- * may write. usage: hostile PREFIX garbage|cells|ahead SEED garbage   random bytes over the whole
- * slot, the bell rung, until the engine has had enough cells     2000 well-formed cells of any
- * command with any arguments; exit 0 when each was answered ahead     indices farther apart than a
- * ring is long */
+/* A client that attaches as the CLI does and then misbehaves, mostly in its slot, the one place
+ * where it may write. usage: hostile PREFIX WHAT SEED, where WHAT is
+ *
+ * garbage: random bytes over the whole slot, the bell rung, until the engine has had enough
+ *
+ * cells: 2000 well-formed cells of any command with any arguments; exit 0 when each was answered
+ *
+ * ahead: indices farther apart than a ring is long
+ *
+ * heap: none of that; prints how many bytes of the engine's heap are taken */
 #include "common/abi/attach.h"
 
+#include <rte_malloc.h>
+
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +114,17 @@ static int cells(struct client *c)
 	return 0;
 }
 
+static int heap(void)
+{
+	struct rte_malloc_socket_stats st;
+	uint64_t taken = 0;
+
+	for (int i = 0; i < RTE_MAX_NUMA_NODES; i++)
+		taken += rte_malloc_get_socket_stats(i, &st) == 0 ? st.heap_allocsz_bytes : 0;
+	printf("%" PRIu64 "\n", taken);
+	return fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
 	struct attach_opts o = {
@@ -125,5 +144,7 @@ int main(int argc, char **argv)
 		_exit(garbage(&c));
 	if (strcmp(argv[2], "ahead") == 0)
 		_exit(ahead(&c));
+	if (strcmp(argv[2], "heap") == 0)
+		_exit(heap());
 	_exit(cells(&c));
 }

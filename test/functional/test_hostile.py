@@ -49,6 +49,20 @@ def test_any_cell_is_answered(engine, seed):
     assert e.show("version")["pid"] == e.proc.pid
 
 
+def test_clients_take_nothing_of_the_engines_heap(engine):
+    """They leave by _exit(): what one took there would be lost for good, and a full heap grows while it runs."""
+    e = engine(*RING)
+
+    def heap():
+        return int(subprocess.run([HOSTILE, e.prefix, "heap", "0"], capture_output=True, timeout=30, check=True).stdout)
+
+    before = heap()
+    for _ in range(3):
+        e.cli("set syslog INFO")
+        e.document()
+    assert heap() == before > 0
+
+
 def test_clients_killed_at_any_moment(engine):
     """Attaching takes about 50 ms: kills fall on every step of it, and of the command after it."""
     e = traffic(engine)
