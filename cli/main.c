@@ -10,8 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PREFIX_DEFAULT "warp17"
-#define PREFIX_LEN_MAX 63
 #define TIMEOUT_MAX_S 86400
 
 static void usage(FILE *to)
@@ -98,15 +96,25 @@ static int seconds(const char *option, const char *s, int min, int *out)
 	return CLI_USAGE;
 }
 
-static int name(const char *option, const char *s, size_t max, const char **out)
+static int prefix(const char *s, const char **out)
+{
+	*out = s;
+	if (prefix_ok(s))
+		return 0;
+	complain("--prefix", s, "given, expected " PREFIX_RULE);
+	return CLI_USAGE;
+}
+
+static int name(const char *s, const char **out)
 {
 	char why[80];
 
 	*out = s;
-	if (*s != '\0' && strlen(s) <= max && strchr(s, '/') == NULL)
+	if (*s != '\0' && strlen(s) < NAME_MAX_LEN && strchr(s, '/') == NULL)
 		return 0;
-	snprintf(why, sizeof(why), "is not a name of 1..%zu characters without '/'", max);
-	complain(option, s, why);
+	snprintf(why, sizeof(why), "is not a name of 1..%d characters without '/'",
+		NAME_MAX_LEN - 1);
+	complain("--name", s, why);
 	return CLI_USAGE;
 }
 
@@ -153,10 +161,10 @@ static int options(int argc, char **argv, struct cli *cli, struct attach_opts *o
 			cli->echo = true;
 			break;
 		case O_PREFIX:
-			rc = name("--prefix", optarg, PREFIX_LEN_MAX, &cli->prefix);
+			rc = prefix(optarg, &cli->prefix);
 			break;
 		case O_NAME:
-			rc = name("--name", optarg, NAME_MAX_LEN - 1, &o->name);
+			rc = name(optarg, &o->name);
 			break;
 		case O_READ_ONLY:
 			o->read_only = true;

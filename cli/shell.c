@@ -268,7 +268,7 @@ int cli_shell(struct cli *cli)
 		setlocale(LC_CTYPE, "C.UTF-8");
 	sh.cli = cli;
 	sh.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (strcmp(cli->prefix, "warp17") == 0)
+	if (strcmp(cli->prefix, PREFIX_DEFAULT) == 0)
 		snprintf(sh.prompt, sizeof(sh.prompt), "warp17> ");
 	else
 		snprintf(sh.prompt, sizeof(sh.prompt), "warp17[%s]> ", cli->prefix);

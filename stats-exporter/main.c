@@ -11,8 +11,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define PREFIX_LEN_MAX 63
-
 static void usage(FILE *to)
 {
 	fprintf(to,
@@ -24,7 +22,7 @@ static void usage(FILE *to)
 		"      --listen ADDR:PORT  where (default 127.0.0.1:9417); [ADDR6]:PORT too; port "
 		"0: any, printed\n"
 		"      --port PORT         the same on 127.0.0.1\n"
-		"      --prefix NAME       the engine's file prefix (default warp17)\n"
+		"      --prefix NAME       the engine's file prefix (default " PREFIX_DEFAULT ")\n"
 		"      --once              print the JSON once, and leave\n"
 		"  -h, --help   -V, --version\n"
 		"exit: 0 ok, 1 cannot listen or write, 2 usage; --once: 3 no engine, 4 refused, 5 "
@@ -48,13 +46,10 @@ struct command {
 
 static int prefix_parse(struct command *cmd, const char *text, char *why)
 {
-	size_t n = strlen(text);
-
 	cmd->prefix = text;
-	if (n > 0 && n <= PREFIX_LEN_MAX && text[0] != '.' && strchr(text, '/') == NULL)
+	if (prefix_ok(text))
 		return 0;
-	snprintf(why, WHY_MAX, "--prefix: expected 1 to %d characters without '/', not '%.64s'",
-		PREFIX_LEN_MAX, text);
+	snprintf(why, WHY_MAX, "--prefix: expected %s, not '%.64s'", PREFIX_RULE, text);
 	return -EINVAL;
 }
 

@@ -258,7 +258,7 @@ static void inherit_why(const char *prefix)
 			say(was);
 	} else {
 		snprintf(me.x->why, sizeof(me.x->why), "looking for the engine (prefix %s)",
-			prefix ? prefix : "warp17");
+			prefix ? prefix : PREFIX_DEFAULT);
 	}
 }
 

@@ -23,7 +23,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PREFIX_DEFAULT "warp17"
 #define HANDSHAKE_MS 2000
 #define DIAL_NAP_MS 20
 #define EAL_SECONDS 4 /* the engine ends a client that takes 5 */
@@ -36,7 +35,13 @@ static int64_t now_ms(void)
 	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
 }
 
-void rundir_path(const char *prefix, char *buf, size_t len)
+bool prefix_ok(const char *prefix)
+{
+	return *prefix != '\0' && strlen(prefix) < PREFIX_MAX && strchr(".-", *prefix) == NULL
+		&& strpbrk(prefix, "/%") == NULL;
+}
+
+void rundir_path(const char *prefix, char buf[RUNDIR_MAX])
 {
 	const char *dir = getenv("RUNTIME_DIRECTORY");
 
@@ -44,7 +49,8 @@ void rundir_path(const char *prefix, char *buf, size_t len)
 		dir = "/var/run";
 	if (dir == NULL)
 		dir = getenv("XDG_RUNTIME_DIR");
-	snprintf(buf, len, "%s/dpdk/%s", dir ? dir : "/tmp", prefix ? prefix : PREFIX_DEFAULT);
+	snprintf(buf, RUNDIR_MAX, "%s/dpdk/%s", dir ? dir : "/tmp",
+		prefix ? prefix : PREFIX_DEFAULT);
 }
 
 static const char *prefix_of(const struct attach_opts *o)
@@ -60,12 +66,16 @@ static int dial(const char *prefix)
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), rc;
 	int64_t until = now_ms() + HANDSHAKE_MS;
-	char dir[96];
+	char dir[RUNDIR_MAX];
 
-	rundir_path(prefix, dir, sizeof(dir));
-	snprintf(a.sun_path, sizeof(a.sun_path), "%.90s/%s", dir, SEG_SOCKET);
 	if (fd < 0)
 		return -errno;
+	rundir_path(prefix, dir);
+	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", dir, SEG_SOCKET)
+		>= (int)sizeof(a.sun_path)) {
+		close(fd);
+		return -ENAMETOOLONG; /* an engine does not start there either */
+	}
 	while ((rc = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 ? fd : -errno) == -EAGAIN
 		&& now_ms() < until)
 		nanosleep(&nap, NULL);

@@ -11,6 +11,18 @@
 
 #include "common/abi/segment.h"
 
+/* The EAL's file prefix, which tells the engines of a machine apart. It is the name of a directory
+ * and goes through a format of the EAL's. */
+#define PREFIX_DEFAULT "warp17"
+#define PREFIX_MAX 64 /* with its end */
+#define PREFIX_RULE "1 to 63 characters without '/' and '%', and no '.' or '-' in front"
+bool prefix_ok(const char *prefix);
+static_assert(sizeof(((struct seg_header *)0)->prefix) == PREFIX_MAX);
+
+/* Directory of the prefix's run-time files, as the EAL chooses it. */
+#define RUNDIR_MAX 256
+void rundir_path(const char *prefix, char buf[RUNDIR_MAX]);
+
 #define HELLO_MAGIC 0x37315748u
 struct hello {
 	uint32_t magic, kind; /* enum client_kind */
@@ -28,7 +40,7 @@ struct welcome {
 
 struct attach_opts {
 	const char *prog;   /* argv[0] */
-	const char *prefix; /* EAL file prefix; NULL: "warp17" */
+	const char *prefix; /* NULL: PREFIX_DEFAULT */
 	const char *name;   /* operator's name; NULL: user@tty */
 	enum client_kind kind;
 	bool read_only;
@@ -49,9 +61,6 @@ struct client {
 	uint32_t seq, req_prod, rep_cons; /* ours; the shared words are only written */
 	bool started; /* the EAL was, or tried to: this image of the process cannot attach again */
 };
-
-/* Directory of the prefix's run-time files, as the EAL chooses it. */
-void rundir_path(const char *prefix, char *buf, size_t len);
 
 /* 0, or -errno with a sentence and the next step in err: -ENOENT/-ECONNREFUSED no engine,
  * -ECONNRESET/-EPIPE it is stopping, -ETIMEDOUT it does not answer, -EACCES not allowed, -EPROTO

@@ -1,14 +1,13 @@
 /* Start-up: what the options ask for, which lcore does what, how much memory it takes. */
 #pragma once
 
-#include "common/abi/limits.h"
+#include "common/abi/attach.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define OPTION_TEXT_MAX 256
-#define PREFIX_MAX 64
 #define NODES_MAX 8
 #define LCORE_IDS_MAX 128
 
@@ -31,7 +30,7 @@ struct options {
 
 /* What the EAL's part of the command line says of what we have to know before it starts. */
 struct eal_cmdline {
-	char prefix[PREFIX_MAX]; /* --file-prefix, default "warp17" */
+	char prefix[PREFIX_MAX]; /* --file-prefix */
 	uint32_t n_lcores;
 	struct {
 		uint16_t id;

@@ -184,8 +184,8 @@ static int on_memory(struct eal_cmdline *eal, const char *opt, const char *v)
 
 static int on_prefix(struct eal_cmdline *eal, const char *opt, const char *v)
 {
-	if (*v == '\0' || strlen(v) >= PREFIX_MAX || strpbrk(v, "/%") != NULL)
-		return refuse(opt, v, "a name of at most 63 characters without '/' and '%'");
+	if (!prefix_ok(v))
+		return refuse(opt, v, PREFIX_RULE);
 	snprintf(eal->prefix, sizeof(eal->prefix), "%s", v);
 	eal->has_prefix = true;
 	return 0;
@@ -301,7 +301,7 @@ int eal_args_read(struct eal_cmdline *eal, int argc, char **argv)
 	int used = 1;
 
 	memset(eal, 0, sizeof(*eal));
-	snprintf(eal->prefix, sizeof(eal->prefix), "warp17");
+	snprintf(eal->prefix, sizeof(eal->prefix), PREFIX_DEFAULT);
 	for (int i = 0; i < argc; i += used) {
 		int rc = i == 0 ? 0 : one_argument(eal, argc, argv, i, &used);
 

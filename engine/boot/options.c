@@ -58,7 +58,7 @@ static void help(void)
 	       "  -a PCI, --vdev DEVICE        ports; -w is taken for -a\n"
 	       "  -m MB | --socket-mem ...     hugepage memory (default: what the pools need)\n"
 	       "  --file-prefix NAME           name of this engine, one a machine for each "
-	       "(default warp17)\n");
+	       "(default " PREFIX_DEFAULT ")\n");
 }
 
 static int number(const struct option *d, const char *s, uint64_t *v)

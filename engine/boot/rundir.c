@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,9 +17,24 @@
 
 typedef bool match_fn(const char *name, const void *arg);
 
-static void unlink_where(const char *dir, match_fn *match, const void *arg)
+/* own: only a directory that is ours, and by no link. Whatever the prefix is, nobody else's files
+ * go. */
+static DIR *dir_open(const char *path, bool own)
 {
-	DIR *d = opendir(dir);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (own ? O_NOFOLLOW : 0));
+	struct stat st;
+	DIR *d = NULL;
+
+	if (fd >= 0 && (!own || (fstat(fd, &st) == 0 && st.st_uid == geteuid())))
+		d = fdopendir(fd);
+	if (fd >= 0 && d == NULL)
+		close(fd);
+	return d;
+}
+
+/* Closes d. */
+static void unlink_where(DIR *d, match_fn *match, const void *arg)
+{
 	struct dirent *e;
 
 	while (d != NULL && (e = readdir(d)) != NULL) {
@@ -43,11 +59,11 @@ static bool of_client(const char *name, const void *pid)
 
 void rundir_sweep(const char *prefix, uint32_t pid)
 {
-	char dir[96], text[16];
+	char dir[RUNDIR_MAX], text[16];
 
-	rundir_path(prefix, dir, sizeof(dir));
+	rundir_path(prefix, dir);
 	snprintf(text, sizeof(text), "%u", pid);
-	unlink_where(dir, of_client, text);
+	unlink_where(dir_open(dir, true), of_client, text);
 }
 
 static bool any(const char *name, const void *arg)
@@ -61,12 +77,14 @@ static bool hugepage_of(const char *name, const void *prefix)
 {
 	size_t len = strlen(prefix);
 
-	return strncmp(name, prefix, len) == 0 && strncmp(name + len, "map_", 4) == 0;
+	/* digits to the end: "xmap_y" is a prefix too */
+	return strncmp(name, prefix, len) == 0 && strncmp(name + len, "map_", 4) == 0
+		&& name[len + 4 + strspn(name + len + 4, "0123456789")] == '\0';
 }
 
 void rundir_remove(const char *prefix)
 {
-	char dir[256], line[1024];
+	char dir[RUNDIR_MAX], line[1024];
 	FILE *f = fopen("/proc/mounts", "r");
 
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
@@ -74,12 +92,12 @@ void rundir_remove(const char *prefix)
 
 		if (sscanf(line, "%*s %255s %31s", mnt, type) == 2
 			&& strcmp(type, "hugetlbfs") == 0)
-			unlink_where(mnt, hugepage_of, prefix);
+			unlink_where(dir_open(mnt, false), hugepage_of, prefix);
 	}
 	if (f != NULL)
 		fclose(f);
-	rundir_path(prefix, dir, sizeof(dir));
-	unlink_where(dir, any, NULL);
+	rundir_path(prefix, dir);
+	unlink_where(dir_open(dir, true), any, NULL);
 	rmdir(dir);
 }
 
@@ -101,7 +119,7 @@ static bool flocked(const char *path)
 static pid_t primary_of(const char *dir)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	char path[280];
+	char path[RUNDIR_MAX + 32];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/config", dir);
@@ -144,9 +162,9 @@ static void name_holders(const char *path)
 
 void rundir_give_up(const char *prefix)
 {
-	char dir[256];
+	char dir[RUNDIR_MAX];
 
-	rundir_path(prefix, dir, sizeof(dir));
+	rundir_path(prefix, dir);
 	if (primary_of(dir) == 0)
 		rundir_remove(prefix);
 }
@@ -154,10 +172,10 @@ void rundir_give_up(const char *prefix)
 int rundir_claim(const char *prefix)
 {
 	const struct timespec nap = {0, 50 * 1000000};
-	char dir[256], path[280];
+	char dir[RUNDIR_MAX], path[RUNDIR_MAX + 32];
 	pid_t other;
 
-	rundir_path(prefix, dir, sizeof(dir));
+	rundir_path(prefix, dir);
 	other = primary_of(dir);
 	if (other != 0) {
 		fprintf(stderr,

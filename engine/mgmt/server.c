@@ -39,12 +39,15 @@ void mgmt_watch(int fd, uint32_t what)
 static int listen_at(const char *prefix)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	char dir[96];
+	char dir[RUNDIR_MAX];
 
-	rundir_path(prefix, dir, sizeof(dir));
+	rundir_path(prefix, dir);
 	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", dir, SEG_SOCKET)
-		>= (int)sizeof(a.sun_path))
+		>= (int)sizeof(a.sun_path)) {
+		log_line(loglevel_ERR, "error: %s/%s is too long for a socket's name", dir,
+			SEG_SOCKET);
 		return -ENAMETOOLONG;
+	}
 	unlink(a.sun_path);
 	listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (listen_fd < 0 || bind(listen_fd, (struct sockaddr *)&a, sizeof(a)) != 0

@@ -425,7 +425,7 @@ def test_exit_codes(engine):
     assert run(e, "start", "tests", "port", "0").returncode == 1
     assert run(e, "nope").returncode == 2
     for options in (("--nope",), ("--timeout", "abc"), ("--timeout", "0"), ("--timeout", "86401"), ("--timeout",),
-                    ("--wait", "-1"), ("--prefix", ""), ("--prefix", "a/b"), ("--name", "x" * 40)):
+                    ("--wait", "-1"), ("--prefix", ""), ("--prefix", "a/b"), ("--prefix", ".."), ("--prefix", "a%s"), ("--name", "x" * 40)):
         done = run(e, *options, "-c", "show version")
         assert done.returncode == 2 and done.stderr and not done.stdout, options
     assert subprocess.run([CLI, "--prefix", "w17t-none", "show", "version"], capture_output=True).returncode == 3

@@ -57,6 +57,28 @@ def test_wrong_eal_arguments(args, code, why):
     assert not pathlib.Path("/var/run/dpdk/w17t-eal").exists()
 
 
+@pytest.mark.parametrize("prefix", ["..", ".", ".hidden", "-x", "a/b", "a%s", "", "x" * 64])
+def test_wrong_prefix_touches_no_file(tmp_path, prefix):
+    """What an engine finds in its run-time directory it takes for its dead predecessor's: ".." was /var/run."""
+    precious = [tmp_path / "precious", tmp_path / "dpdk/precious"]
+    precious[1].parent.mkdir()
+    for f in precious:
+        f.write_text("x")
+    done = run(ENGINE, f"--file-prefix={prefix}", "--", "--ring-if-pairs", "1", "--tcb-pool-sz", "2000000",
+               env={"RUNTIME_DIRECTORY": str(tmp_path)})
+    assert all(f.exists() for f in precious)
+    assert done.returncode == 2 and "given, expected 1 to 63 characters" in done.stderr
+
+
+def test_a_run_time_directory_that_is_a_link_is_not_emptied(tmp_path):
+    (tmp_path / "precious").write_text("x")
+    (tmp_path / "dpdk").mkdir()
+    (tmp_path / "dpdk/link").symlink_to(tmp_path)
+    done = run(ENGINE, "--file-prefix", "link", "--", "--ring-if-pairs", "1", "--tcb-pool-sz", "2000000",
+               env={"RUNTIME_DIRECTORY": str(tmp_path)})
+    assert done.returncode == 1 and (tmp_path / "precious").exists()
+
+
 def test_too_little_memory_is_one_sentence():
     done = run(ENGINE, "--file-prefix", "w17t-mem", "--", "--ring-if-pairs", "1", "--tcb-pool-sz", "2000000")
     assert done.returncode == 1
