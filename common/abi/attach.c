@@ -382,15 +382,35 @@ static int bell_wait(struct client *c, int timeout_ms)
 	return p[1].revents ? -EINTR : 0;
 }
 
+/* Waits until there is room for a request, and in the ring of replies for that of each request
+ * under way: those of calls given up are taken out, else the engine finds the ring full and hangs
+ * up. */
+static int room_wait(struct client *c, struct rep_cell *rep, int64_t until)
+{
+	for (;;) {
+		int64_t left = until - now_ms();
+		int rc;
+
+		while (ring_ready(c->rep_cons, &c->slot->rep_prod) == 0)
+			reply_get(c, rep);
+		if (c->req_prod - c->rep_cons < RING_CELLS
+			&& ring_room(c->req_prod, &c->slot->req_cons) == 0)
+			return 0;
+		rc = left > 0 ? bell_wait(c, (int)left) : -ETIMEDOUT;
+		if (rc != 0)
+			return rc;
+	}
+}
+
 int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, struct rep_cell *rep,
 	int timeout_ms)
 {
 	int64_t until = now_ms() + timeout_ms, left;
 	struct req_cell *cell = &c->slot->req[c->req_prod % RING_CELLS];
-	int rc = 0;
+	int rc = room_wait(c, rep, until);
 
-	if (ring_room(c->req_prod, &c->slot->req_cons) != 0)
-		return client_alive(c) ? -ETIMEDOUT : -EPIPE;
+	if (rc != 0)
+		return rc;
 	*cell = (struct req_cell){
 		.magic = CELL_MAGIC, .generation = c->generation, .seq = ++c->seq, .cmd_id = id};
 	cell->req = *req;

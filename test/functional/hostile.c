@@ -7,6 +7,9 @@
  *
  * ahead: indices farther apart than a ring is long
  *
+ * late: gives up more calls than a ring is long while the engine is stopped; exit 0 when the next
+ * is answered
+ *
  * heap: none of that; prints how many bytes of the engine's heap are taken */
 #include "common/abi/attach.h"
 
@@ -15,6 +18,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +118,22 @@ static int cells(struct client *c)
 	return 0;
 }
 
+static int late(struct client *c)
+{
+	union cmd_req req = {.set_syslog = {.present = 1}};
+	pid_t engine = (pid_t)c->seg->hdr.engine_pid;
+	struct rep_cell rep;
+	int rc = 0;
+
+	kill(engine, SIGSTOP);
+	for (int i = 0; i < 2 * RING_CELLS && rc != 1; i++)
+		rc = client_call(c, CMD_set_syslog, &req, &rep, 1) == -ETIMEDOUT ? 0 : 1;
+	kill(engine, SIGCONT);
+	for (int i = 0; i < 2 * RING_CELLS && rc == 0; i++)
+		rc = client_call(c, CMD_set_syslog, &req, &rep, 5000) == 0 ? 0 : 2;
+	return rc;
+}
+
 static int heap(void)
 {
 	struct rte_malloc_socket_stats st;
@@ -144,6 +164,8 @@ int main(int argc, char **argv)
 		_exit(garbage(&c));
 	if (strcmp(argv[2], "ahead") == 0)
 		_exit(ahead(&c));
+	if (strcmp(argv[2], "late") == 0)
+		_exit(late(&c));
 	if (strcmp(argv[2], "heap") == 0)
 		_exit(heap());
 	_exit(cells(&c));

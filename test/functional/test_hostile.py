@@ -49,6 +49,13 @@ def test_any_cell_is_answered(engine, seed):
     assert e.show("version")["pid"] == e.proc.pid
 
 
+def test_calls_given_up_do_not_cost_the_connection(engine):
+    e = engine(*RING)
+    done = subprocess.run([HOSTILE, e.prefix, "late", "0"], timeout=60)
+    assert done.returncode == 0
+    assert "broken ring" not in e.log.read_text()
+
+
 def test_clients_take_nothing_of_the_engines_heap(engine):
     """They leave by _exit(): what one took there would be lost for good, and a full heap grows while it runs."""
     e = engine(*RING)
