@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define DEPTH_MAX 8        /* files that run files */
-#define STALE_MS 2000      /* without a sign of life of the engine */
 #define SHOWN_WHEN_LONG 60 /* bytes of a line that is too long */
 
 /* A command under way. */

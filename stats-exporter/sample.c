@@ -9,8 +9,6 @@
 #include <string.h>
 #include <time.h>
 
-#define STALE_MS 1500 /* the heart beats every 100 */
-
 bool sample_ready(struct exporter *x, char *why)
 {
 	uint64_t age;

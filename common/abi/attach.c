@@ -23,9 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HANDSHAKE_MS 2000
 #define DIAL_NAP_MS 20
-#define EAL_SECONDS 4 /* the engine ends a client that takes 5 */
 
 static int64_t now_ms(void)
 {
@@ -181,11 +179,13 @@ static int handshake(struct client *c, const struct attach_opts *o, char *err, s
 
 static void (*stuck)(void);
 static int real_stderr;
+static sigset_t mask_was;
 
 static void on_alarm(int sig)
 {
 	(void)sig;
 	dup2(real_stderr, STDERR_FILENO);
+	pthread_sigmask(SIG_SETMASK, &mask_was, NULL); /* an image executed from there has it */
 	stuck();
 }
 
@@ -204,11 +204,33 @@ int32_t __wrap_rte_service_start_with_defaults(void)
 	return -ENOTSUP;
 }
 
+/* Under an alarm, and deaf to all other signals: who dies inside leaves a lock of the shared memory
+ * taken, and nobody can attach to the engine any more. */
+static int eal_init_bounded(int argc, char **argv)
+{
+	struct sigaction old, sa = {.sa_handler = on_alarm};
+	unsigned int callers, took;
+	sigset_t deaf;
+	int rc;
+
+	sigfillset(&deaf);
+	sigdelset(&deaf, SIGALRM);
+	pthread_sigmask(SIG_SETMASK, &deaf, &mask_was);
+	sigaction(SIGALRM, &sa, &old);
+	callers = alarm(ATTACH_EAL_S);
+	rc = rte_eal_init(argc, argv);
+	took = ATTACH_EAL_S - alarm(0);
+	sigaction(SIGALRM, &old, NULL);
+	if (callers != 0) /* one set before this program was executed */
+		alarm(callers > took ? callers - took : 1);
+	pthread_sigmask(SIG_SETMASK, &mask_was, NULL);
+	return rc;
+}
+
 /* The EAL talks, pins the thread, and may wait for ever for a file lock that a stopped client
  * holds: none of it is wanted of a client. */
 static int eal_init(int argc, char **argv)
 {
-	struct sigaction old, sa = {.sa_handler = on_alarm};
 	int null_fd, rc;
 	cpu_set_t was;
 
@@ -218,11 +240,7 @@ static int eal_init(int argc, char **argv)
 	null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (getenv("WARP17_DEBUG") == NULL)
 		dup2(null_fd, STDERR_FILENO);
-	sigaction(SIGALRM, &sa, &old);
-	alarm(EAL_SECONDS);
-	rc = rte_eal_init(argc, argv);
-	alarm(0);
-	sigaction(SIGALRM, &old, NULL);
+	rc = eal_init_bounded(argc, argv);
 	fflush(NULL);
 	dup2(real_stderr, STDERR_FILENO);
 	close(real_stderr);

@@ -23,6 +23,14 @@ static_assert(sizeof(((struct seg_header *)0)->prefix) == PREFIX_MAX);
 #define RUNDIR_MAX 256
 void rundir_path(const char *prefix, char buf[RUNDIR_MAX]);
 
+/* How long each step may take. The engine ends a client that takes longer from its hello to the byte
+ * that says it is attached; clients give up in time to say so themselves. */
+#define HANDSHAKE_MS 2000 /* to be accepted; from there to the hello; from that to the welcome */
+#define ATTACH_EAL_S 4
+#define ATTACH_MAX_S 5
+static_assert(ATTACH_EAL_S < ATTACH_MAX_S);
+#define STALE_MS 2000 /* without a sign of life an engine is stopped or hung */
+
 #define HELLO_MAGIC 0x37315748u
 struct hello {
 	uint32_t magic, kind; /* enum client_kind */
@@ -77,7 +85,7 @@ int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, stru
 
 /* Is the engine still there? Does not block, takes no doorbell; any thread. */
 bool client_alive(const struct client *c);
-/* How long the engine has shown no sign of life. Over two seconds: it is stopped or hung. */
+/* How long the engine has shown no sign of life; see STALE_MS. */
 uint64_t client_beat_age_ms(const struct client *c);
 
 /* Calls gone(arg) from a thread of its own when the engine goes, whatever the others wait for: a

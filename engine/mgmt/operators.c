@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #define TURN_CMDS 8 /* of one operator before the others are looked at */
-#define ATTACH_MAX_NS (5 * SECOND_NS)
-#define HELLO_MAX_NS (2 * SECOND_NS)
+#define ATTACH_MAX_NS (ATTACH_MAX_S * SECOND_NS)
+#define HELLO_MAX_NS (HANDSHAKE_MS * SECOND_NS / 1000)
 
 struct op {
 	int fd;         /* its socket, -1: free */
@@ -32,6 +32,12 @@ struct op {
 };
 static struct op
 	ops[OPERATORS_MAX + OPERATORS_SPARE]; /* the spare ones get no slot, but an answer */
+
+/* Of those that did not come through their EAL, since the last that did. */
+static struct {
+	uint64_t last_ns; /* when the last left, 0: none */
+	bool said;
+} hung;
 
 void operators_init(void)
 {
@@ -51,10 +57,29 @@ static void state_set(uint32_t i, enum operator_state state)
 	__atomic_store_n(&segment->operators[i].state, state, __ATOMIC_RELEASE);
 }
 
+/* One went that had all the time there is to attach, and did not. When it came after the last such
+ * one had gone, and nobody has attached since, no client that is stopped was in its way. */
+static void hung_note(uint32_t i)
+{
+	uint64_t now = mono_ns();
+
+	if (ops[i].state != operator_state_ATTACHING
+		|| now - ops[i].came_ns < ATTACH_EAL_S * SECOND_NS)
+		return;
+	if (hung.last_ns != 0 && ops[i].came_ns > hung.last_ns && !hung.said) {
+		log_line(loglevel_ERR,
+			"error: no client comes through its EAL: one that died inside may have "
+			"left it locked; restart the engine");
+		hung.said = true;
+	}
+	hung.last_ns = now;
+}
+
 static void op_drop(uint32_t i)
 {
 	uint32_t generation = ops[i].generation + 1; /* late cells are dropped */
 
+	hung_note(i);
 	close(ops[i].fd);
 	if (ops[i].pidfd >= 0)
 		close(ops[i].pidfd);
@@ -205,6 +230,12 @@ static void op_greet(uint32_t i, const struct hello *h)
 		op_drop(i);
 }
 
+static void op_attached(uint32_t i)
+{
+	state_set(i, operator_state_ATTACHED);
+	memset(&hung, 0, sizeof(hung));
+}
+
 void operator_event(uint32_t i)
 {
 	struct hello h = {0};
@@ -220,7 +251,7 @@ void operator_event(uint32_t i)
 	else if (ops[i].state == operator_state_FREE)
 		op_greet(i, &h);
 	else if (ops[i].state == operator_state_ATTACHING)
-		state_set(i, operator_state_ATTACHED);
+		op_attached(i);
 	/* else a doorbell: the ring is looked at with all others */
 }
 

@@ -10,9 +10,12 @@
  * late: gives up more calls than a ring is long while the engine is stopped; exit 0 when the next
  * is answered
  *
+ * lock: dies with a lock of the EAL's that all share
+ *
  * heap: none of that; prints how many bytes of the engine's heap are taken */
 #include "common/abi/attach.h"
 
+#include <rte_eal_memconfig.h>
 #include <rte_malloc.h>
 
 #include <errno.h>
@@ -166,6 +169,10 @@ int main(int argc, char **argv)
 		_exit(ahead(&c));
 	if (strcmp(argv[2], "late") == 0)
 		_exit(late(&c));
+	if (strcmp(argv[2], "lock") == 0) {
+		rte_mcfg_mem_write_lock();
+		_exit(0);
+	}
 	if (strcmp(argv[2], "heap") == 0)
 		_exit(heap());
 	_exit(cells(&c));

@@ -107,6 +107,25 @@ def test_a_client_stopped_while_it_attaches_is_ended(engine):
             p.wait()
 
 
+def test_no_signal_ends_a_client_inside_the_eal(engine):
+    """It would leave a lock of the shared memory taken, as the one here did, and nobody could attach any more. The
+    engine says so when that has happened."""
+    e = engine(*RING)
+    assert subprocess.run([HOSTILE, e.prefix, "lock", "0"], timeout=30).returncode == 0
+    p = subprocess.Popen([CLI, "--prefix", e.prefix, "show", "version"], stdin=subprocess.DEVNULL)
+    time.sleep(0.5)
+    for s in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        p.send_signal(s)
+    time.sleep(0.5)
+    assert p.poll() is None
+    assert p.wait(10) < 0  # the alarm's time: the signals come through
+    assert "restart the engine" not in e.log.read_text()
+    done = subprocess.run([CLI, "--prefix", e.prefix, "show", "version"], capture_output=True, text=True, timeout=10)
+    assert done.returncode == 5 and "did not end in time" in done.stderr
+    wait_for(lambda: "left it locked; restart the engine" in e.log.read_text(), 2)
+    e.kill()
+
+
 def frames():
     """Packets with one thing wrong each, and then bits flipped at random."""
     return r'''
