@@ -108,7 +108,7 @@ static void stop_all(int tfd, int sfd)
 	}
 }
 
-/* SIGTERM and SIGINT are read from a descriptor: no thread may be interrupted by them. */
+/* All that ask for an end are read from a descriptor: no thread may be interrupted by them. */
 static sigset_t signals(void)
 {
 	sigset_t set;
@@ -116,6 +116,8 @@ static sigset_t signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
 	return set;
 }
 
