@@ -20,6 +20,9 @@ static int fail(const char *what)
 	return EXIT_FAILURE;
 }
 
+static int status;
+static bool launched; /* workers were */
+
 static int up_and_run(
 	const struct options *o, const struct eal_cmdline *eal, const struct memory_plan *plan)
 {
@@ -35,30 +38,33 @@ static int up_and_run(
 		rc = ports_start(o);
 	if (rc == 0) {
 		workers_launch();
+		launched = true;
 		rc = mgmt_run(o, eal);
-		workers_quit();
 	}
-	ports_stop();
 	return rc == 0 ? EXIT_SUCCESS : fail("not started; the reason is above");
 }
-
-static int status;
 
 static void on_alarm(int sig)
 {
 	(void)sig;
+	rundir_unlock();
 	_exit(status);
 }
 
-/* Not through rte_eal_cleanup(), and closing devices for a bounded time only: a client that was
- * killed while it held a lock it shares with our EAL would keep us here for ever. */
+/* Not through rte_eal_cleanup(), and what waits for others (workers, devices) for a bounded time
+ * only: a client that was killed while it held a lock it shares with our EAL would keep us here for
+ * ever. */
 static void leave(const char *prefix)
 {
 	rundir_remove(prefix);
 	fflush(NULL);
 	signal(SIGALRM, on_alarm);
 	alarm(CLOSE_SECONDS);
+	if (launched)
+		workers_quit();
+	ports_stop();
 	ports_close();
+	rundir_unlock();
 	_exit(status);
 }
 
@@ -84,8 +90,10 @@ int main(int argc, char **argv)
 	static struct options o;
 	static struct eal_cmdline eal;
 	struct memory_plan plan;
-	int rc = options_parse(&o, &eal, argc, argv);
+	int rc;
 
+	close_range(3, ~0U, 0); /* the caller's: locks, pipes that somebody reads to their end */
+	rc = options_parse(&o, &eal, argc, argv);
 	if (rc != 0)
 		return rc > 0 ? EXIT_SUCCESS : 2;
 	if (o.print_memory) {
@@ -93,8 +101,12 @@ int main(int argc, char **argv)
 		printf("%" PRIu64 "\n", MAX_OF(plan.total_mb, eal.mem_mb));
 		return EXIT_SUCCESS;
 	}
-	if (rundir_claim(eal.prefix) != 0 || memory_plan(&plan, &o, &eal, false) != 0)
+	if (rundir_claim(eal.prefix) != 0)
 		return EXIT_FAILURE;
+	if (memory_plan(&plan, &o, &eal, false) != 0) {
+		rundir_give_up(eal.prefix);
+		return EXIT_FAILURE;
+	}
 	mgmt_block_signals();
 	eal_args_complete(&eal, &plan);
 	if (eal_start(&eal) < 0) {

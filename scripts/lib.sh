@@ -63,6 +63,7 @@ hugepage_files() (
 # leftovers PREFIX: all that an engine has outside of its memory
 leftovers() {
 	[ ! -d "$rundirs/$1" ] || echo "$rundirs/$1"
+	[ ! -e "$rundirs/.$1.lock" ] || echo "$rundirs/.$1.lock"
 	hugepage_files "$1"
 }
 

@@ -79,11 +79,14 @@ void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan);
  * it goes; all of it, and the files of hugepages, go when the engine does. */
 void rundir_sweep(const char *prefix, uint32_t pid);
 void rundir_remove(const char *prefix);
-/* As that, unless an engine has it: for an EAL that did not start. */
+/* As that, unless an engine has it, and unlocks: for an EAL that did not start. */
 void rundir_give_up(const char *prefix);
-/* Before the EAL: waits some seconds until clients of a dead engine with that prefix have left, and
- * removes what it left behind. 0, or -EBUSY with who is in the way on stderr. */
+/* Before the EAL: the prefix is ours from here on. Waits some seconds until an engine that starts or
+ * ends has done so and clients of a dead one have left, and removes what that left behind. 0, or
+ * -errno with who is in the way on stderr. */
 int rundir_claim(const char *prefix);
+/* The next may have the prefix. May be called by a signal's handler. */
+void rundir_unlock(void);
 
 /* qmap.c, after rte_eal_init(): the workers that serve each port's queues. n_devs ethdevs are there
  * already; ring pairs and TAPs follow. 0 or -EINVAL, logged. */

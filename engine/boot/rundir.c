@@ -13,7 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CLAIM_STEPS 60 /* of 50 ms */
+#define CLAIM_STEPS 60 /* naps */
+#define LOCK_STEPS 100
+
+static const struct timespec nap = {0, 50 * 1000000};
 
 typedef bool match_fn(const char *name, const void *arg);
 
@@ -101,6 +104,42 @@ void rundir_remove(const char *prefix)
 	rmdir(dir);
 }
 
+/* <rundirs>/.<prefix>.lock, which is no prefix's directory. Who has it locked may make and remove
+ * the prefix's files; it goes with the last of them, so each looks whether it is there still. The
+ * launcher does the same. */
+static char lock_name[RUNDIR_MAX + 16];
+static int lock_fd = -1;
+
+/* 0, -EWOULDBLOCK when another has it, or another -errno. */
+static int lock_take(void)
+{
+	struct stat held, there;
+	int rc;
+
+	for (;;) {
+		lock_fd = open(lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (lock_fd < 0)
+			return -errno;
+		rc = flock(lock_fd, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno;
+		if (rc == 0 && fstat(lock_fd, &held) == 0 && stat(lock_name, &there) == 0
+			&& held.st_ino == there.st_ino)
+			return 0;
+		close(lock_fd);
+		lock_fd = -1;
+		if (rc != 0)
+			return rc;
+	}
+}
+
+void rundir_unlock(void)
+{
+	if (lock_fd < 0)
+		return;
+	unlink(lock_name);
+	close(lock_fd);
+	lock_fd = -1;
+}
+
 /* Does a process map the EAL's files of this prefix? */
 static bool flocked(const char *path)
 {
@@ -167,24 +206,50 @@ void rundir_give_up(const char *prefix)
 	rundir_path(prefix, dir);
 	if (primary_of(dir) == 0)
 		rundir_remove(prefix);
+	rundir_unlock();
 }
 
-int rundir_claim(const char *prefix)
+static int runs_already(const char *prefix, pid_t pid)
 {
-	const struct timespec nap = {0, 50 * 1000000};
-	char dir[RUNDIR_MAX], path[RUNDIR_MAX + 32];
-	pid_t other;
+	fprintf(stderr,
+		"warp17: error: an engine with prefix %s runs already (pid %d): stop it, or give "
+		"another --file-prefix\n",
+		prefix, (int)pid);
+	return -EBUSY;
+}
 
-	rundir_path(prefix, dir);
-	other = primary_of(dir);
-	if (other != 0) {
-		fprintf(stderr,
-			"warp17: error: an engine with prefix %s runs already (pid %d): stop it, "
-			"or give another "
-			"--file-prefix\n",
-			prefix, (int)other);
-		return -EBUSY;
+/* Waits for an engine that starts or ends to have done so. */
+static int lock_wait(const char *prefix, const char *dir)
+{
+	int len = (int)(strlen(dir) - strlen(prefix)), rc;
+
+	snprintf(lock_name, sizeof(lock_name), "%.*s", len - 1, dir);
+	mkdir(lock_name, 0700); /* as the EAL does */
+	snprintf(lock_name, sizeof(lock_name), "%.*s.%s.lock", len, dir, prefix);
+	for (int i = 0; (rc = lock_take()) == -EWOULDBLOCK; i++) {
+		pid_t other = primary_of(dir);
+
+		if (other != 0)
+			return runs_already(prefix, other);
+		if (i == LOCK_STEPS) {
+			fprintf(stderr,
+				"warp17: error: an engine with prefix %s starts or ends just now "
+				"(%s is locked)\n",
+				prefix, lock_name);
+			return -EBUSY;
+		}
+		nanosleep(&nap, NULL);
 	}
+	if (rc != 0)
+		fprintf(stderr, "warp17: error: %s: %s\n", lock_name, strerror(-rc));
+	return rc;
+}
+
+/* Waits until the clients of a dead engine have left its memory. */
+static int clients_wait(const char *prefix, const char *dir)
+{
+	char path[RUNDIR_MAX + 32];
+
 	snprintf(path, sizeof(path), "%s/fbarray_memzone", dir);
 	for (int i = 0; flocked(path); i++) {
 		if (i == CLAIM_STEPS) {
@@ -200,6 +265,24 @@ int rundir_claim(const char *prefix)
 		}
 		nanosleep(&nap, NULL);
 	}
-	rundir_remove(prefix);
 	return 0;
+}
+
+int rundir_claim(const char *prefix)
+{
+	char dir[RUNDIR_MAX];
+	pid_t other;
+	int rc;
+
+	rundir_path(prefix, dir);
+	rc = lock_wait(prefix, dir);
+	if (rc != 0)
+		return rc;
+	other = primary_of(dir); /* of other software, then */
+	rc = other != 0 ? runs_already(prefix, other) : clients_wait(prefix, dir);
+	if (rc == 0)
+		rundir_remove(prefix);
+	else
+		rundir_unlock();
+	return rc;
 }

@@ -1,11 +1,15 @@
 """The programs: options, exit codes, what they say when something is wrong; operators."""
+import ctypes
+import fcntl
+import os
 import pathlib
+import select
 import signal
 import subprocess
 import time
 
 import pytest
-from warp17 import CLI, ENGINE, EXPORTER, TOP, wait_for
+from warp17 import CLI, ENGINE, EXPORTER, TOP, Engine, wait_for
 
 RING = ("--ring-if-pairs", "1", "--tcb-pool-sz", "16", "--ucb-pool-sz", "16", "--mbuf-pool-sz", "8")
 
@@ -96,6 +100,67 @@ def test_second_engine_with_the_prefix_is_refused(engine):
     done = run(ENGINE, "--file-prefix", e.prefix, "--", *RING)
     assert done.returncode == 1 and f"(pid {e.proc.pid})" in done.stderr
     assert e.show("version")["pid"] == e.proc.pid
+
+
+def test_of_two_engines_at_once_one_starts(tmp_path):
+    prefix = f"w17t-two-{os.getpid()}"
+    for i in range(3):
+        pair = [Engine(tmp_path / f"{i}{k}", *RING, prefix=prefix, ready=False) for k in range(2)]
+        try:
+            loser = wait_for(lambda: next((e for e in pair if e.proc.poll() is not None), None))
+            winner = pair[1 - pair.index(loser)]
+            wait_for(lambda: "READY" in winner.log.read_text())
+            assert loser.proc.returncode == 1 and f"runs already (pid {winner.proc.pid})" in loser.log.read_text()
+            assert winner.show("version")["pid"] == winner.proc.pid
+        finally:
+            for e in pair:
+                e.stop()
+        assert not winner.rundir().exists() and not winner.lock().exists()
+
+
+def test_an_engine_waits_for_one_that_starts_or_ends(tmp_path):
+    """Until the EAL is up only the lock tells it from a dead one, and its files look like a dead one's."""
+    e = Engine(tmp_path / "0", *RING, prefix=f"w17t-lock-{os.getpid()}")
+    e.stop()
+    with open(e.lock(), "w") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        again = Engine(tmp_path / "1", *RING, prefix=e.prefix, ready=False)
+        time.sleep(1)
+        assert again.proc.poll() is None and not e.rundir().exists()
+        e.lock().unlink()  # as the one that ends does
+    wait_for(lambda: "READY" in again.log.read_text())
+    assert again.stop() == 0
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_signals_end_an_engine_cleanly(engine, sig):
+    e = engine(*RING)
+    e.proc.send_signal(sig)
+    assert e.proc.wait(5) == 0
+    assert not e.rundir().exists() and not e.lock().exists()
+
+
+def test_an_engine_keeps_no_descriptor_of_its_callers(engine):
+    """Not the lock of a script, nor the pipe that someone reads to its end."""
+    r, w = os.pipe()
+    engine(*RING, pass_fds=(w,))
+    os.close(w)
+    assert select.select([r], [], [], 1)[0] and os.read(r, 1) == b""
+    os.close(r)
+
+
+def test_an_engine_ends_whatever_its_workers_do(tmp_path):
+    libc = ctypes.CDLL(None)
+    seize, interrupt, all_threads = 0x4206, 0x4207, 0x40000000
+    e = Engine(tmp_path / "0", *RING)
+    tid = next(int(t.name) for t in pathlib.Path(f"/proc/{e.proc.pid}/task").iterdir()
+               if "worker" in (t / "comm").read_text())
+    assert libc.ptrace(seize, tid, None, None) == 0 and libc.ptrace(interrupt, tid, None, None) == 0
+    os.waitpid(tid, all_threads)
+    e.proc.send_signal(signal.SIGTERM)
+    wait_for(lambda: os.waitpid(tid, all_threads | os.WNOHANG)[0], 8)
+    assert e.proc.wait(5) == 0
+    assert not e.rundir().exists() and not e.lock().exists()
 
 
 def test_one_shot_is_quick_and_exit_codes_tell(engine):

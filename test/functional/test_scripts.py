@@ -1,6 +1,7 @@
 """The scripts, as real processes: hugepages, launcher, doctor, demo, test, install-deps. Each test has a ledger of hugepages,
 a log directory and a prefix of its own, and must leave nothing of them."""
 import ctypes
+import fcntl
 import json
 import os
 import pathlib
@@ -51,6 +52,7 @@ def alive(pid):
 class Place:
     def __init__(self, tmp, name):
         self.prefix = f"w17s-{os.getpid()}-{name}"
+        self.lock = RUNDIRS / f".{self.prefix}.lock"
         self.ledger, self.log = tmp / "ledger", tmp / "log" / f"{self.prefix}.log"
         self.env = {"WARP17_HUGEPAGES_DIR": str(self.ledger), "WARP17_LOG_DIR": str(self.log.parent)}
         self.tmp = tmp
@@ -94,7 +96,7 @@ class Place:
         return text
 
     def left(self):
-        return [p for p in (RUNDIRS / self.prefix, *HUGETLBFS.glob(f"{self.prefix}map_*"), self.ledger) if p.exists()]
+        return [p for p in (RUNDIRS / self.prefix, self.lock, *HUGETLBFS.glob(f"{self.prefix}map_*"), self.ledger) if p.exists()]
 
 
 @pytest.fixture
@@ -272,6 +274,17 @@ def test_stop_after_kill_cleans_and_start_works_again(place):
     os.kill(place.start(), signal.SIGKILL)
     place.start()  # without stop
     place.launcher("stop")
+
+
+def test_stop_leaves_an_engine_that_starts_alone(place):
+    """What it has made looks like a dead engine's until its EAL is up; it has the prefix locked."""
+    made = RUNDIRS / place.prefix / "config"
+    made.parent.mkdir(parents=True)
+    made.touch()
+    with open(place.lock, "w") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        assert "removed" not in place.launcher("stop").stdout and made.exists()
+    assert "removed" in place.launcher("stop").stdout and not place.left()
 
 
 def test_a_zombie_does_not_run(place):

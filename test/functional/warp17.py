@@ -28,14 +28,14 @@ def wait_for(what, timeout=10.0, every=0.05):
 class Engine:
     """A running engine, in network namespace netns if that is given; its log is in log."""
 
-    def __init__(self, tmp, *args, eal=(), prefix=None, ready=True, netns=None):
+    def __init__(self, tmp, *args, eal=(), prefix=None, ready=True, netns=None, **kw):
         self.prefix = prefix or f"w17t-{os.getpid()}-{tmp.parent.name[-12:]}-{tmp.name}"
         tmp.mkdir(exist_ok=True)
         self.log = tmp / "engine.log"
         cmd = ["ip", "netns", "exec", netns] if netns else []
         cmd += [ENGINE, "--file-prefix", self.prefix, *eal, "--", *args]
         with open(self.log, "w") as log:
-            self.proc = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.proc = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **kw)
         if ready:
             wait_for(lambda: "warp17: READY" in self.log.read_text() or self.proc.poll() is not None, 30)
             assert self.proc.poll() is None, self.log.read_text()
@@ -104,9 +104,13 @@ class Engine:
                 raise
         if self.proc.returncode == -signal.SIGKILL:
             shutil.rmtree(self.rundir(), ignore_errors=True)
+            self.lock().unlink(missing_ok=True)
             for f in pathlib.Path("/dev/hugepages").glob(f"{self.prefix}map_*"):
                 f.unlink()
         return self.proc.returncode
+
+    def lock(self):
+        return self.rundir().with_name(f".{self.prefix}.lock")
 
     def rundir(self):
         return pathlib.Path("/var/run/dpdk", self.prefix)
