@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum option_kind {
 	OPTION_FLAG,
@@ -181,6 +183,24 @@ static int own_options(struct options *o, int argc, char **argv)
 	return 0;
 }
 
+/* It is read later, and the launcher starts the engine twice: a pipe would be empty then. */
+static int cmd_file_check(const char *path)
+{
+	const char *why = NULL;
+	struct stat st;
+
+	if (stat(path, &st) != 0 || access(path, R_OK) != 0)
+		why = strerror(errno);
+	else if (!S_ISREG(st.st_mode))
+		why = "not a regular file";
+	else if (st.st_size == 0)
+		why = "the file is empty";
+	if (why == NULL)
+		return 0;
+	fprintf(stderr, "warp17: error: --cmd-file %s: %s\n", path, why);
+	return -EINVAL;
+}
+
 static int combined(const char *what)
 {
 	fprintf(stderr, "warp17: error: %s\n", what);
@@ -190,8 +210,6 @@ static int combined(const char *what)
 /* What rows cannot say: options that exclude or need each other. */
 static int check(const struct options *o, struct eal_cmdline *eal)
 {
-	FILE *f;
-
 	if (eal->n_devs + o->ring_if_pairs + o->tap_ifs == 0)
 		eal_args_probe_pci(eal);
 	if (o->given.qmap && o->given.qmap_default)
@@ -207,18 +225,7 @@ static int check(const struct options *o, struct eal_cmdline *eal)
 			"before --, or bind a NIC to a DPDK driver (dpdk-devbind.py)\n");
 		return -EINVAL;
 	}
-	if (!o->given.cmd_file)
-		return 0;
-	f = fopen(o->cmd_file, "r");
-	if (f == NULL || fgetc(f) == EOF) {
-		fprintf(stderr, "warp17: error: --cmd-file %s: %s\n", o->cmd_file,
-			f == NULL || ferror(f) ? strerror(errno) : "the file is empty");
-		if (f != NULL)
-			fclose(f);
-		return -EINVAL;
-	}
-	fclose(f);
-	return 0;
+	return o->given.cmd_file ? cmd_file_check(o->cmd_file) : 0;
 }
 
 /* One of ours among the EAL's: the "--" was forgotten. */
