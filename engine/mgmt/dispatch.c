@@ -43,6 +43,8 @@ static int line_run(char *line, const char *path, int no, char *err, size_t errl
 		return 0;
 	}
 	rc = mgmt_dispatch(id, &req, &r);
+	if (rc == 0 && r.deferred && mgmt_wait_stopped(r.wait_port) != 0)
+		rc = reply_fail(&r, -ETIMEDOUT, "port %u has not stopped yet", r.wait_port);
 	if (rc != 0)
 		snprintf(err, errlen, "%s", r.text);
 	return rc;

@@ -6,6 +6,7 @@
 #include <rte_memory.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,13 +22,14 @@
 #define TICK_MS 100
 #define LINK_WAIT_MS 9000
 #define STOP_BOUND_NS (5 * SECOND_NS)
+#define FILE_STOP_NS (60 * SECOND_NS)
 enum {
 	EV_LISTEN = OPERATORS_MAX + OPERATORS_SPARE, /* below: operators */
 	EV_TICK,
 	EV_SIGNAL
 };
 
-static int ep, listen_fd;
+static int ep, listen_fd, signal_fd, timer_fd;
 
 void mgmt_watch(int fd, uint32_t what)
 {
@@ -68,8 +70,21 @@ static void tick(void)
 	operators_tick(now);
 }
 
+int mgmt_wait_stopped(uint32_t port)
+{
+	uint64_t until = mono_ns() + FILE_STOP_NS;
+	struct pollfd end = {.fd = signal_fd, .events = POLLIN};
+
+	while (port_runs[port] != PORT_IDLE) {
+		if (poll(&end, 1, TICK_MS) != 0 || mono_ns() > until)
+			return -ETIMEDOUT;
+		tick();
+	}
+	return 0;
+}
+
 /* True when it is time to go. */
-static bool turn(int timeout, int tfd, int sfd)
+static bool turn(int timeout)
 {
 	struct signalfd_siginfo sig;
 	struct epoll_event e[16];
@@ -81,8 +96,8 @@ static bool turn(int timeout, int tfd, int sfd)
 		if (e[k].data.u32 == EV_LISTEN)
 			operators_accept(listen_fd);
 		else if (e[k].data.u32 == EV_SIGNAL)
-			quit |= read(sfd, &sig, sizeof(sig)) > 0;
-		else if (e[k].data.u32 == EV_TICK && read(tfd, &count, sizeof(count)) > 0)
+			quit |= read(signal_fd, &sig, sizeof(sig)) > 0;
+		else if (e[k].data.u32 == EV_TICK && read(timer_fd, &count, sizeof(count)) > 0)
 			tick();
 		else if (e[k].data.u32 < EV_LISTEN)
 			operator_event(e[k].data.u32);
@@ -90,7 +105,7 @@ static bool turn(int timeout, int tfd, int sfd)
 	return quit;
 }
 
-static void stop_all(int tfd, int sfd)
+static void stop_all(void)
 {
 	uint64_t until = mono_ns() + STOP_BOUND_NS;
 	bool running = true;
@@ -101,7 +116,7 @@ static void stop_all(int tfd, int sfd)
 			run_stop(p);
 	}
 	while (running && mono_ns() < until) {
-		turn(TICK_MS, tfd, sfd);
+		turn(TICK_MS);
 		running = false;
 		for (uint32_t p = 0; p < n_ports; p++)
 			running |= port_runs[p] != PORT_IDLE;
@@ -129,18 +144,19 @@ void mgmt_block_signals(void)
 	signal(SIGPIPE, SIG_IGN); /* a reader of the log that leaves must not end us */
 }
 
-static int sources(int *tfd, int *sfd)
+static int sources(void)
 {
 	struct itimerspec every = {{0, TICK_MS * 1000000}, {0, TICK_MS * 1000000}};
 	sigset_t set = signals();
 
 	ep = epoll_create1(EPOLL_CLOEXEC);
-	*sfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	*tfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (ep < 0 || *sfd < 0 || *tfd < 0 || timerfd_settime(*tfd, 0, &every, NULL) != 0)
+	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (ep < 0 || signal_fd < 0 || timer_fd < 0
+		|| timerfd_settime(timer_fd, 0, &every, NULL) != 0)
 		return -errno;
-	mgmt_watch(*sfd, EV_SIGNAL);
-	mgmt_watch(*tfd, EV_TICK);
+	mgmt_watch(signal_fd, EV_SIGNAL);
+	mgmt_watch(timer_fd, EV_TICK);
 	return 0;
 }
 
@@ -193,7 +209,7 @@ static void ready(const struct options *o, const struct eal_cmdline *eal)
 
 int mgmt_run(const struct options *o, const struct eal_cmdline *eal)
 {
-	int tfd, sfd, rc = sources(&tfd, &sfd);
+	int rc = sources();
 
 	operators_init();
 	if (rc == 0)
@@ -201,8 +217,8 @@ int mgmt_run(const struct options *o, const struct eal_cmdline *eal)
 	if (rc != 0)
 		return rc;
 	ready(o, eal);
-	for (bool more = false; !turn(more ? 0 : -1, tfd, sfd);)
+	for (bool more = false; !turn(more ? 0 : -1);)
 		more = operators_serve();
-	stop_all(tfd, sfd);
+	stop_all();
 	return 0;
 }

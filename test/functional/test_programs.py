@@ -227,6 +227,29 @@ def test_command_file_errors_name_the_line(engine, tmp_path):
     assert done.returncode == 1 and f"{cfg}:3: error: port: 77" in done.stderr
 
 
+def test_a_command_file_waits_for_a_stop(engine, tmp_path):
+    cfg = tmp_path / "stop.cfg"
+    cfg.write_text("add tests l3_intf port 0 ip 10.0.0.1 mask 255.255.255.0\n"
+                   "add tests server tcp port 0 test-case-id 0 src 10.0.0.1 10.0.0.1 sport 80 80\n"
+                   "start tests port 0\nstop tests port 0\nset tests server raw port 0 test-case-id 0 data-req-plen 1 data-resp-plen 9\n"
+                   "start tests port 0\n")
+    e = engine(*RING, "--cmd-file", str(cfg))
+    assert "error: " not in e.log.read_text()
+    wait_for(lambda: e.state(0) == "PASSED")
+
+
+@pytest.mark.parametrize("make, why", [
+    (os.mkfifo, "not a regular file"),  # once read it is empty for the engine, and for the launcher's second look
+    (os.mkdir, "not a regular file"),
+    (lambda path: path.touch(), "the file is empty"),
+    (lambda path: None, "No such file"),
+])
+def test_a_command_file_must_be_one(tmp_path, make, why):
+    make(tmp_path / "cmds")
+    done = run(ENGINE, "--", "--ring-if-pairs", "1", "--cmd-file", str(tmp_path / "cmds"))
+    assert done.returncode == 2 and why in done.stderr
+
+
 def test_sixteen_operators_at_once(engine):
     e = engine(*RING)
     procs = [subprocess.Popen([CLI, "--prefix", e.prefix, "--name", f"op{i}"], stdin=subprocess.PIPE,
