@@ -173,7 +173,7 @@ static int on_memory(struct eal_cmdline *eal, const char *opt, const char *v)
 		char *end;
 		uint64_t mb = strtoull(s, &end, 10);
 
-		if (end == s || (*end != ',' && *end != '\0'))
+		if (*s < '0' || *s > '9' || (*end != ',' && *end != '\0') || mb > UINT32_MAX)
 			return refuse(opt, v, "megabytes");
 		eal->mem_mb += mb;
 		s = end;
@@ -186,6 +186,8 @@ static int on_prefix(struct eal_cmdline *eal, const char *opt, const char *v)
 {
 	if (!prefix_ok(v))
 		return refuse(opt, v, PREFIX_RULE);
+	if (eal->has_prefix && strcmp(eal->prefix, v) != 0)
+		return refuse(opt, v, "one name, there is another before");
 	snprintf(eal->prefix, sizeof(eal->prefix), "%s", v);
 	eal->has_prefix = true;
 	return 0;
@@ -238,14 +240,23 @@ static const struct eal_option table[] = {
 	{NULL, "--huge-unlink", false, on_foreign},
 };
 
+/* Length of the option's long name at the front of a, which may be cut short, as getopt_long() has
+ * it; 0: it is another. What could be several options the EAL refuses. */
+static size_t long_name(const struct eal_option *o, const char *a)
+{
+	size_t len = strcspn(a, "=");
+
+	return o->longs != NULL && len > 2 && strncmp(a, o->longs, len) == 0 ? len : 0;
+}
+
 /* The value of argv[i] when it is that option, and the words it takes. NULL: it is another. */
 static const char *value_of(const struct eal_option *o, int argc, char **argv, int i, int *used)
 {
 	const char *a = argv[i];
 
 	*used = 1;
-	if (o->longs != NULL && strncmp(a, o->longs, strlen(o->longs)) == 0)
-		a += strlen(o->longs);
+	if (long_name(o, a) != 0)
+		a += long_name(o, a);
 	else if (o->shorts != NULL && strncmp(a, o->shorts, 2) == 0)
 		a += 2;
 	else
@@ -253,7 +264,7 @@ static const char *value_of(const struct eal_option *o, int argc, char **argv, i
 	if (*a == '=' && argv[i][1] == '-')
 		return a + 1;
 	if (*a != '\0')
-		return argv[i][1] == '-' ? NULL : a; /* a longer name, or -xVALUE */
+		return a; /* -xVALUE */
 	if (!o->takes || i + 1 == argc)
 		return "";
 	*used = 2;
@@ -323,6 +334,13 @@ int eal_args_read(struct eal_cmdline *eal, int argc, char **argv)
 			"warp17: error: one lcore is not enough: the first manages, the others "
 			"carry packets; "
 			"give two, e.g. -l 0,1\n");
+		return -EINVAL;
+	}
+	if (eal->n_lcores - 1 > WORKERS_MAX) {
+		fprintf(stderr,
+			"warp17: error: %u lcores: the first manages, and there may be %u "
+			"others\n",
+			eal->n_lcores, WORKERS_MAX);
 		return -EINVAL;
 	}
 	return 0;

@@ -115,8 +115,12 @@ static bool is_word_of(const char *s, const char *words)
 static int take(struct options *o, const struct option *d, const char *v)
 {
 	char *at = (char *)o + d->off;
+	bool *given = (bool *)((char *)o + d->given);
 
-	*(bool *)((char *)o + d->given) = true;
+	if (*given
+		&& (d->kind == OPTION_NUMBER || d->kind == OPTION_TEXT || d->kind == OPTION_WORD))
+		return usage_error(d, v, "the option once");
+	*given = true;
 	switch (d->kind) {
 	case OPTION_FLAG:
 	case OPTION_DONE:
@@ -223,6 +227,13 @@ static int check(const struct options *o, struct eal_cmdline *eal)
 			"warp17: error: no port: give --ring-if-pairs N or --tap-ifs N, -a PCI or "
 			"--vdev DEVICE "
 			"before --, or bind a NIC to a DPDK driver (dpdk-devbind.py)\n");
+		return -EINVAL;
+	}
+	if (eal->n_vdevs + 2 * o->ring_if_pairs + o->tap_ifs > PORTS_MAX) {
+		fprintf(stderr,
+			"warp17: error: %" PRIu64
+			" ports: at most %d, and a ring pair is two of them\n",
+			eal->n_vdevs + 2 * o->ring_if_pairs + o->tap_ifs, PORTS_MAX);
 		return -EINVAL;
 	}
 	return o->given.cmd_file ? cmd_file_check(o->cmd_file) : 0;

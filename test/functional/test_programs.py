@@ -39,6 +39,8 @@ def test_help_and_version_start_nothing(program):
     (("--kni-ifs", "1", "--tap-ifs", "1"), "give one of them"),
     (("--ring-if-pairs", "1", "--mbuf-pool-sz", "3"), "expected a number, 4..65536"),
     (("--cmd-file",), "expected FILE"),
+    (("--ring-if-pairs", "1", "--ring-if-pairs", "2"), "'2' given, expected the option once"),
+    (("--ring-if-pairs", "32", "--tap-ifs", "64"), "128 ports: at most 64"),
     ((), "no port"),
 ])
 def test_wrong_options(args, why):
@@ -51,6 +53,13 @@ def test_wrong_options(args, why):
     (("-l", "0-127"), 2, "it has no CPU"),
     (("-c", "F" * 32), 2, "it has no CPU"),
     (("-m", "1000000"), 1, "-m (--socket-mem) asks for 1000000 MB of hugepages"),
+    (("-m", "-5"), 2, "'-5' given, expected megabytes"),
+    (("--socket-mem=1,-5",), 2, "expected megabytes"),
+    (("--no-hug",), 2, "EAL argument --no-huge: clients could not attach"),
+    (("--in-mem",), 2, "EAL argument --in-memory: clients could not attach"),
+    (("--proc-t=secondary",), 2, "EAL argument --proc-type: clients could not attach"),
+    (("--file-pre", "w17t-eal2"), 2, "there is another before"),
+    (("--lcores", "(0-65)@0"), 2, "66 lcores: the first manages, and there may be 64 others"),
     (("--frob",), 1, "unrecognized option '--frob'"),
     (("--vdev", "net_foo0"), 1, 'failed to parse device "net_foo0"'),
     (("--vdev", "net_af_packet0,iface=w17none"), 1, "--vdev net_af_packet0,iface=w17none: no port came of it"),
