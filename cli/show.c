@@ -329,7 +329,7 @@ json_t *show_arp(const struct seg *s)
 	return json_pack("{so}", "entries", a);
 }
 
-static json_t *operator_view(uint32_t i, uint32_t state, const struct seg_operator *o)
+static json_t *operator_view(uint32_t i, const struct seg_operator *o)
 {
 	time_t t = (time_t)(o->attach_realtime_ns / 1000000000);
 	char since[32];
@@ -338,7 +338,7 @@ static json_t *operator_view(uint32_t i, uint32_t state, const struct seg_operat
 	localtime_r(&t, &tm);
 	strftime(since, sizeof(since), "%F %T", &tm);
 	return json_pack("{sI so ss ss sI sI ss sb sI so}", "slot", INT(i), "name", TEXT(o->name),
-		"kind", client_kind_word(o->kind), "state", operator_state_word(state), "pid",
+		"kind", client_kind_word(o->kind), "state", operator_state_word(o->state), "pid",
 		INT(o->pid), "uid", INT(o->uid), "since", since, "read_only", o->read_only != 0,
 		"commands", INT(o->n_commands), "last_command", TEXT(o->last_command));
 }
@@ -348,12 +348,13 @@ json_t *show_operators(const struct seg *s)
 	json_t *a = json_array();
 
 	for (uint32_t i = 0; i < OPERATORS_MAX; i++) {
-		const struct seg_operator *o = &s->operators[i];
-		/* pairs with state_set() of engine/mgmt/operators.c */
-		uint32_t state = __atomic_load_n(&o->state, __ATOMIC_ACQUIRE);
+		struct seg_operator o;
+		int rc = seg_read(&s->operators[i], &o, sizeof(o));
 
-		if (state != operator_state_FREE)
-			json_array_append_new(a, operator_view(i, state, o));
+		if (rc != 0)
+			return nothing(rc, a);
+		if (o.state != operator_state_FREE)
+			json_array_append_new(a, operator_view(i, &o));
 	}
 	return json_pack("{so}", "operators", a);
 }

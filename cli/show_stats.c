@@ -167,16 +167,21 @@ static json_t *view_of(
 json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
 {
 	json_t *view;
+	int code;
 
 	err[0] = '\0';
 	errno = 0;
 	view = view_of(cli->client.seg, id, req, err, errlen);
-	if (view != NULL || err[0] != '\0')
+	code = errno == EAGAIN ? EAGAIN : ENOENT;
+	if (view != NULL)
 		return view;
-	if (errno == EAGAIN)
+	if (err[0] != '\0')
+		; /* said */
+	else if (code == EAGAIN)
 		snprintf(err, errlen, "cannot be read: the engine stopped inside a change of it");
 	else
 		snprintf(err, errlen, "port %u has no test case %u", req->show_tests_stats.port,
 			req->show_tests_stats.tcid);
+	errno = code;
 	return NULL;
 }

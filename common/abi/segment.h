@@ -117,6 +117,7 @@ struct slot {
 
 /* Who an operator is: written by management. */
 struct seg_operator {
+	struct seg_seq seq;
 	uint32_t state; /* enum operator_state */
 	uint32_t generation;
 	uint32_t pid, uid;
@@ -137,6 +138,9 @@ struct seg {
 };
 static_assert(offsetof(struct seg, operators) % CACHE_LINE == 0);
 static_assert(sizeof(struct seg_operator) % CACHE_LINE == 0);
+static_assert(offsetof(struct seg_port, seq) == 0 && offsetof(struct seg_tc, seq) == 0
+		&& offsetof(struct seg_operator, seq) == 0,
+	"seg_read() looks for it there");
 static_assert(sizeof(struct slot[OPERATORS_MAX]) <= SLOTS_ALIGN);
 static_assert(
 	offsetof(struct slot, req_cons) == CACHE_LINE, "each index has its line: two writers");

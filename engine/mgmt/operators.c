@@ -52,9 +52,12 @@ static const char *name_of(uint32_t i)
 
 static void state_set(uint32_t i, enum operator_state state)
 {
+	struct seg_operator *so = &segment->operators[i];
+
 	ops[i].state = state;
-	/* pairs with the acquire of show_operators() */
-	__atomic_store_n(&segment->operators[i].state, state, __ATOMIC_RELEASE);
+	seg_write_begin(&so->seq);
+	so->state = state;
+	seg_write_end(&so->seq);
 }
 
 /* One went that had all the time there is to attach, and did not. When it came after the last such
@@ -105,6 +108,16 @@ static int answer(uint32_t i, uint32_t seq, int code, const char *text)
 	return 0;
 }
 
+/* id: not checked yet. */
+static void command_count(struct seg_operator *so, uint32_t id)
+{
+	seg_write_begin(&so->seq);
+	so->n_commands++;
+	if (id < CMD_COUNT)
+		snprintf(so->last_command, sizeof(so->last_command), "%s", cmd_desc(id)->path);
+	seg_write_end(&so->seq);
+}
+
 /* A copy of a cell: checked, handled, answered. */
 static int request(uint32_t i, const struct req_cell *c)
 {
@@ -114,12 +127,11 @@ static int request(uint32_t i, const struct req_cell *c)
 
 	if (c->magic != CELL_MAGIC || c->generation != ops[i].generation)
 		return -EBADMSG;
-	so->n_commands++;
+	command_count(so, c->cmd_id);
 	rc = cmd_check(c->cmd_id, &c->req, r.text, sizeof(r.text));
 	if (rc == 0) {
 		const char *path = cmd_desc(c->cmd_id)->path;
 
-		snprintf(so->last_command, sizeof(so->last_command), "%s", path);
 		if (ops[i].read_only)
 			rc = reply_fail(&r, -EPERM, "operator %s may only look", name_of(i));
 		else
@@ -190,6 +202,7 @@ static void op_enter(uint32_t i, const struct hello *h, const struct ucred *who)
 	ops[i].pid = who->pid;
 	ops[i].pidfd = (int)syscall(SYS_pidfd_open, who->pid, 0);
 	ops[i].read_only = h->read_only != 0;
+	seg_write_begin(&so->seq);
 	name_take(so, h);
 	so->generation = ops[i].generation;
 	so->pid = who->pid;
@@ -199,6 +212,7 @@ static void op_enter(uint32_t i, const struct hello *h, const struct ucred *who)
 	so->attach_realtime_ns = ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
 	so->n_commands = 0;
 	memset(so->last_command, 0, sizeof(so->last_command));
+	seg_write_end(&so->seq);
 	state_set(i, operator_state_ATTACHING);
 	log_line(loglevel_DEBUG, "operator %s (uid %u, pid %u) came", so->name, so->uid, so->pid);
 }

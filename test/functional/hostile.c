@@ -12,6 +12,8 @@
  *
  * lock: dies with a lock of the EAL's that all share
  *
+ * odd: leaves the record of the last operator as if it were being changed
+ *
  * heap: none of that; prints how many bytes of the engine's heap are taken */
 #include "common/abi/attach.h"
 
@@ -171,6 +173,10 @@ int main(int argc, char **argv)
 		_exit(late(&c));
 	if (strcmp(argv[2], "lock") == 0) {
 		rte_mcfg_mem_write_lock();
+		_exit(0);
+	}
+	if (strcmp(argv[2], "odd") == 0) {
+		((struct seg *)(uintptr_t)c.seg)->operators[OPERATORS_MAX - 1].seq.seq |= 1;
 		_exit(0);
 	}
 	if (strcmp(argv[2], "heap") == 0)

@@ -1,4 +1,5 @@
 """What must not hurt the engine: clients that write garbage, hang or die at any moment, and packets that are wrong."""
+import errno
 import random
 import signal
 import subprocess
@@ -126,9 +127,17 @@ def test_no_signal_ends_a_client_inside_the_eal(engine):
     e.kill()
 
 
+def test_a_record_that_stays_in_the_middle_of_a_change_is_not_shown(engine):
+    e = engine(*RING)
+    assert subprocess.run([HOSTILE, e.prefix, "odd", "0"], timeout=30).returncode == 0
+    answer = e.cli("show operators", check=False)[0]
+    assert answer["code"] == -errno.EAGAIN and "cannot be read" in answer["error"]
+
+
 def frames():
     """Packets with one thing wrong each, and then bits flipped at random."""
     return r'''
+import errno
 import random
 from scapy.all import *
 conf.verb = 0
