@@ -167,21 +167,20 @@ static json_t *view_of(
 json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
 {
 	json_t *view;
-	int code;
+
+	int why;
 
 	err[0] = '\0';
 	errno = 0;
 	view = view_of(cli->client.seg, id, req, err, errlen);
-	code = errno == EAGAIN ? EAGAIN : ENOENT;
 	if (view != NULL)
 		return view;
-	if (err[0] != '\0')
-		; /* said */
-	else if (code == EAGAIN)
+	why = err[0] == '\0' && errno == EAGAIN ? EAGAIN : ENOENT;
+	if (why == EAGAIN)
 		snprintf(err, errlen, "cannot be read: the engine stopped inside a change of it");
-	else
+	else if (err[0] == '\0')
 		snprintf(err, errlen, "port %u has no test case %u", req->show_tests_stats.port,
 			req->show_tests_stats.tcid);
-	errno = code;
+	errno = why;
 	return NULL;
 }
