@@ -274,7 +274,7 @@ static int run(struct cli *cli, const struct job_list *jobs)
 int main(int argc, char **argv)
 {
 	struct cli cli = {.prefix = PREFIX_DEFAULT, .timeout_ms = 60000};
-	struct attach_opts o = {.prog = argv[0], .kind = client_kind_CLI, .stuck = on_stuck};
+	struct attach_opts o = {.kind = client_kind_CLI, .stuck = on_stuck};
 	struct job_list jobs = {0};
 	int rc, wait_s = 0, fd;
 

@@ -1,6 +1,7 @@
 /* What can be shown of tests, ports and operators: views of the segment as JSON trees. */
 #include "cli/show.h"
 
+#include "common/util/clock.h"
 #include "common/util/version.h"
 
 #include <errno.h>
@@ -8,14 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static uint64_t mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-}
 
 /* Length of the UTF-8 sequence at s (n bytes are there), 0 when there is none. */
 static size_t utf8_at(const uint8_t *s, size_t n)

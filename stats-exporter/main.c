@@ -134,10 +134,8 @@ int main(int argc, char **argv)
 {
 	static struct exporter x = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct command cmd = {0};
-	struct attach_opts o = {.prog = argv[0],
-		.name = "stats-exporter",
-		.kind = client_kind_EXPORTER,
-		.read_only = true};
+	struct attach_opts o = {
+		.name = "stats-exporter", .kind = client_kind_EXPORTER, .read_only = true};
 	int fd, rc;
 
 	standard_files();

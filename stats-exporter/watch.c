@@ -2,6 +2,7 @@
  * was started, when it hangs, or when the engine goes, the program executes itself again and begins
  * without EAL. What the next image must know stands in two variables of the environment, which are
  * written in place: a signal's handler may be what ends an image. */
+#include "common/util/clock.h"
 #include "common/util/image.h"
 #include "stats-exporter/exporter.h"
 
@@ -153,14 +154,6 @@ static void depart_for_layout(void)
 	depart();
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
-
 /* How long the next image shall wait before it tries. */
 static int failed_ms(void)
 {
@@ -233,17 +226,17 @@ static void wait_ms(int64_t ms)
 
 static void watch(const struct attach_opts *o)
 {
-	int64_t next = now_ms() + failed_ms();
+	int64_t next = mono_ms() + failed_ms();
 
 	while (!leave) {
 		if (atomic_load(&me.x->attached)) {
 			if (!client_alive(&me.x->client))
 				again();
-		} else if (now_ms() >= next) {
-			next = now_ms() + try(o);
+		} else if (mono_ms() >= next) {
+			next = mono_ms() + try(o);
 			continue;
 		}
-		wait_ms(next - now_ms());
+		wait_ms(next - mono_ms());
 	}
 }
 

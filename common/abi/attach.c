@@ -2,6 +2,7 @@
 #include "common/abi/attach.h"
 
 #include "common/abi/ring.h"
+#include "common/util/clock.h"
 #include "common/util/image.h"
 
 #include <rte_eal.h>
@@ -24,14 +25,6 @@
 #include <unistd.h>
 
 #define DIAL_NAP_MS 20
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
 
 bool prefix_ok(const char *prefix)
 {
@@ -63,7 +56,7 @@ static int dial(const char *prefix)
 	const struct timespec nap = {0, DIAL_NAP_MS * 1000000};
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), rc;
-	int64_t until = now_ms() + HANDSHAKE_MS;
+	int64_t until = mono_ms() + HANDSHAKE_MS;
 	char dir[RUNDIR_MAX];
 
 	if (fd < 0)
@@ -75,7 +68,7 @@ static int dial(const char *prefix)
 		return -ENAMETOOLONG; /* an engine does not start there either */
 	}
 	while ((rc = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 ? fd : -errno) == -EAGAIN
-		&& now_ms() < until)
+		&& mono_ms() < until)
 		nanosleep(&nap, NULL);
 	if (rc < 0)
 		close(fd);
@@ -131,10 +124,10 @@ static int no_engine(int rc, const struct attach_opts *o, char *err, size_t errl
  * the hello, which is first told as a reset; what it said comes after that. */
 static int welcome_get(struct client *c, struct welcome *w)
 {
-	int64_t until = now_ms() + HANDSHAKE_MS, left;
+	int64_t until = mono_ms() + HANDSHAKE_MS, left;
 	struct pollfd p = {.fd = c->sock, .events = POLLIN};
 
-	while ((left = until - now_ms()) > 0) {
+	while ((left = until - mono_ms()) > 0) {
 		ssize_t n;
 
 		if (poll(&p, 1, (int)left) != 1)
@@ -406,7 +399,7 @@ static int bell_wait(struct client *c, int timeout_ms)
 static int room_wait(struct client *c, struct rep_cell *rep, int64_t until)
 {
 	for (;;) {
-		int64_t left = until - now_ms();
+		int64_t left = until - mono_ms();
 		int rc;
 
 		while (ring_ready(c->rep_cons, &c->slot->rep_prod) == 0)
@@ -423,7 +416,7 @@ static int room_wait(struct client *c, struct rep_cell *rep, int64_t until)
 int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, struct rep_cell *rep,
 	int timeout_ms)
 {
-	int64_t until = now_ms() + timeout_ms, left;
+	int64_t until = mono_ms() + timeout_ms, left;
 	struct req_cell *cell = &c->slot->req[c->req_prod % RING_CELLS];
 	int rc = room_wait(c, rep, until);
 
@@ -435,7 +428,7 @@ int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, stru
 	ring_give(&c->slot->req_prod, &c->req_prod);
 	/* when the bell does not go through, nobody is there (seen below) or it rings already */
 	send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (rc == 0 && (left = until - now_ms()) > 0) {
+	while (rc == 0 && (left = until - mono_ms()) > 0) {
 		if (reply_get(c, rep) == 0)
 			return 0;
 		rc = bell_wait(c, (int)left);
@@ -462,7 +455,7 @@ uint64_t client_beat_age_ms(const struct client *c)
 {
 	/* the engine's clock is ours */
 	uint64_t beat = __atomic_load_n(&c->seg->hdr.heartbeat_ms, __ATOMIC_RELAXED);
-	uint64_t now = (uint64_t)now_ms();
+	uint64_t now = (uint64_t)mono_ms();
 
 	return now > beat ? now - beat : 0;
 }

@@ -47,7 +47,6 @@ struct welcome {
 };
 
 struct attach_opts {
-	const char *prog;   /* argv[0] */
 	const char *prefix; /* NULL: PREFIX_DEFAULT */
 	const char *name;   /* operator's name; NULL: user@tty */
 	enum client_kind kind;

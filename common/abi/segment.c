@@ -1,10 +1,11 @@
 /* The segment's layout, and reading it. */
 #include "common/abi/segment.h"
 
+#include "common/util/clock.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
-#include <time.h>
 
 /* A change takes microseconds, but management may lose its CPU in the middle of one, and one that
  * died there never ends it. */
@@ -55,14 +56,6 @@ void seg_init(struct seg *s, uint32_t n_ports, uint32_t n_workers)
 	s->hdr.magic = SEG_MAGIC;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
-
 static bool read_once(const void *record, void *copy, size_t size)
 {
 	const struct seg_seq *q = record;
@@ -82,7 +75,7 @@ int seg_read(const void *record, void *copy, size_t size)
 	for (int i = 0; !read_once(record, copy, size); i++) {
 		if (i < SEG_READ_SPINS)
 			continue;
-		now = now_ms();
+		now = mono_ms();
 		if (until == 0)
 			until = now + SEG_READ_MS;
 		if (now >= until)

@@ -1,6 +1,7 @@
 /* Inside management. */
 #pragma once
 
+#include "common/util/clock.h"
 #include "common/util/log.h"
 #include "engine/l1_port/l1_port.h"
 #include "engine/l2_eth/l2_eth.h"
@@ -71,7 +72,6 @@ int run_start(uint32_t port, struct reply *r);
 int run_stop(uint32_t port);
 /* Every 100 ms. */
 void run_tick(uint64_t now_ns);
-uint64_t mono_ns(void);
 
 /* check.c: 0, or why the port's test cases cannot start. */
 int start_check(uint32_t port, struct reply *r);

@@ -9,20 +9,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define GRACE_MS 1000
 
 struct tc_course tc_states[PORTS_MAX][TCS_MAX];
 enum port_run port_runs[PORTS_MAX];
-
-uint64_t mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * SECOND_NS + ts.tv_nsec;
-}
 
 static void tc_start(uint32_t port, uint32_t tcid)
 {

@@ -152,8 +152,7 @@ static int heap(void)
 
 int main(int argc, char **argv)
 {
-	struct attach_opts o = {
-		.prog = argv[0], .kind = client_kind_SCRIPT, .name = "hostile", .stuck = on_stuck};
+	struct attach_opts o = {.kind = client_kind_SCRIPT, .name = "hostile", .stuck = on_stuck};
 	struct client c;
 	char err[256];
 

@@ -136,7 +136,7 @@ def test_tab_completes_and_lists(shell):
     shell.expect("x")
     assert "Field line" in before
     shell.send("set tests rate port 0 test-case-id 0 open \t")
-    shell.expect("<n>       infinite")
+    shell.expect("<0..4294967294>  infinite")
     shell.expect("open ")
     shell.send("i\t")
     shell.expect("infinite ")
