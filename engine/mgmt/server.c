@@ -126,13 +126,18 @@ static void stop_all(void)
 /* All that ask for an end are read from a descriptor: no thread may be interrupted by them. */
 static sigset_t signals(void)
 {
+	static const int unless_ignored[] = {SIGHUP, SIGQUIT}; /* nohup, shells for "&" */
+	struct sigaction was;
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
+	/* blocked they would be seen even then */
+	for (size_t i = 0; i < ARRAY_SIZE(unless_ignored); i++) {
+		if (sigaction(unless_ignored[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+			sigaddset(&set, unless_ignored[i]);
+	}
 	return set;
 }
 

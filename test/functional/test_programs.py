@@ -149,6 +149,13 @@ def test_signals_end_an_engine_cleanly(engine, sig):
     assert not e.rundir().exists() and not e.lock().exists()
 
 
+def test_nohup_is_respected(engine):
+    e = engine(*RING, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    e.proc.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    e.cli("set syslog INFO")
+
+
 def test_an_engine_keeps_no_descriptor_of_its_callers(engine):
     """Not the lock of a script, nor the pipe that someone reads to its end."""
     r, w = os.pipe()
