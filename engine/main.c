@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CLOSE_SECONDS 3
+#define END_SECONDS 5 /* the launcher kills after 15, 5 of which stopping may take */
 
 static int fail(const char *what)
 {
@@ -44,10 +44,13 @@ static int up_and_run(
 	return rc == 0 ? EXIT_SUCCESS : fail("not started; the reason is above");
 }
 
-static void on_alarm(int sig)
+static const char *lock;
+
+/* The prefix is the next engine's. By itself, or as the handler of the alarm. */
+static void end(int sig)
 {
 	(void)sig;
-	rundir_unlock();
+	unlink(lock);
 	_exit(status);
 }
 
@@ -56,16 +59,16 @@ static void on_alarm(int sig)
  * ever. */
 static void leave(const char *prefix)
 {
+	lock = rundir_lock();
 	rundir_remove(prefix);
 	fflush(NULL);
-	signal(SIGALRM, on_alarm);
-	alarm(CLOSE_SECONDS);
+	signal(SIGALRM, end);
+	alarm(END_SECONDS);
 	if (launched)
 		workers_quit();
 	ports_stop();
 	ports_close();
-	rundir_unlock();
-	_exit(status);
+	end(0);
 }
 
 /* Without the page of usage that it prints when it does not know an argument: what is wrong goes to

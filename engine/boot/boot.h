@@ -85,8 +85,8 @@ void rundir_give_up(const char *prefix);
  * ends has done so and clients of a dead one have left, and removes what that left behind. 0, or
  * -errno with who is in the way on stderr. */
 int rundir_claim(const char *prefix);
-/* The next may have the prefix. May be called by a signal's handler. */
-void rundir_unlock(void);
+/* The file that has the prefix locked, to be unlinked last of all. */
+const char *rundir_lock(void);
 
 /* qmap.c, after rte_eal_init(): the workers that serve each port's queues. n_devs ethdevs are there
  * already; ring pairs and TAPs follow. 0 or -EINVAL, logged. */

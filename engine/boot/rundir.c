@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define CLAIM_STEPS 60 /* naps */
-#define LOCK_STEPS 100
+#define LOCK_STEPS 120 /* naps, more than an engine takes to end */
 
 static const struct timespec nap = {0, 50 * 1000000};
 
@@ -131,7 +131,12 @@ static int lock_take(void)
 	}
 }
 
-void rundir_unlock(void)
+const char *rundir_lock(void)
+{
+	return lock_name;
+}
+
+static void unlock(void)
 {
 	if (lock_fd < 0)
 		return;
@@ -206,7 +211,7 @@ void rundir_give_up(const char *prefix)
 	rundir_path(prefix, dir);
 	if (primary_of(dir) == 0)
 		rundir_remove(prefix);
-	rundir_unlock();
+	unlock();
 }
 
 static int runs_already(const char *prefix, pid_t pid)
@@ -283,6 +288,6 @@ int rundir_claim(const char *prefix)
 	if (rc == 0)
 		rundir_remove(prefix);
 	else
-		rundir_unlock();
+		unlock();
 	return rc;
 }
