@@ -22,6 +22,12 @@
 #define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
 #define MAX_OF(a, b) ((a) > (b) ? (a) : (b))
 
+/* n bytes, rounded up to whole cache lines. */
+static inline size_t whole_lines(size_t n)
+{
+	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+}
+
 /* What cannot be, on the packet path: checked in builds for tests, type-checked in all. */
 #ifdef NDEBUG
 #define BUG_ON_HOT(cond) ((void)sizeof(cond))
