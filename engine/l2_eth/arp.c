@@ -84,11 +84,11 @@ static struct arp_entry *arp_add(
 	if (!__atomic_compare_exchange_n(
 		    &at->state, &expected, ARP_CLAIMED, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return NULL;
-	__atomic_add_fetch(&n_entries[lp->port->id], 1, __ATOMIC_RELAXED);
 	at->ip = ip;
 	at->vlan = vlan;
 	at->asked_ms = now_ms - ARP_RETRY_MS;
 	__atomic_store_n(&at->state, ARP_PENDING, __ATOMIC_RELEASE); /* pairs with state_of() */
+	__atomic_add_fetch(&n_entries[lp->port->id], 1, __ATOMIC_RELEASE); /* pairs with news() */
 	return at;
 }
 
@@ -331,16 +331,33 @@ static uint32_t snapshot_table(uint32_t port, struct seg_arp *out, uint32_t n)
 	return n;
 }
 
+/* Has a port's table changed since it was copied? */
+static bool news(uint32_t port)
+{
+	static struct seen {
+		uint32_t epoch, n_entries, n_intfs;
+	} seen[PORTS_MAX];
+	struct seen now = {.epoch = arp_epoch((uint8_t)port),
+		.n_entries = __atomic_load_n(&n_entries[port], __ATOMIC_ACQUIRE), /* arp_add() */
+		.n_intfs = port_l3[port].n_intfs};
+
+	if (memcmp(&now, &seen[port], sizeof(now)) == 0)
+		return false;
+	seen[port] = now;
+	return true;
+}
+
 void arp_snapshot(struct seg *seg)
 {
 	static struct seg_arp now[ARP_MAX]; /* management is one thread */
 
 	for (uint32_t port = 0; port < n_ports; port++) {
 		struct seg_port *sp = seg_port(seg, port);
-		uint32_t n = snapshot_table(port, now, snapshot_local(port, now));
+		uint32_t n;
 
-		if (n == sp->n_arps && memcmp(now, sp->arps, n * sizeof(now[0])) == 0)
+		if (!news(port))
 			continue;
+		n = snapshot_table(port, now, snapshot_local(port, now));
 		seg_write_begin(&sp->seq);
 		memcpy(sp->arps, now, n * sizeof(now[0]));
 		sp->n_arps = n;

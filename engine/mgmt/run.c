@@ -279,8 +279,8 @@ void run_tick(uint64_t now)
 	if (second != 0) {
 		last_second = now;
 		ports_poll_link(segment);
-		arp_snapshot(segment);
 	}
+	arp_snapshot(segment);
 	for (uint32_t p = 0; p < n_ports; p++) {
 		if (port_runs[p] == PORT_IDLE)
 			continue;

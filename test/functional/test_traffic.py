@@ -149,6 +149,19 @@ def test_totals_are_those_of_their_columns(engine):
     e.stop_tests(0, 1)
 
 
+def test_neighbours_are_shown(engine):
+    e = engine(*RING)
+    entries = lambda: sorted((x["port"], x["ip"], x["state"]) for x in e.show("arp entries")["entries"])
+    local = [(0, "10.0.0.1", "local"), (1, "10.0.0.253", "local")]
+    pair(e, ("raw", "data-req-plen 10 data-resp-plen 10"), ("raw", "data-req-plen 10 data-resp-plen 10"))
+    known = [(0, "10.0.0.1", "local"), (0, "10.0.0.253", "known"), (1, "10.0.0.1", "known"), (1, "10.0.0.253", "local")]
+    wait_for(lambda: entries() == known, 1)
+    macs = {x["ip"]: x["mac"] for x in e.show("arp entries")["entries"] if x["state"] == "known"}
+    assert macs == {x["ip"]: x["mac"] for x in e.show("arp entries")["entries"] if x["state"] == "local"}
+    e.stop_tests(0, 1)
+    wait_for(lambda: entries() == local, 1)
+
+
 def test_sequence_waits_and_stops_between(engine):
     e = engine(*RING)
     e.cli(*L3, "add tests server tcp port 1 test-case-id 0 src 10.0.0.253 10.0.0.253 sport 80 80",
