@@ -67,6 +67,18 @@ static uint32_t drain(uint16_t port, struct peer_seg *s, uint8_t *flags)
 	return bytes;
 }
 
+/* An established connection to the server, the peer's next segment. */
+static struct peer_seg peer_up(uint32_t body)
+{
+	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK | TCP_PSH};
+
+	server(body);
+	stack_start(1, 0);
+	s.ack = peer_connect(1000, 5000) + 1;
+	s.seq = 5001;
+	return s;
+}
+
 static void every_hash_is_inserted(void **state)
 {
 	/* of this tuple the hash was 0 once, which was taken for "not in the table" */
@@ -87,14 +99,10 @@ static void every_hash_is_inserted(void **state)
 
 static void half_closed_client_gets_its_last_response(void **state)
 {
-	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK | TCP_PSH};
+	struct peer_seg s = peer_up(100);
 	uint8_t flags;
 
 	(void)state;
-	server(100);
-	stack_start(1, 0);
-	s.ack = peer_connect(1000, 5000) + 1;
-	s.seq = 5001;
 	send_text(1, &s, REQUEST REQUEST_CLOSE);
 	s.flags = TCP_ACK | TCP_FIN;
 	peer_send(1, &s);
@@ -321,18 +329,6 @@ static void shut_window_is_probed_and_its_byte_sent_again(void **state)
 	stack_end();
 }
 
-/* An established connection to the server, the peer's next segment. */
-static struct peer_seg peer_up(uint32_t body)
-{
-	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK | TCP_PSH};
-
-	server(body);
-	stack_start(1, 0);
-	s.ack = peer_connect(1000, 5000) + 1;
-	s.seq = 5001;
-	return s;
-}
-
 static void rst_before_the_data_arrived_is_a_failure(void **state)
 {
 	struct peer_seg s = peer_up(5000);
@@ -464,14 +460,10 @@ static void simultaneous_open_establishes(void **state)
 
 static void simultaneous_close_goes_through_closing(void **state)
 {
-	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK | TCP_PSH};
+	struct peer_seg s = peer_up(10);
 	uint8_t flags;
 
 	(void)state;
-	server(10);
-	stack_start(1, 0);
-	s.ack = peer_connect(1000, 5000) + 1;
-	s.seq = 5001;
 	send_text(1, &s, REQUEST_CLOSE);
 	drain(1, &s, &flags);
 	assert_true(flags & TCP_FIN);
@@ -495,15 +487,10 @@ static void simultaneous_close_goes_through_closing(void **state)
 
 static void fin_again_restarts_time_wait_and_a_new_syn_ends_it(void **state)
 {
-	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK | TCP_PSH},
-			got;
+	struct peer_seg s = peer_up(10), got;
 	uint8_t flags;
 
 	(void)state;
-	server(10);
-	stack_start(1, 0);
-	s.ack = peer_connect(1000, 5000) + 1;
-	s.seq = 5001;
 	send_text(1, &s, REQUEST_CLOSE);
 	drain(1, &s, &flags);
 	s.flags = TCP_ACK | TCP_FIN;
@@ -524,15 +511,10 @@ static void fin_again_restarts_time_wait_and_a_new_syn_ends_it(void **state)
 /* RFC 5681 §3.2 with the recovery of RFC 6582: one lost segment costs one segment. */
 static void third_duplicate_ack_sends_the_lost_one_only(void **state)
 {
-	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK | TCP_PSH},
-			got;
+	struct peer_seg s = peer_up(30000), got;
 	uint32_t next, n = 0, old = 0;
 
 	(void)state;
-	server(30000);
-	stack_start(1, 0);
-	s.ack = peer_connect(1000, 5000) + 1;
-	s.seq = 5001;
 	send_text(1, &s, REQUEST);
 	s.flags = TCP_ACK;
 	assert_true(peer_take(1, &got)); /* lost */
