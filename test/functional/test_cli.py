@@ -372,6 +372,17 @@ def test_files_that_cannot_be_read(engine, tmp_path):
         assert done.returncode == 2 and why in lines(done.stdout)[0]["error"]
 
 
+def test_a_batch_that_cannot_be_read_is_not_ok(engine, tmp_path):
+    e = engine(*RING)
+    fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        for options in ((), ("-j",)):
+            done = run(e, *options, stdin=fd)
+            assert done.returncode == 2 and done.stderr == "warp17-cli: stdin: Is a directory\n"
+    finally:
+        os.close(fd)
+
+
 def test_errors_name_file_and_line(engine, tmp_path):
     e = engine(*RING)
     cfg = tmp_path / "bad.cfg"
