@@ -254,6 +254,12 @@ def test_start_status_stop(place):
     place.start()
 
 
+@pytest.mark.parametrize("style", ["literal", "c", "escape", "shell"])
+def test_the_callers_quoting_style_hides_no_engine(place, style):
+    pid = place.start()
+    assert f"pid {pid}" in place.launcher("status", env={"QUOTING_STYLE": style}).stdout
+
+
 def test_a_prefix_given_as_the_eal_has_it(place):
     done = run(SCRIPTS / "warp17", "start", "--file-prefix", place.prefix, "--", *SMALL, env=place.env)
     assert done.returncode == 0 and f"prefix={place.prefix} " in done.stdout, done.stderr
