@@ -32,6 +32,17 @@ bool sample_ready(struct exporter *x, char *why)
 	return false;
 }
 
+bool sample_lasts(struct exporter *x, char *why)
+{
+	if (!sample_ready(x, why))
+		return false;
+	/* pairs with nothing: a word of its own */
+	if (__atomic_load_n(&x->client.seg->hdr.state, __ATOMIC_RELAXED) != engine_state_STOPPING)
+		return true;
+	snprintf(why, WHY_MAX, "the engine is stopping");
+	return false;
+}
+
 /* Bytes of the UTF-8 character that s[0..n) begins with; 0: none (RFC 3629). */
 static size_t utf8_len(const unsigned char *s, size_t n)
 {
