@@ -209,6 +209,19 @@ def test_hugepages_at_once(place, holder):
     assert pool() == before and not place.ledger.exists()
 
 
+@pytest.mark.parametrize("text", ["", "12", "12 3\n", "12 3 x\n", "12 3 0"])
+def test_a_broken_ledger_is_told_and_mended_by_hand(place, holder, text):
+    a, before = holder(), pool()
+    place.hugepages("ensure", 4, a.pid)
+    (place.ledger / "taken").write_text(text)
+    for args in (("ensure", 4), ("release", a.pid)):
+        assert f"{place.ledger}/taken is broken: remove it" in place.hugepages(*args, code=1).stderr
+    (place.ledger / "taken").unlink()
+    place.hugepages("ensure", 4, a.pid)
+    place.hugepages("release", a.pid)
+    assert pool() == before and not place.ledger.exists()
+
+
 @namespaces
 def test_hugetlbfs_is_mounted_and_unmounted(place):
     """In a mount namespace, where the machine's own mounts may go."""
