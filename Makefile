@@ -91,8 +91,9 @@ $(PEERS): $(B)/%: $(B)/%.o $(COMMON) $(B)/objects
 $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
 
-# what the exporter makes of a segment is pure too
+# what the exporter and the CLI make of a segment is pure too
 $(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o prometheus.o listen.o)
+$(B)/test/unit/show_test: $(addprefix $(B)/cli/,show.o show_stats.o)
 
 # A file that holds a text, new when the text is: what is built by it depends on it.
 stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
