@@ -526,6 +526,7 @@ def test_demo(place):
     done = run(SCRIPTS / "demo", env={**place.env, "TMPDIR": str(place.tmp)})
     assert done.returncode == 0 and done.stdout.splitlines()[-1] == "PASS: demo", done.stdout + done.stderr
     assert re.search(r"sessions established at once +100000\n", done.stdout)
+    assert re.search(r"time to establish them, seconds +\d+\.\d{3}\n", done.stdout)
     assert not demo_left(done.stdout) and not place.left() and not list(place.tmp.glob("tmp.*"))
 
 
