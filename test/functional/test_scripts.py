@@ -407,7 +407,7 @@ def test_help_and_version_start_nothing(place):
 
 @pytest.mark.parametrize("args, why", [
     (("nonsense",), "unknown command 'nonsense' (see warp17 --help)"),
-    (("start", "--ring-if-pairs", "1", "--nonsense"), "unknown option '--nonsense' (see --help)"),
+    (("start", "--ring-if-pairs", "1", "--nonsense"), "unknown option '--nonsense' (see --help; EAL arguments stand before --)"),
     (("start", "--prefix"), "expected a name"),
     (("start", "--prefix", "a/b"), "expected a name"),
     (("stop", "--nonsense"), "unknown option '--nonsense' (see warp17 stop --help)"),
