@@ -70,8 +70,9 @@ static void choices_at(EditLine *el, struct choices *s)
 		return;
 	snprintf(s->typed, sizeof(s->typed), "%s", last);
 	s->complete = *last == '\0' && cmd_parse(word, n, &id, &req, err, sizeof(err)) == 0;
-	cmd_complete(word, n, last, choice_add, s);
 	cmd_complete(word, n, "", path_look, &s->path);
+	/* the table knows no files: there the hint is what it can say, however much is typed */
+	cmd_complete(word, n, s->path ? "" : last, choice_add, s);
 }
 
 static int columns(void)

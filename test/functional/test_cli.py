@@ -160,7 +160,9 @@ def test_tab_completes_names_of_files(shell, tmp_path):
     for typed in ("sec\t\u00e9\t", "secon\t", "my\tin\t", '"a b"\t', ".h\t"):
         shell.send(f"file input {tmp_path}/conf/{typed}\n")
         assert "prefix" in shell.expect("\n" + shell.prompt), typed
-    shell.send(f"file input {tmp_path}/conf/a\t")  # to go on it would have to stand in quotes
+    shell.send("file input co?")
+    assert "<file>" in shell.expect(shell.prompt)
+    shell.send(f"\x15file input {tmp_path}/conf/a\t")  # to go on it would have to stand in quotes
     shell.expect("a b.cfg")
     shell.expect(shell.prompt)
     shell.send("\x15exit\n")
