@@ -57,7 +57,8 @@ int gone_watch(struct cli *cli);
 /* The terminal as it is now is how it will be left, then too. */
 void gone_keep_terminal(void);
 
-/* show.c: a CLIENT command's view of the segment, or NULL with why in err. The caller owns it. */
+/* show_stats.c: a CLIENT command's view of the segment, which the caller owns; or NULL with why in
+ * err, and errno: ENOENT there is no such thing, EAGAIN it cannot be read now. */
 json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen);
 /* A string of at most max bytes from anywhere: what is not UTF-8 becomes U+FFFD. */
 json_t *show_text(const char *s, size_t max);

@@ -122,7 +122,7 @@ static int show_command(const struct command *c, const union cmd_req *req)
 	}
 	view = show(c->cli, c->id, req, err, sizeof(err));
 	if (view == NULL)
-		return answer(c, CLI_FAILED, -ENOENT, err, NULL);
+		return answer(c, CLI_FAILED, -errno, err, NULL);
 	return answer(c, CLI_OK, 0, "", view);
 }
 

@@ -168,15 +168,19 @@ json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *er
 {
 	json_t *view;
 
+	int why;
+
 	err[0] = '\0';
 	errno = 0;
 	view = view_of(cli->client.seg, id, req, err, errlen);
-	if (view != NULL || err[0] != '\0')
+	if (view != NULL)
 		return view;
-	if (errno == EAGAIN)
+	why = err[0] == '\0' && errno == EAGAIN ? EAGAIN : ENOENT;
+	if (why == EAGAIN)
 		snprintf(err, errlen, "cannot be read: the engine stopped inside a change of it");
-	else
+	else if (err[0] == '\0')
 		snprintf(err, errlen, "port %u has no test case %u", req->show_tests_stats.port,
 			req->show_tests_stats.tcid);
+	errno = why;
 	return NULL;
 }
