@@ -20,6 +20,9 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 MODE ?= release
 V ?= 0
 EXTRA_CFLAGS ?=
+ifneq ($(words $(MODE)) $(words $(filter release debug asan,$(MODE))),1 1)
+$(error MODE=$(MODE): expected release, debug or asan)
+endif
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 B := build/$(MODE)
 BIN := $(if $(filter release,$(MODE)),build,$(B))
@@ -77,32 +80,38 @@ ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
 .PHONY: all demo test unit asan peers functional bench check lint style format compdb clean help FORCE
 all: $(PROGS)
-$(BIN)/warp17: $(COMMON) $(ENGINE)
-	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE)
-$(BIN)/warp17-cli: $(COMMON) $(CLI)
-	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
-$(BIN)/warp17-stats-exporter: $(COMMON) $(EXPORTER)
-	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_EXPORTER)
-$(UNITS): $(B)/%: $(B)/%.o $(TESTABLE)
-	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_TEST)
-$(PEERS): $(B)/%: $(B)/%.o $(COMMON)
-	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_EAL)
-$(BENCHES): $(B)/%: $(B)/%.o
-	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_ENGINE)
+$(BIN)/warp17: $(COMMON) $(ENGINE) $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
+$(BIN)/warp17-cli: $(COMMON) $(CLI) $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_CLI)
+$(BIN)/warp17-stats-exporter: $(COMMON) $(EXPORTER) $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_EXPORTER)
+$(UNITS): $(B)/%: $(B)/%.o $(TESTABLE) $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_TEST)
+$(PEERS): $(B)/%: $(B)/%.o $(COMMON) $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_EAL)
+$(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
 
-# what the exporter makes of a segment is pure too
+# what the exporter and the CLI make of a segment is pure too
 $(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o prometheus.o listen.o)
+$(B)/test/unit/show_test: $(addprefix $(B)/cli/,show.o show_stats.o)
 
-# every object also depends on the flags it was built with
+# A file that holds a text, new when the text is: what is built by it depends on it.
+stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
+# every object also depends on the flags it was built with, and on the libraries whose headers -MMD leaves out
 $(B)/flags: FORCE
-	@mkdir -p $(@D); echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
+	$(call stamp,$(CC) $(CFLAGS) $(call pc,--modversion $(PKGS)))
+# every program on which objects it was made of, of which one may be gone, and on how they were linked
+$(B)/objects: FORCE
+	$(call stamp,$(COMMON) $(ENGINE) $(CLI) $(EXPORTER) $(LDFLAGS) $(LIBS_ENGINE) $(LIBS_CLI) $(LIBS_EXPORTER) $(LIBS_TEST))
 $(B)/version: FORCE
-	@mkdir -p $(@D); echo '$(VERSION_TEXT)' | cmp -s - $@ || echo '$(VERSION_TEXT)' > $@
+	$(call stamp,$(VERSION_TEXT))
 # what engine and clients must have in common; a program of another sum is refused at attach
 ABI_SRC := $(sort $(wildcard common/abi/*.h common/cmd/*.h common/cmd/*.def common/stats/*.h common/stats/*.def common/util/ip.h))
 ABI_SUM := $(shell cat $(ABI_SRC) | cksum | cut -d' ' -f1)
 $(B)/abi: FORCE
-	@mkdir -p $(@D); echo '$(ABI_SUM)' | cmp -s - $@ || echo '$(ABI_SUM)' > $@
+	$(call stamp,$(ABI_SUM))
 $(B)/common/cmd/table.o: EXTRA_DEF := -DWARP17_ABI_SUM='UINT64_C($(ABI_SUM))'
 $(B)/common/cmd/table.o: $(B)/abi
 FORCE:

@@ -59,6 +59,8 @@ int batch_run(struct cli *cli, FILE *f, const char *name, int *n, int *failed)
 	if (ferror(f)) {
 		fprintf(stderr, "warp17-cli: %s: %s\n", at.file, strerror(errno));
 		worst = worst == CLI_OK ? CLI_USAGE : worst;
+		/* no command answered for it */
+		cli->worst = cli->worst == CLI_OK ? worst : cli->worst;
 	}
 	if (f != stdin)
 		fclose(f);

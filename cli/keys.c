@@ -1,14 +1,16 @@
 /* Tab and ?: the words that the command table knows, at the cursor. */
 #include "cli/shell.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
 #define CHOICES_MAX 96
-#define CHOICE_LEN 48
+#define CHOICE_LEN 257 /* a path and a slash */
 #define COLUMNS_DEFAULT 80
+#define TO_QUOTE " \"" /* where these are, a word must stand in quotes */
 
 struct choice {
 	char word[CHOICE_LEN], help[100];
@@ -20,8 +22,10 @@ struct choices {
 	enum cmd_place place;
 	struct choice c[CHOICES_MAX];
 	int n, n_hints;
+	int n_more;                   /* those for which there was no room */
 	char typed[CMD_LINE_MAX + 1]; /* of the word that the cursor is in */
 	bool complete;                /* the words before it are a command */
+	bool path;                    /* a file's name is what is wanted */
 };
 
 static void choice_add(const char *word, const char *help, bool hint, void *arg)
@@ -29,13 +33,21 @@ static void choice_add(const char *word, const char *help, bool hint, void *arg)
 	struct choices *s = arg;
 	struct choice *c = &s->c[s->n];
 
-	if (s->n == CHOICES_MAX)
+	if (s->n == CHOICES_MAX) {
+		s->n_more++;
 		return;
+	}
 	snprintf(c->word, sizeof(c->word), "%s", word);
 	snprintf(c->help, sizeof(c->help), "%s", help);
 	c->hint = hint;
 	s->n++;
 	s->n_hints += hint;
+}
+
+static void path_look(const char *word, const char *help, bool hint, void *arg)
+{
+	(void)help;
+	*(bool *)arg |= hint && strcmp(word, arg_usage(ARG_path)) == 0;
 }
 
 static void choices_at(EditLine *el, struct choices *s)
@@ -58,7 +70,9 @@ static void choices_at(EditLine *el, struct choices *s)
 		return;
 	snprintf(s->typed, sizeof(s->typed), "%s", last);
 	s->complete = *last == '\0' && cmd_parse(word, n, &id, &req, err, sizeof(err)) == 0;
-	cmd_complete(word, n, last, choice_add, s);
+	cmd_complete(word, n, "", path_look, &s->path);
+	/* the table knows no files: there the hint is what it can say, however much is typed */
+	cmd_complete(word, n, s->path ? "" : last, choice_add, s);
 }
 
 static int columns(void)
@@ -88,16 +102,21 @@ void shell_below(EditLine *el)
 
 static void list_words(const struct choices *s)
 {
+	/* of a path only what its directory holds */
+	const char *slash = s->path ? strrchr(s->typed, '/') : NULL;
+	size_t from = slash ? (size_t)(slash + 1 - s->typed) : 0;
 	int width = 0, per_line;
 
 	for (int i = 0; i < s->n; i++)
-		width = MAX_OF(width, (int)strlen(s->c[i].word));
+		width = MAX_OF(width, (int)strlen(s->c[i].word + from));
 	per_line = MAX_OF((columns() - 1) / (width + 2), 1);
 	for (int i = 0; i < s->n; i++) {
 		bool last = i + 1 == s->n || (i + 1) % per_line == 0;
 
-		printf("%-*s%s", last ? 0 : width + 2, s->c[i].word, last ? "\n" : "");
+		printf("%-*s%s", last ? 0 : width + 2, s->c[i].word + from, last ? "\n" : "");
 	}
+	if (s->n_more != 0)
+		printf("and %d more\n", s->n_more);
 }
 
 static void list_help(const struct choices *s)
@@ -118,11 +137,13 @@ static unsigned char redraw(EditLine *el)
 	return CC_NORM;
 }
 
-/* How much all words have in common. */
+/* How much all words have in common, in whole characters. */
 static size_t common_len(const struct choices *s)
 {
 	size_t common = strlen(s->c[0].word);
 
+	if (s->n_more != 0)
+		return 0;
 	for (int i = 1; i < s->n; i++) {
 		size_t k = 0;
 
@@ -130,7 +151,43 @@ static size_t common_len(const struct choices *s)
 			k++;
 		common = k;
 	}
+	while (((unsigned char)s->c[0].word[common] & 0xc0) == 0x80)
+		common--;
 	return common;
+}
+
+/* The whole of the word of which some is typed. Its rest, or all of it in quotes. */
+static void insert(EditLine *el, const char *typed, const char *word)
+{
+	size_t n = strlen(typed);
+	const LineInfo *li = el_line(el);
+	char quoted[2 * CHOICE_LEN + 3];
+	bool plain = n != 0 && strpbrk(word + n, TO_QUOTE) == NULL;
+
+	if (plain || cmd_quote(word, quoted, sizeof(quoted)) == (int)strlen(word)) {
+		el_insertstr(el, word + n);
+		return;
+	}
+	/* what is typed with quotes of its own is not ours to replace */
+	if ((size_t)(li->cursor - li->buffer) < n || memcmp(li->cursor - n, typed, n) != 0)
+		return;
+	el_deletestr(el, (int)mbstowcs(NULL, typed, 0));
+	el_insertstr(el, quoted);
+}
+
+/* What several words have in common, when that is more than what is typed. A name is not left
+ * half in quotes. */
+static bool insert_common(EditLine *el, struct choices *s)
+{
+	size_t typed = strlen(s->typed), common = s->n_hints == 0 ? common_len(s) : 0;
+
+	if (common > typed)
+		common = MIN_OF(common, typed + strcspn(s->c[0].word + typed, TO_QUOTE));
+	if (common <= typed)
+		return false;
+	s->c[0].word[common] = '\0';
+	el_insertstr(el, s->c[0].word + typed);
+	return true;
 }
 
 unsigned char keys_tab(EditLine *el, int ch)
@@ -138,28 +195,31 @@ unsigned char keys_tab(EditLine *el, int ch)
 	static struct choices s;
 	const LineInfo *li = el_line(el);
 	bool blank = li->cursor < li->lastchar && *li->cursor == ' ';
-	size_t common, typed;
 
 	(void)ch;
 	choices_at(el, &s);
+	if (s.path) {
+		s.n = s.n_hints = 0;
+		files_complete(s.typed, choice_add, &s);
+	}
 	if (s.place != CMD_IN_WORD || s.n == 0)
 		return CC_REFRESH_BEEP;
-	typed = strlen(s.typed);
-	common = s.n_hints == 0 ? common_len(&s) : 0; /* a hint is nothing to insert */
-	if (common <= typed && (s.n > 1 || s.n_hints != 0)) {
-		shell_below(el);
-		if (s.n == s.n_hints)
-			list_help(&s);
-		else
-			list_words(&s);
-		return redraw(el);
+	if (s.n == 1 && s.n_hints == 0) {
+		const char *word = s.c[0].word;
+
+		insert(el, s.typed, word);
+		if (!blank && word[strlen(word) - 1] != '/') /* in a directory it goes on */
+			el_insertstr(el, " ");
+		return CC_REFRESH;
 	}
-	s.c[0].word[common] = '\0';
-	if (common > typed)
-		el_insertstr(el, s.c[0].word + typed);
-	if (s.n == 1 && !blank)
-		el_insertstr(el, " ");
-	return CC_REFRESH;
+	if (insert_common(el, &s)) /* a hint is nothing to insert */
+		return CC_REFRESH;
+	shell_below(el);
+	if (s.n == s.n_hints)
+		list_help(&s);
+	else
+		list_words(&s);
+	return redraw(el);
 }
 
 unsigned char keys_help(EditLine *el, int ch)

@@ -44,9 +44,20 @@ static const char *text_of(const json_t *v)
 	return s;
 }
 
+/* A null is a number that is not known, or an address that is not there. */
+static bool is_address(const char *key)
+{
+	return strcmp(key, "gw") == 0 || strcmp(key, "ip") == 0 || strcmp(key, "mask") == 0;
+}
+
+static const char *value_of(const char *key, const json_t *v)
+{
+	return json_is_null(v) && is_address(key) ? "-" : text_of(v);
+}
+
 static const char *field(const json_t *o, const char *key)
 {
-	return text_of(json_object_get(o, key));
+	return value_of(key, json_object_get(o, key));
 }
 
 /* A column's heading: "vlan_id" is "VLAN id". */
@@ -78,13 +89,14 @@ static void table(const json_t *rows, int indent)
 		char head[64];
 
 		heading(key, head, sizeof(head));
-		grid_column(&g, json_is_number(v) || json_is_null(v), "%s", head);
+		grid_column(
+			&g, json_is_number(v) || (json_is_null(v) && !is_address(key)), "%s", head);
 	}
 	json_array_foreach(rows, i, row)
 	{
-		json_object_foreach((json_t *)row, key, v) grid_cell(&g, "%s", text_of(v));
+		json_object_foreach((json_t *)row, key, v) grid_cell(&g, "%s", value_of(key, v));
 	}
-	grid_print(&g, indent, 0);
+	grid_print(&g, indent, terminal_width());
 }
 
 static void plain(const json_t *view)
@@ -147,6 +159,7 @@ static const char *unit_of(const struct stat_desc *s)
 	case UNIT_PKTS:
 	case UNIT_BYTES:
 	case UNIT_COUNT:
+	case STAT_UNIT_COUNT:
 		break;
 	}
 	return "";

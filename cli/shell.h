@@ -10,6 +10,10 @@
 /* shell.c */
 size_t shell_prompt_len(void);
 
+/* files.c: calls add() with every file whose path begins with what is typed; a directory's ends in
+ * a slash. */
+void files_complete(const char *typed, cmd_complete_fn *add, void *arg);
+
 /* keys.c */
 /* Moves the terminal's cursor to a fresh line below the line that is edited. */
 void shell_below(EditLine *el);

@@ -2,6 +2,7 @@
 #include "cli/show.h"
 
 #include "common/util/clock.h"
+#include "common/util/utf8.h"
 #include "common/util/version.h"
 
 #include <errno.h>
@@ -9,25 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* Length of the UTF-8 sequence at s (n bytes are there), 0 when there is none. */
-static size_t utf8_at(const uint8_t *s, size_t n)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t len = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : 4;
-	uint32_t c = s[0] & (0x7f >> (len == 1 ? 0 : len));
-
-	if (len == 1)
-		return 1;
-	if (len > n || (len == 4 && s[0] >> 3 != 30))
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if (s[i] >> 6 != 2)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : len;
-}
 
 json_t *show_text(const char *s, size_t max)
 {
@@ -37,7 +19,7 @@ json_t *show_text(const char *s, size_t max)
 	json_t *o;
 
 	for (size_t i = 0; copy != NULL && i < n;) {
-		size_t len = utf8_at((const uint8_t *)s + i, n - i), take = len ? len : 3;
+		size_t len = utf8_len(s + i, n - i), take = len ? len : 3;
 
 		memcpy(copy + out, len ? s + i : bad, take);
 		out += take;
@@ -52,11 +34,12 @@ json_t *show_text(const char *s, size_t max)
 #define TEXT(array) show_text(array, sizeof(array))
 #define INT(v) ((json_int_t)(v)) /* for "I": "i" would turn large unsigned numbers negative */
 
+/* An address that may be missing. */
 static json_t *ip(const struct ip_addr *a)
 {
 	char s[IP_STRLEN];
 
-	return json_string(ip_str(a, s));
+	return a->family == 0 ? json_null() : json_string(ip_str(a, s));
 }
 
 static json_t *ip_range(const struct ip_range *r)

@@ -31,7 +31,7 @@ proc_start() (
 # "PID NAME" of our programs that run, by the file they execute: the name in comm is cut at 15 characters, is lost where
 # a client re-executes itself, and launcher and engine share it.
 programs() {
-	stat -c %N /proc/[0-9]*/exe 2>/dev/null |
+	QUOTING_STYLE=shell-escape-always stat -c %N /proc/[0-9]*/exe 2>/dev/null |
 		sed -nE "s#^'/proc/([0-9]+)/exe' -> '.*/(warp17(-cli|-stats-exporter)?)( \(deleted\))?'\$#\1 \2#p"
 }
 

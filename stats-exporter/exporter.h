@@ -62,6 +62,8 @@ struct sample {
 
 /* The engine is attached, alive, and its heartbeat is fresh; else why[WHY_MAX] says what is not. */
 bool sample_ready(struct exporter *x, char *why);
+/* The same, and it is not about to go. Its counters are there until then. */
+bool sample_lasts(struct exporter *x, char *why);
 
 /* A sample, for sample_free(); NULL: none to be had, why[WHY_MAX] says why. */
 struct sample *sample_take(struct exporter *x, char *why);
@@ -95,11 +97,16 @@ int listen_open(const struct listen_at *at);
 
 /* Serves on a listening socket. NULL when it cannot. */
 struct MHD_Daemon *http_start(struct exporter *x, int listen_fd);
+/* Cuts the connections that have lasted too long; to be called some times a second, by one thread,
+ * with its clock. */
+void http_cut(int64_t now_ms);
 /* Takes no more connections (they wait in the socket) and answers what is under way; returns when
  * that is done, or after some time. May be called in a signal's context. */
 void http_drain(struct MHD_Daemon *d, int timeout_ms);
 
 /* The socket of this program's image before, -1: this is the first one. */
 int watch_inherit(void);
+/* Attaches, and makes the engine's memory read only. 0, or -errno with why[WHY_MAX]. */
+int watch_attach(struct exporter *x, const struct attach_opts *o, char *why);
 /* Serves on fd and watches for engines until SIGTERM or SIGINT. The exit code. */
 int watch_run(struct exporter *x, struct attach_opts *o, int fd, char **argv);

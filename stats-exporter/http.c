@@ -5,7 +5,68 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+
+#define CONNECTIONS_MAX 256
+#define SILENT_S 10 /* libmicrohttpd's limit; one that says a byte now and then is below it */
+/* From a connection's first byte to its end. A scrape takes milliseconds; while there are many
+ * connections, those that keep a scrape from coming in are let go before it has lost patience. */
+#define LONGEST_MS 15000
+#define MANY (CONNECTIONS_MAX * 3 / 4)
+#define LONGEST_OF_MANY_MS 2000
+
+/* The connections there are, for the main thread to cut. */
+static struct {
+	pthread_mutex_t lock;
+	struct connection {
+		bool open;
+		int fd;
+		int64_t since_ms; /* of the first look at it; 0: none yet */
+	} at[CONNECTIONS_MAX];
+	int n;
+} conns = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Called before the descriptor is closed: under the lock it is the connection's. */
+static void on_connection(void *cls, struct MHD_Connection *c, void **context,
+	enum MHD_ConnectionNotificationCode what)
+{
+	const union MHD_ConnectionInfo *info;
+	struct connection *unused = NULL, *mine = *context;
+
+	(void)cls;
+	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	pthread_mutex_lock(&conns.lock);
+	for (int i = 0; what == MHD_CONNECTION_NOTIFY_STARTED && i < CONNECTIONS_MAX && !unused;
+		i++)
+		unused = conns.at[i].open ? NULL : &conns.at[i];
+	if (unused != NULL && info != NULL) {
+		*unused = (struct connection){.open = true, .fd = info->connect_fd};
+		conns.n++;
+		*context = unused;
+	} else if (what == MHD_CONNECTION_NOTIFY_CLOSED && mine != NULL) {
+		mine->open = false;
+		conns.n--;
+	}
+	pthread_mutex_unlock(&conns.lock);
+}
+
+void http_cut(int64_t now_ms)
+{
+	int64_t longest;
+
+	pthread_mutex_lock(&conns.lock);
+	longest = conns.n >= MANY ? LONGEST_OF_MANY_MS : LONGEST_MS;
+	for (int i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *c = &conns.at[i];
+
+		if (c->open && c->since_ms == 0)
+			c->since_ms = now_ms;
+		else if (c->open && now_ms - c->since_ms >= longest)
+			shutdown(c->fd, SHUT_RDWR); /* the rest is its thread's */
+	}
+	pthread_mutex_unlock(&conns.lock);
+}
 
 static enum MHD_Result give(
 	struct MHD_Connection *c, unsigned int status, const char *type, char *text, size_t len)
@@ -87,7 +148,7 @@ static enum MHD_Result readyz(struct exporter *x, struct MHD_Connection *c)
 {
 	char why[WHY_MAX];
 
-	if (!sample_ready(x, why))
+	if (!sample_lasts(x, why))
 		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, why);
 	return give_json(c, MHD_HTTP_OK, json_pack("{ss}", "status", "ready"));
 }
@@ -133,8 +194,10 @@ struct MHD_Daemon *http_start(struct exporter *x, int listen_fd)
 	pthread_sigmask(SIG_SETMASK, &all, &was);
 	/* without MHD_USE_ITC there is no quiescing */
 	d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request,
-		x, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, 256u,
-		MHD_OPTION_CONNECTION_TIMEOUT, 10u, MHD_OPTION_END);
+		x, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned int)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned int)SILENT_S, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,
+		MHD_OPTION_END);
 	pthread_sigmask(SIG_SETMASK, &was, NULL);
 	return d;
 }

@@ -10,6 +10,8 @@
 static const char *const unit_name[] = {
 	"packets", "bytes", "count", "microseconds", "milliseconds", "cycles"};
 static const char *const kind_name[] = {"counter", "gauge", "max"};
+static_assert(ARRAY_SIZE(unit_name) == STAT_UNIT_COUNT);
+static_assert(ARRAY_SIZE(kind_name) == STAT_KIND_COUNT);
 static const char *const scope_name[] = {"port", "lcore", "test_case"};
 static_assert(ARRAY_SIZE(scope_name) == STAT_SCOPE_COUNT);
 

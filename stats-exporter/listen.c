@@ -94,26 +94,38 @@ static bool any_port(const struct sockaddr_storage *addr)
 					   : ((const struct sockaddr_in *)addr)->sin_port == 0;
 }
 
-int listen_open(const struct listen_at *at)
+/* The socket, or -1 with errno. */
+static int socket_listening(const struct listen_at *at)
 {
 	int fd = socket(at->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int on = 1, defer = DEFER_SECONDS;
+	int on = 1, defer = DEFER_SECONDS, error;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	/* one that has said nothing yet waits in the socket, and so outlives this image */
+	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
+	if (bind(fd, (const struct sockaddr *)&at->addr, at->len) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+int listen_open(const struct listen_at *at)
+{
+	int fd = socket_listening(at);
 	struct sockaddr_storage got = at->addr;
 	socklen_t len = sizeof(got);
 	char text[INET6_ADDRSTRLEN + 16];
 
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	/* one that has said nothing yet waits in the socket, and so outlives this image */
-	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&at->addr, at->len) != 0
-		|| listen(fd, BACKLOG) != 0) {
+	if (fd < 0) {
 		int error = errno;
 
 		text_of(&at->addr, text, sizeof(text));
 		fprintf(stderr, EXPORTER ": cannot listen on %s: %s%s\n", text, strerror(error),
 			error == EADDRINUSE ? " (is another exporter running?)" : "");
-		if (fd >= 0)
-			close(fd);
 		return -1;
 	}
 	if (any_port(&at->addr) && getsockname(fd, (struct sockaddr *)&got, &len) == 0) {

@@ -111,9 +111,7 @@ static int once(struct exporter *x, struct attach_opts *o)
 	sigaddset(&alarm_only, SIGALRM);
 	sigprocmask(SIG_UNBLOCK, &alarm_only, NULL); /* whoever started us */
 	o->stuck = give_up;
-	rc = client_attach(&x->client, o, why, sizeof(why));
-	if (rc == 0)
-		client_protect(&x->client, false);
+	rc = watch_attach(x, o, why);
 	x->attached = rc == 0;
 	s = rc == 0 ? sample_take(x, why) : NULL;
 	if (s == NULL) {

@@ -1,5 +1,6 @@
 /* The step from shared memory to a private copy. What comes of the segment is checked here: counts,
  * texts, and records that are being changed. */
+#include "common/util/utf8.h"
 #include "stats-exporter/exporter.h"
 
 #include <errno.h>
@@ -30,26 +31,15 @@ bool sample_ready(struct exporter *x, char *why)
 	return false;
 }
 
-/* Bytes of the UTF-8 character that s[0..n) begins with; 0: none (RFC 3629). */
-static size_t utf8_len(const unsigned char *s, size_t n)
+bool sample_lasts(struct exporter *x, char *why)
 {
-	size_t len = s[0] < 0x80              ? 1
-		: s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-		: s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-		: s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-					      : 0;
-
-	if (len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	/* longer than need be, a surrogate, or beyond the last plane */
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0)
-		|| (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
-		return 0;
-	return len;
+	if (!sample_ready(x, why))
+		return false;
+	/* pairs with nothing: a word of its own */
+	if (__atomic_load_n(&x->client.seg->hdr.state, __ATOMIC_RELAXED) != engine_state_STOPPING)
+		return true;
+	snprintf(why, WHY_MAX, "the engine is stopping");
+	return false;
 }
 
 /* A text of at most size bytes into a buffer of the same size: it ends, is UTF-8 and has no control
@@ -61,7 +51,7 @@ static void text_take(char *dst, const char *src, size_t size)
 	memmove(dst, src, n);
 	dst[n] = '\0';
 	while (at < n) {
-		size_t len = utf8_len((unsigned char *)dst + at, n - at);
+		size_t len = utf8_len(dst + at, n - at);
 
 		if (len == 0 || (unsigned char)dst[at] < ' ' || dst[at] == 0x7f) {
 			dst[at] = '?';

@@ -162,9 +162,20 @@ static int failed_ms(void)
 	return me.failures ? MIN_OF(LOOK_MS / 2 << shift, FAILED_MS_MAX) : 0;
 }
 
+int watch_attach(struct exporter *x, const struct attach_opts *o, char *why)
+{
+	int rc = client_attach(&x->client, o, why, WHY_MAX);
+
+	if (rc == 0 && client_protect(&x->client, false) != 0) {
+		rc = -errno;
+		snprintf(why, WHY_MAX, "the engine's memory cannot be made read only: %s",
+			strerror(-rc));
+	}
+	return rc;
+}
+
 static int attach(const struct attach_opts *o, char *why)
 {
-	struct client *c = &me.x->client;
 	int rc = -EINTR;
 
 	snprintf(why, WHY_MAX,
@@ -172,13 +183,8 @@ static int attach(const struct attach_opts *o, char *why)
 	carry(me.failures + 1, why); /* for stuck() */
 	attaching = 1;
 	if (!leave)
-		rc = client_attach(c, o, why, WHY_MAX);
+		rc = watch_attach(me.x, o, why);
 	attaching = 0;
-	if (rc == 0 && client_protect(c, false) != 0) {
-		rc = -errno;
-		snprintf(why, WHY_MAX, "the engine's memory cannot be made read only: %s",
-			strerror(-rc));
-	}
 	return rc;
 }
 
@@ -229,6 +235,7 @@ static void watch(const struct attach_opts *o)
 	int64_t next = mono_ms() + failed_ms();
 
 	while (!leave) {
+		http_cut(mono_ms());
 		if (atomic_load(&me.x->attached)) {
 			if (!client_alive(&me.x->client))
 				again();

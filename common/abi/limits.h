@@ -3,11 +3,12 @@
 
 #define PORTS_MAX 64
 #define WORKERS_MAX 64
-#define TCS_MAX 16       /* test cases a port: test-case-id 0..15 */
-#define L3_INTFS_MAX 256 /* interfaces a port */
-#define ARP_MAX 1024     /* resolved neighbours a port */
-#define OPERATORS_MAX 32 /* attached CLIs, scripts, exporters */
-#define CMD_REQ_MAX 384  /* bytes of one request's arguments */
+#define TCS_MAX 16               /* test cases a port: test-case-id 0..15 */
+#define L3_INTFS_MAX 256         /* interfaces a port */
+#define ARP_MAX 1024             /* neighbours a port that are shown */
+#define ARP_NEIGHBOURS_MAX 49152 /* on-link addresses a port can talk to */
+#define OPERATORS_MAX 32         /* attached CLIs, scripts, exporters */
+#define CMD_REQ_MAX 384          /* bytes of one request's arguments */
 #define REPLY_TEXT_MAX 400
 #define RING_CELLS 16            /* commands under way of one operator, a power of two */
 #define SESSIONS_MAX 2147483647u /* of a client test case: ids of endpoints have 31 bits */

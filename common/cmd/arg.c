@@ -38,10 +38,10 @@ static void expected(const struct arg_desc *a, char *buf, size_t len)
 		snprintf(buf, len, "%" PRIu64 "..%" PRIu64 "%s", a->min, arg_max(a),
 			a->tag == ARG_inf32 ? " or " INFINITE : "");
 	else if (a->tag == ARG_l4range)
-		snprintf(buf, len, "%s, %" PRIu64 "..%" PRIu64, arg_type(a->tag)->usage, a->min,
+		snprintf(buf, len, "%s, %" PRIu64 "..%" PRIu64, arg_usage(a->tag), a->min,
 			arg_max(a));
 	else
-		snprintf(buf, len, "%s", arg_type(a->tag)->usage);
+		snprintf(buf, len, "%s", arg_usage(a->tag));
 }
 
 /* An unsigned number within the argument's bounds. */
@@ -243,17 +243,34 @@ FORMAT(flag)
 
 /* clang-format off */
 #define ENUM_BEGIN(type) static const char *const words_##type[] = {
-#define ENUM(type, value, word) word,
+#define ENUM(type, value, word, ...) word,
 #define ENUM_END(type) };
 #include "common/cmd/enums.def"
-/* clang-format on */
 
-#define ENUM_BEGIN(type)                                                 \
-	const char *type##_word(uint32_t value)                          \
-	{                                                                \
+#define ENUM_BEGIN(type) \
+	const char *type##_word(uint32_t value) \
+	{ \
 		return value < type##_COUNT ? words_##type[value] : "?"; \
+	} \
+	const char *type##_help(uint32_t value) \
+	{ \
+		static const char *const help[] = {
+#define ENUM(type, value, word, ...) "" __VA_ARGS__,
+#define ENUM_END(type) \
+		}; \
+		return value < type##_COUNT ? help[value] : ""; \
 	}
 #include "common/cmd/enums.def"
+
+#define ENUM_BEGIN(type) \
+	const char *type##_words(void) \
+	{ \
+		return &(""
+#define ENUM(type, value, word, ...) "|" word
+#define ENUM_END(type) )[1]; \
+	}
+#include "common/cmd/enums.def"
+/* clang-format on */
 
 /* Which of the words; an exact one wins over those it abbreviates. */
 static int word_index(const struct arg_desc *a, const char *const *words, int count,
@@ -274,11 +291,11 @@ static int word_index(const struct arg_desc *a, const char *const *words, int co
 	if (n_found == 1)
 		return found;
 	snprintf(err, errlen, "%s: '%.80s' is %s %s", name_of(a), word[0],
-		n_found > 1 ? "ambiguous among" : "not one of", arg_type(a->tag)->usage);
+		n_found > 1 ? "ambiguous among" : "not one of", arg_usage(a->tag));
 	return -1;
 }
 
-#define WORD_TYPE(type)                                                                  \
+#define ARG_WORDS(type)                                                                  \
 	PARSE(type)                                                                      \
 	{                                                                                \
 		int i = word_index(a, words_##type, type##_COUNT, word, n, err, errlen); \
@@ -290,11 +307,7 @@ static int word_index(const struct arg_desc *a, const char *const *words, int co
 	{                                                                                \
 		return snprintf(buf, len, "%s", type##_word(*value));                    \
 	}
-WORD_TYPE(l4proto)
-WORD_TYPE(criterion)
-WORD_TYPE(http_method)
-WORD_TYPE(http_status)
-WORD_TYPE(loglevel)
+#include "common/cmd/arg_types.def"
 
 int arg_parse(const struct arg_desc *a, const char *const *word, int n, void *out, char *err,
 	size_t errlen)
@@ -323,13 +336,30 @@ int arg_format(const struct arg_desc *a, char *buf, size_t len, const void *valu
 	return -1;
 }
 
-const struct arg_type *arg_type(enum arg_tag tag)
+const char *arg_usage(enum arg_tag tag)
 {
-	static const struct arg_type types[] = {
-#define ARG_TYPE(tag, ctype, json, usage) [ARG_##tag] = {usage, json},
+	switch (tag) {
+#define ARG_TYPE(tag, ctype, usage) \
+	case ARG_##tag:             \
+		return usage;
+#define ARG_WORDS(type)  \
+	case ARG_##type: \
+		return type##_words();
 #include "common/cmd/arg_types.def"
-	};
-	static_assert(ARRAY_SIZE(types) == ARG_COUNT);
+	case ARG_COUNT:
+		break;
+	}
+	return "";
+}
 
-	return &types[tag];
+const char *arg_word_help(enum arg_tag tag, uint32_t i)
+{
+	switch (tag) {
+#define ARG_WORDS(type)  \
+	case ARG_##type: \
+		return type##_help(i);
+#include "common/cmd/arg_types.def"
+	default:
+		return "";
+	}
 }

@@ -66,10 +66,6 @@ static const char *check_text(const uint8_t *s, size_t size)
 	return all_zero(end, size - (end - s)) ? NULL : "bytes after the text";
 }
 
-#define CHECK_WORD(type) \
-	case ARG_##type: \
-		return v.u32 < type##_COUNT ? NULL : "no such word";
-
 static const char *check_value(const struct arg_desc *a, const uint8_t *at)
 {
 	union {
@@ -99,11 +95,10 @@ static const char *check_value(const struct arg_desc *a, const uint8_t *at)
 		return check_text(at, a->size);
 	case ARG_flag:
 		return v.flag == 1 ? NULL : "a flag that is given is 1";
-		CHECK_WORD(l4proto)
-		CHECK_WORD(criterion)
-		CHECK_WORD(http_method)
-		CHECK_WORD(http_status)
-		CHECK_WORD(loglevel)
+#define ARG_WORDS(type)  \
+	case ARG_##type: \
+		return v.u32 < type##_COUNT ? NULL : "no such word";
+#include "common/cmd/arg_types.def"
 	case ARG_COUNT:
 		break;
 	}

@@ -22,19 +22,23 @@ struct arg_text256 {
 /* Braces open in one macro and close in another. */
 /* clang-format off */
 #define ENUM_BEGIN(type) enum type {
-#define ENUM(type, value, word) type##_##value,
+#define ENUM(type, value, ...) type##_##value,
 #define ENUM_END(type) type##_COUNT };
 #include "common/cmd/enums.def"
 
-/* The word of a value, "?" where there is none: const char *<type>_word(uint32_t value). */
-#define ENUM_BEGIN(type) const char *type##_word(uint32_t value);
+/* The word of a value, "?" where there is none; what it means, "" where its row does not say; and
+ * all words, "a|b|c". */
+#define ENUM_BEGIN(type) \
+	const char *type##_word(uint32_t value); \
+	const char *type##_help(uint32_t value); \
+	const char *type##_words(void);
 #include "common/cmd/enums.def"
 
-#define ARG_TYPE(tag, ctype, json, usage) typedef ctype arg_##tag;
+#define ARG_TYPE(tag, ctype, usage) typedef ctype arg_##tag;
 #include "common/cmd/arg_types.def"
 
 enum arg_tag {
-#define ARG_TYPE(tag, ctype, json, usage) ARG_##tag,
+#define ARG_TYPE(tag, ...) ARG_##tag,
 #include "common/cmd/arg_types.def"
 	ARG_COUNT
 };
@@ -101,12 +105,11 @@ struct cmd_desc {
 	size_t req_size;
 };
 
-struct arg_type {
-	const char *usage, *json;
-};
-
 const struct cmd_desc *cmd_desc(enum cmd_id id);
-const struct arg_type *arg_type(enum arg_tag tag);
+/* What values of a type look like, "<n>|infinite", "tcp|udp". */
+const char *arg_usage(enum arg_tag tag);
+/* What word i of a type's usage means, "" where nothing more is to be said of it. */
+const char *arg_word_help(enum arg_tag tag, uint32_t i);
 
 /* Text to value: how many words it took, or -1 with why in err (may be NULL). Value to text: like
  * snprintf; text with blanks or quotes is quoted so that cmd_split() gives it back. */

@@ -35,7 +35,10 @@ static void offer(struct offer *o, const char *word, size_t len, const char *hel
 /* Each alternative of a value, numbers with their bounds. */
 static void offer_value(struct offer *o, const struct arg_desc *a)
 {
-	for (const char *u = arg_type(a->tag)->usage; *u != '\0';) {
+	uint32_t i = 0;
+
+	for (const char *u = arg_usage(a->tag); *u != '\0'; i++) {
+		const char *meaning = arg_word_help(a->tag, i);
 		size_t len = strcspn(u, "|");
 		char bounds[FIELD_SIZE(struct offer, seen[0])];
 
@@ -43,7 +46,7 @@ static void offer_value(struct offer *o, const struct arg_desc *a)
 		if (strncmp(u, "<n>", len) == 0)
 			offer(o, bounds, strlen(bounds), a->help);
 		else
-			offer(o, u, len, a->help);
+			offer(o, u, len, *meaning ? meaning : a->help);
 		u += len + (u[len] == '|');
 	}
 }

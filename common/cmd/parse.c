@@ -78,7 +78,7 @@ static int value_words(const struct arg_desc *a, const char *word, bool *exact)
 	int found = 0;
 
 	*exact = false;
-	for (const char *u = arg_type(a->tag)->usage; *u != '\0' && n != 0;) {
+	for (const char *u = arg_usage(a->tag); *u != '\0' && n != 0;) {
 		size_t len = strcspn(u, "|");
 
 		if (*u != '<' && *u != '"' && len >= n && strncmp(u, word, n) == 0) {
@@ -147,7 +147,7 @@ static void args_left(const struct cmd_desc *c, uint64_t seen, char *buf, size_t
 		const struct arg_desc *a = &c->args[k];
 
 		if (!(seen >> k & 1))
-			add_word(buf, len, a->keyword ? a->keyword : arg_type(a->tag)->usage);
+			add_word(buf, len, a->keyword ? a->keyword : arg_usage(a->tag));
 	}
 	if (buf[0] == '\0')
 		snprintf(buf, len, "nothing more");
@@ -177,7 +177,7 @@ static int args_missing(const struct cmd_desc *c, uint64_t seen, char *err, size
 			continue;
 		snprintf(err, errlen, "missing %s%s'%s%s%s' (%s)", a->keyword ? "" : a->name,
 			a->keyword ? "" : " ", a->keyword ? a->keyword : "", a->keyword ? " " : "",
-			arg_type(a->tag)->usage, a->help);
+			arg_usage(a->tag), a->help);
 		return -1;
 	}
 	return cmd_some_given(c, seen, err, errlen) ? 0 : -1;
@@ -303,7 +303,7 @@ int cmd_format(enum cmd_id id, const union cmd_req *req, char *buf, size_t len)
 /* One argument of a usage line: " [open <n>|infinite]". */
 static int usage_arg(const struct arg_desc *a, char *buf, size_t len)
 {
-	const char *value = arg_type(a->tag)->usage;
+	const char *value = arg_usage(a->tag);
 	bool opt = a->need != ARG_REQ;
 
 	return snprintf(buf, len, " %s%s%s%s%s", opt ? "[" : "", a->keyword ? a->keyword : "",

@@ -85,7 +85,7 @@ static uint64_t fnv_arg(uint64_t h, const struct arg_desc *a)
 /* A word's value is its place. */
 static uint64_t fnv_words(uint64_t h)
 {
-#define ENUM(type, value, word) h = fnv_row(h, #type " " word, type##_##value, 0, 0);
+#define ENUM(type, value, word, ...) h = fnv_row(h, #type " " word, type##_##value, 0, 0);
 #include "common/cmd/enums.def"
 	return h;
 }

@@ -48,6 +48,8 @@ void stats_merge(const struct stats_group *g, void *total, const void *lcore)
 		case STAT_MAX:
 			*t = MAX_OF(*t, v);
 			break;
+		case STAT_KIND_COUNT:
+			break;
 		}
 	}
 }

@@ -12,7 +12,8 @@ enum stat_scope {
 enum stat_kind {
 	STAT_COUNTER,
 	STAT_GAUGE,
-	STAT_MAX
+	STAT_MAX,
+	STAT_KIND_COUNT
 };
 enum stat_unit {
 	UNIT_PKTS,
@@ -20,7 +21,8 @@ enum stat_unit {
 	UNIT_COUNT,
 	UNIT_USEC,
 	UNIT_MSEC,
-	UNIT_CYCLES
+	UNIT_CYCLES,
+	STAT_UNIT_COUNT
 };
 
 /* clang-format off */

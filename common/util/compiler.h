@@ -18,9 +18,18 @@
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+/* The text of a number that a macro stands for. */
+#define TEXT_OF(number) TEXT_OF_(number)
+#define TEXT_OF_(number) #number
 #define FIELD_SIZE(type, field) sizeof(((type *)0)->field)
 #define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
 #define MAX_OF(a, b) ((a) > (b) ? (a) : (b))
+
+/* n bytes, rounded up to whole cache lines. */
+static inline size_t whole_lines(size_t n)
+{
+	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+}
 
 /* What cannot be, on the packet path: checked in builds for tests, type-checked in all. */
 #ifdef NDEBUG

@@ -11,6 +11,13 @@
 #define NODES_MAX 8
 #define LCORE_IDS_MAX 128
 
+/* Pools when nothing is asked for, in 1024; buffers a worker, and the least of them. */
+#define TCB_POOL_K 512
+#define UCB_POOL_K 128
+#define MBUF_POOL_K 32
+#define MBUF_POOL_LEAST_K 4
+#define MBUF_BYTES 2176 /* of a buffer: a full frame and its headroom; the least too */
+
 /* The engine's options, a field for each row of options.def, and which of them were given. */
 typedef bool option_FLAG;
 typedef bool option_DONE;

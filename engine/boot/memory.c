@@ -14,13 +14,14 @@
 #include <string.h>
 
 #define MB (UINT64_C(1) << 20)
-#define TCBS_DEFAULT (512 * 1024u)
-#define UCBS_DEFAULT (128 * 1024u)
-#define MBUFS_DEFAULT (32 * 1024u)
+#define TCBS_DEFAULT (TCB_POOL_K * 1024u)
+#define UCBS_DEFAULT (UCB_POOL_K * 1024u)
+#define MBUFS_DEFAULT (MBUF_POOL_K * 1024u)
 #define POOL_FLOOR (16 * 1024u)
 #define MBUFS_FLOOR (8 * 1024u)
 #define POOL_LEAST 64u
-#define MBUFS_LEAST 4096u             /* of a worker: a device's receive queue takes 1024 */
+#define MBUFS_LEAST \
+	(MBUF_POOL_LEAST_K * 1024u)   /* of a worker: a device's receive queue takes 1024 */
 #define MBUF_OVERHEAD (64 + 128 + 64) /* mempool's header, rte_mbuf, padding */
 #define OVERHEAD_MB 64                /* rings, device queues, the EAL's own */
 #define WORKER_MB 4                   /* rounding to pages of its zones */

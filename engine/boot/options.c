@@ -261,7 +261,7 @@ int options_parse(struct options *o, struct eal_cmdline *eal, int argc, char **a
 	int split = 1, rc;
 
 	memset(o, 0, sizeof(*o));
-	o->mbuf_bytes = 2176;
+	o->mbuf_bytes = MBUF_BYTES;
 	while (split < argc && strcmp(argv[split], "--") != 0)
 		split++;
 	if (split < argc)

@@ -37,7 +37,12 @@ struct arp_entry {
 	uint16_t vlan;
 	uint8_t state; /* released last; pairs with the acquire in arp_find() */
 };
-static struct arp_entry tables[PORTS_MAX][ARP_MAX];
+/* Untouched pages cost nothing, and n_entries says of which ports no page was touched. */
+#define ARP_SLOTS 65536
+#define ARP_PROBES 64
+static_assert(ARP_SLOTS >= ARP_NEIGHBOURS_MAX / 3 * 4, "lookups in a fuller table would be long");
+static struct arp_entry tables[PORTS_MAX][ARP_SLOTS];
+static uint32_t n_entries[PORTS_MAX];
 uint32_t arp_epochs[PORTS_MAX];
 
 static uint8_t state_of(const struct arp_entry *e)
@@ -46,13 +51,13 @@ static uint8_t state_of(const struct arp_entry *e)
 }
 
 /* Open addressing. The entry of an address, or NULL; *free is the slot where it would go, NULL when
- * the table is full. */
+ * there is none near. */
 static struct arp_entry *arp_find(uint8_t port, uint16_t vlan, uint32_t ip, struct arp_entry **free)
 {
 	uint32_t h = ip ^ ip >> 8 ^ vlan;
 
-	for (uint32_t i = 0; i < ARP_MAX; i++) {
-		struct arp_entry *e = &tables[port][(h + i) % ARP_MAX];
+	for (uint32_t i = 0; i < ARP_PROBES; i++) {
+		struct arp_entry *e = &tables[port][(h + i) % ARP_SLOTS];
 		uint8_t state = state_of(e);
 
 		*free = e;
@@ -83,6 +88,7 @@ static struct arp_entry *arp_add(
 	at->vlan = vlan;
 	at->asked_ms = now_ms - ARP_RETRY_MS;
 	__atomic_store_n(&at->state, ARP_PENDING, __ATOMIC_RELEASE); /* pairs with state_of() */
+	__atomic_add_fetch(&n_entries[lp->port->id], 1, __ATOMIC_RELEASE); /* pairs with news() */
 	return at;
 }
 
@@ -284,7 +290,9 @@ void arp_port_stop(struct lcore *lc, struct lport *lp)
 	for (uint32_t i = 0; i < l3->n_intfs; i++)
 		lp->st->route.gw_del += l3->intf[i].gw.family != 0;
 	lp->st->route.gw_del += l3->gw != 0;
-	for (uint32_t i = 0; i < ARP_MAX; i++)
+	if (__atomic_exchange_n(&n_entries[lp->port->id], 0, __ATOMIC_RELAXED) == 0)
+		return;
+	for (uint32_t i = 0; i < ARP_SLOTS; i++)
 		__atomic_store_n(&tables[lp->port->id][i].state, ARP_FREE, __ATOMIC_RELEASE);
 	__atomic_add_fetch(
 		&arp_epochs[lp->port->id], 1, __ATOMIC_RELEASE); /* pairs with arp_epoch() */
@@ -306,10 +314,13 @@ static uint32_t snapshot_local(uint32_t port, struct seg_arp *out)
 
 static uint32_t snapshot_table(uint32_t port, struct seg_arp *out, uint32_t n)
 {
-	for (uint32_t i = 0; i < ARP_MAX && n < ARP_MAX; i++) {
+	uint32_t left = __atomic_load_n(&n_entries[port], __ATOMIC_RELAXED);
+
+	for (uint32_t i = 0; i < ARP_SLOTS && n < ARP_MAX && left != 0; i++) {
 		const struct arp_entry *e = &tables[port][i];
 		uint8_t state = state_of(e);
 
+		left -= state != ARP_FREE;
 		if (state == ARP_FREE || state == ARP_CLAIMED)
 			continue;
 		out[n] = (struct seg_arp){.ip = ip4_addr(e->ip),
@@ -320,16 +331,33 @@ static uint32_t snapshot_table(uint32_t port, struct seg_arp *out, uint32_t n)
 	return n;
 }
 
+/* Has a port's table changed since it was copied? */
+static bool news(uint32_t port)
+{
+	static struct seen {
+		uint32_t epoch, n_entries, n_intfs;
+	} seen[PORTS_MAX];
+	struct seen now = {.epoch = arp_epoch((uint8_t)port),
+		.n_entries = __atomic_load_n(&n_entries[port], __ATOMIC_ACQUIRE), /* arp_add() */
+		.n_intfs = port_l3[port].n_intfs};
+
+	if (memcmp(&now, &seen[port], sizeof(now)) == 0)
+		return false;
+	seen[port] = now;
+	return true;
+}
+
 void arp_snapshot(struct seg *seg)
 {
 	static struct seg_arp now[ARP_MAX]; /* management is one thread */
 
 	for (uint32_t port = 0; port < n_ports; port++) {
 		struct seg_port *sp = seg_port(seg, port);
-		uint32_t n = snapshot_table(port, now, snapshot_local(port, now));
+		uint32_t n;
 
-		if (n == sp->n_arps && memcmp(now, sp->arps, n * sizeof(now[0])) == 0)
+		if (!news(port))
 			continue;
+		n = snapshot_table(port, now, snapshot_local(port, now));
 		seg_write_begin(&sp->seq);
 		memcpy(sp->arps, now, n * sizeof(now[0]));
 		sp->n_arps = n;

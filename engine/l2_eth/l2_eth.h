@@ -27,7 +27,7 @@ static force_inline uint32_t arp_epoch(uint8_t port)
 	return __atomic_load_n(&arp_epochs[port], __ATOMIC_ACQUIRE) + 1; /* pairs with arp_set() */
 }
 
-/* Management: copies every port's table into the segment. */
+/* Management: copies the tables that have changed into the segment. */
 void arp_snapshot(struct seg *seg);
 
 #define VLAN_ID_MASK 0xfffu

@@ -21,18 +21,33 @@ void ipv4_template(uint8_t *at, uint32_t dst)
 	memcpy(at, &ip, sizeof(ip));
 }
 
-int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t src, uint32_t dst,
-	uint8_t proto, uint16_t l4_len, struct rte_mbuf **out, uint8_t **l4)
+/* The way to dst, or NULL after having counted a packet that is not built. */
+static force_inline const struct hop *hop_of(
+	struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst)
 {
 	const struct hop *hop = eth_hop(lc, lp, vlan_tci, dst);
-	struct rte_mbuf *m;
-	struct ip4_hdr *ip;
 
 	if (unlikely(hop == NULL)) {
 		lp->st->drop.no_neighbour++;
 		lp->st->route.nh_miss++;
-		return -EHOSTUNREACH;
 	}
+	return hop;
+}
+
+bool ipv4_reachable(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst)
+{
+	return hop_of(lc, lp, vlan_tci, dst) != NULL;
+}
+
+int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t src, uint32_t dst,
+	uint8_t proto, uint16_t l4_len, struct rte_mbuf **out, uint8_t **l4)
+{
+	const struct hop *hop = hop_of(lc, lp, vlan_tci, dst);
+	struct rte_mbuf *m;
+	struct ip4_hdr *ip;
+
+	if (unlikely(hop == NULL))
+		return -EHOSTUNREACH;
 	m = pkt_alloc(lc, hop->l2_len + sizeof(*ip) + l4_len);
 	if (unlikely(m == NULL)) {
 		lp->st->drop.no_mbuf++;

@@ -114,6 +114,10 @@ uint16_t csum_l4(
 /* The IPv4 header that all packets to dst have in common: 20 bytes at `at`. */
 void ipv4_template(uint8_t *at, uint32_t dst);
 
+/* Has the next hop towards dst answered? If not it is being asked for, and a packet is counted as
+ * not built. */
+bool ipv4_reachable(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst);
+
 /* A packet from src to dst with room for l4_len bytes of transport header and payload at *l4; its
  * lengths are set, checksums are not. 0; -EHOSTUNREACH: the next hop is being asked for; -ENOBUFS:
  * no buffer. Both are counted. */

@@ -6,20 +6,15 @@
 
 #define FLOW_LOAD 6 /* endpoints a bucket on average: 4 % of the buckets overflow */
 
-static size_t round_line(size_t n)
-{
-	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
-}
-
 size_t conn_pool_bytes(uint32_t n, uint32_t stride)
 {
-	return round_line((size_t)n * stride) + round_line((size_t)n * sizeof(uint32_t));
+	return whole_lines((size_t)n * stride) + whole_lines((size_t)n * sizeof(uint32_t));
 }
 
 void conn_pool_init(struct conn_pool *p, void *mem, uint32_t n, uint32_t stride)
 {
 	p->base = mem;
-	p->freed = (uint32_t *)((char *)mem + round_line((size_t)n * stride));
+	p->freed = (uint32_t *)((char *)mem + whole_lines((size_t)n * stride));
 	p->n_freed = p->fresh = 0;
 	p->n = n;
 	p->stride = stride;

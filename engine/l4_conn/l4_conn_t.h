@@ -21,7 +21,7 @@ enum conn_state {
 };
 
 /* conn.flags */
-#define CF_CLIENT 0x0001u      /* of a client test case */
+#define CF_WAS_UP 0x0001u      /* established at least once since its block was taken */
 #define CF_SENDING 0x0002u     /* a message is being sent: tx bytes are left */
 #define CF_CLOSE 0x0004u       /* FIN when all is sent */
 #define CF_FIN_SENT 0x0008u    /* FIN occupies snd_nxt - 1 */

@@ -80,6 +80,12 @@ void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t, bool again
 	t->ssthresh = UINT32_MAX;
 }
 
+/* RFC 6928 §2; after a loss of the SYN a segment, RFC 5681 §3.1. */
+static uint32_t initial_window(uint32_t mss)
+{
+	return MIN_OF(10 * mss, MAX_OF(2 * mss, 14600u));
+}
+
 void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s)
 {
 	t->rcv_nxt = s->seq + 1;
@@ -89,7 +95,7 @@ void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s)
 	t->snd_wscale = s->wscale == 255 ? 0 : s->wscale;
 	t->snd_wnd = s->wnd; /* of a SYN: never scaled */
 	t->snd_wl1 = s->seq;
-	t->cwnd = TCP_IW_SEGS * t->c.mss;
+	t->cwnd = t->retries != 0 ? t->c.mss : initial_window(t->c.mss);
 }
 
 void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id)

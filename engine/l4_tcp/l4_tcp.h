@@ -26,7 +26,7 @@ static_assert(sizeof(struct tcb) == 128, "a TCP endpoint is two lines");
 static_assert(offsetof(struct tcb, snd_una) == 64, "TCP begins on the second line");
 
 /* Rare state: segments that came before their turn, in order, without overlap. */
-#define SIDE_SEGS 14
+#define SIDE_SEGS 46 /* the default window of 65535 bytes behind one lost segment, and one */
 struct tcp_side {
 	struct rte_mbuf *seg[SIDE_SEGS]; /* data begins at the payload */
 	uint32_t seq[SIDE_SEGS];
@@ -36,7 +36,7 @@ struct tcp_side {
 
 static inline uint32_t tcp_side_count(uint32_t n_tcbs)
 {
-	return MAX_OF(n_tcbs / 64, 1024u);
+	return MAX_OF(n_tcbs / 128, 1024u);
 }
 
 /* A segment for this worker; taken from pkt. Returns true when it keeps the buffer. */

@@ -117,8 +117,7 @@ static enum step step_window(
 			s->flags &= ~TCP_SYN;
 			n--;
 		}
-		if (n > s->len
-			|| (n == s->len && !(s->flags & TCP_FIN) && (s->len != 0 || old != 0))) {
+		if (n > s->len || (n == s->len && !(s->flags & TCP_FIN))) {
 			t->c.flags |= CF_ACK_NOW;
 			lp->st->drop.tcp_old++;
 			lp->st->tcp.rx_dup++;
@@ -149,7 +148,8 @@ static cold_path enum step step_rst_syn(struct lcore *lc, struct lport *lp, stru
 {
 	if ((s->flags & TCP_RST) && s->seq == t->rcv_nxt) {
 		lp->st->tcp.rx_rst++;
-		if (t->c.state == CS_CLOSING || t->c.state == CS_LAST_ACK)
+		if ((t->c.state == CS_CLOSING || t->c.state == CS_LAST_ACK)
+			&& t->snd_max - t->snd_una <= 1) /* all but our FIN has arrived */
 			traffic_closed(tc, &t->c);
 		else
 			traffic_failed(tc, &t->c, &tc->st->failed_rst);
@@ -203,6 +203,8 @@ static force_inline void ack_advance(
 		recovery_ack(lc, lp, tc, t, acked);
 	else
 		cwnd_grow(t, acked);
+	if (seq_lt(t->recover, ack)) /* comes along: left 2^31 behind, it would seem to lie ahead */
+		t->recover = ack - 1;
 }
 
 /* The window opens again: what was sent past its edge, probes among it, may have been thrown away,
@@ -225,6 +227,8 @@ static enum step step_ack_syn_rcvd(struct lcore *lc, struct lport *lp, struct tc
 		tcp_refuse(lc, lp, p, s);
 		return STEP_STOP;
 	}
+	if (t->retries != 0)
+		t->cwnd = t->c.mss; /* RFC 5681 §3.1: a SYN-ACK was lost */
 	ack_advance(lc, lp, tc, t, s->ack);
 	t->snd_wnd = s->wnd << t->snd_wscale;
 	t->snd_wl1 = s->seq;
@@ -244,7 +248,9 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	}
 	if (unlikely(t->c.state == CS_SYN_RCVD))
 		return step_ack_syn_rcvd(lc, lp, tc, t, id, p, s);
-	if (unlikely(seq_lt(t->snd_max, s->ack))) {
+	/* not yet sent, or older than any window of the peer's: RFC 5961 §5.2 */
+	if (unlikely(seq_lt(t->snd_max, s->ack)
+		    || seq_lt(s->ack, t->snd_una - (UINT32_C(65535) << t->snd_wscale)))) {
 		lp->st->drop.tcp_ack++;
 		t->c.flags |= CF_ACK_NOW;
 		return STEP_STOP;
@@ -276,21 +282,20 @@ void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 
 	t->rcv_nxt += len;
 	tc->st->rx_bytes += len;
-	if (tc->ack_delay && !(t->c.flags & CF_ACK_NOW) && t->c.t_ack == 0)
+	/* what fills a hole is acknowledged at once, RFC 5681 §4.2 */
+	if (tc->ack_delay && !(t->c.flags & CF_ACK_NOW) && t->c.t_ack == 0 && t->side == CONN_NONE)
 		t->c.t_ack = deadline_in(lc, TCP_DELACK_MS);
 	else
 		t->c.flags |= CF_ACK_NOW;
 	act = app_deliver(tc->app, &t->c.app, traffic_app_stats(lp, tc), data, len,
-		!(t->c.flags & (CF_SENDING | CF_WAIT_ACKED | CF_Q_SEND)), &kind);
+		!(t->c.flags & (CF_SENDING | CF_WAIT_ACKED)), &kind);
 	traffic_act(lc, tc, &t->c, id, act, kind, false);
 }
 
-/* Seventh: the text, in order or kept for later. */
+/* Seventh: the text, in order, or kept for later: then true. */
 static bool step_text(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
 	uint32_t id, struct pkt *p, struct seg_in *s, bool *fin)
 {
-	bool kept = false;
-
 	if (s->len == 0 && !(s->flags & TCP_FIN))
 		return false;
 	if (unlikely(t->c.state != CS_ESTAB && t->c.state != CS_FIN_WAIT_1
@@ -299,7 +304,6 @@ static bool step_text(struct lcore *lc, struct lport *lp, struct tc_run *tc, str
 			lp->st->drop.app_closed++;
 		return false;
 	}
-	lp->st->tcp.rx_bytes += s->len;
 	if (unlikely(s->seq != t->rcv_nxt)) {
 		t->c.flags |= CF_ACK_NOW; /* a duplicate ACK tells of the hole */
 		return tcp_ooo_keep(lc, lp, t, p, s);
@@ -309,7 +313,7 @@ static bool step_text(struct lcore *lc, struct lport *lp, struct tc_run *tc, str
 	*fin = s->flags & TCP_FIN;
 	if (unlikely(t->side != CONN_NONE && t->c.state != CS_CLOSED))
 		*fin |= tcp_ooo_deliver(lc, lp, tc, t, id);
-	return kept;
+	return false;
 }
 
 /* Eighth: the peer's FIN, in order. */
@@ -373,8 +377,10 @@ static void syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 		return;
 	}
 	if (s->flags & TCP_RST) {
-		if (!acks)
+		if (!acks) {
+			lp->st->drop.tcp_state++;
 			return;
+		}
 		lp->st->tcp.rx_rst++;
 		traffic_failed(tc, &t->c, &tc->st->failed_rst);
 		tcp_end(lc, lp, tc, t, id);
@@ -481,6 +487,7 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 
 	lp->st->tcp.rx_pkts++;
 	seg_read_hdr(p, &s);
+	lp->st->tcp.rx_bytes += s.len;
 	if (p->id == CONN_NONE
 		|| unlikely(!conn_is(pool_at(&lc->tcbs, p->id), lp->port->id, p->dst, p->src,
 			p->dport, p->sport)))

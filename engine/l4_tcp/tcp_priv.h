@@ -8,7 +8,6 @@
 #include "engine/traffic/traffic.h"
 
 #define TCP_MSS_DEFAULT 536 /* RFC 9293 §3.7.1: when the peer sends no option */
-#define TCP_IW_SEGS 10      /* RFC 6928 */
 #define TCP_RTO_MAX_MS 60000
 #define TCP_DELACK_MS 40
 #define TCP_DUPACKS 3
@@ -68,8 +67,3 @@ void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *
 void tcp_resend_first(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
 /* RST in answer to a segment that belongs to no connection (RFC 9293 §3.5.2). */
 void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const struct seg_in *s);
-
-static force_inline uint32_t tcb_id(const struct lcore *lc, const struct tcb *t)
-{
-	return ((const char *)t - lc->tcbs.base) / sizeof(struct tcb);
-}

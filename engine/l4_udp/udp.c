@@ -38,11 +38,24 @@ static void begin(struct tc_run *tc, struct conn *c)
 	traffic_begun(tc, c);
 }
 
+/* A client's session is up when its first datagram can go out. */
+static void try_up(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	if (unlikely(!ipv4_reachable(lc, lp, tc->vlan_tci, c->raddr))) {
+		lp->st->udp.tx_failed++;
+		c->t_rtx = deadline_in(lc, NEIGHBOUR_MS);
+		wheel_arm(lc, c, id);
+		return;
+	}
+	if (traffic_up(lc, tc, c, id))
+		udp_output(lc, lp, tc, c, id);
+}
+
 void udp_open(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
 	begin(tc, c);
-	if (traffic_up(lc, tc, c, id))
-		udp_output(lc, lcore_lport(lc, c->port), tc, c, id);
+	try_up(lc, lcore_lport(lc, c->port), tc, c, id);
 }
 
 void udp_end(struct lcore *lc, struct conn *c, uint32_t id, uint64_t *failure)
@@ -157,8 +170,12 @@ void udp_timer(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 	}
 	if (deadline_due(c->t_rtx, lc->now_ms)) /* the neighbour may have answered */
 		c->t_rtx = 0;
-	if (c->state == CS_ESTAB && c->t_rtx == 0)
+	if (c->state != CS_ESTAB || c->t_rtx != 0)
+		return;
+	if (c->flags & CF_ESTABLISHED)
 		udp_output(lc, lp, tc, c, id);
+	else
+		try_up(lc, lp, tc, c, id);
 }
 
 /* The first datagram of a peer to a listening test case. */
@@ -197,6 +214,11 @@ static uint32_t endpoint(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
 	uint32_t id = p->id;
 
+	if (unlikely(p->group)) { /* RFC 1122 §3.3.6: to all stations, but to one's address */
+		lp->st->udp.ucb_miss++;
+		lp->st->drop.udp_no_socket++;
+		return CONN_NONE;
+	}
 	if (id == CONN_NONE
 		|| unlikely(!conn_is(
 			pool_at(&lc->ucbs, id), lp->port->id, p->dst, p->src, p->dport, p->sport)))
@@ -226,9 +248,13 @@ void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	tc = lcore_tc(lc, c->port, c->tcid);
 	tc->st->rx_bytes += len;
 	act = app_deliver(tc->app, &c->app, traffic_app_stats(lp, tc),
-		p->l4 + sizeof(struct udp_hdr), len, !(c->flags & (CF_SENDING | CF_Q_SEND)), &kind);
+		p->l4 + sizeof(struct udp_hdr), len, !(c->flags & CF_SENDING), &kind);
 	if (act != APP_NONE)
-		c->t_ack = 0; /* what was awaited is there */
+		c->t_ack = 0;                                       /* what was awaited is there */
+	if (unlikely(!tc->is_client && len != tc->app->rx_bytes)) { /* for the rest, not for ever */
+		c->t_ack = deadline_in(lc, UDP_ANSWER_MS);
+		wheel_arm(lc, c, id);
+	}
 	traffic_act(lc, tc, c, id, act, kind, false);
 	if (c->state == CS_ESTAB && (c->flags & CF_SENDING))
 		udp_output(lc, lp, tc, c, id);

@@ -137,7 +137,9 @@ static cold_path enum app_act bad(struct app_conn *c, struct app_stats st)
 /* Is this the last message of its connection: by what it says, or by the test case's limit? */
 static int last(const struct app_tc *at, const struct app_conn *c)
 {
-	return (c->flags & HF_CLOSE) || (c->flags & (HF_HTTP10 | HF_KEEP)) == HF_HTTP10
+	/* a server's answers do not offer what an HTTP/1.0 client needs to keep a connection */
+	return (c->flags & HF_CLOSE)
+		|| ((c->flags & HF_HTTP10) && !(at->is_client && (c->flags & HF_KEEP)))
 		|| (at->requests != 0 && c->n_done >= at->requests);
 }
 
@@ -200,8 +202,8 @@ static enum app_act client_deliver(const struct app_tc *at, struct app_conn *c, 
 {
 	if (unlikely(http_ended(c)))
 		return APP_NONE;
-	if (unlikely(idle && !(c->flags & HF_AWAIT)))
-		return bad(c, st); /* nothing was asked */
+	if (unlikely(!(c->flags & HF_AWAIT) && (idle || c->pending != 0)))
+		return bad(c, st); /* nothing was asked, or that has been answered */
 	while (len != 0) {
 		uint32_t used;
 		enum http_event e = http_parse(c, 1, data, len, &used);

@@ -4,11 +4,6 @@
 
 #include <string.h>
 
-static size_t up(size_t n)
-{
-	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
-}
-
 #define QUEUE_KINDS 4 /* an endpoint's: to open, close, send; blocked */
 
 /* A chunk for each CHUNK_IDS ids, and the two of each queue that are not full. */
@@ -20,13 +15,15 @@ static uint32_t queue_chunks(uint32_t n_conns, uint32_t nports)
 
 size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t nports)
 {
-	return up(sizeof(struct lcore)) + up(nports * sizeof(struct tc_run[TCS_MAX]))
-		+ up(nports * sizeof(struct lport)) + conn_pool_bytes(n_tcbs, sizeof(struct tcb))
+	return whole_lines(sizeof(struct lcore))
+		+ whole_lines(nports * sizeof(struct tc_run[TCS_MAX]))
+		+ whole_lines(nports * sizeof(struct lport))
+		+ conn_pool_bytes(n_tcbs, sizeof(struct tcb))
 		+ conn_pool_bytes(n_ucbs, sizeof(struct conn))
 		+ conn_pool_bytes(tcp_side_count(n_tcbs), sizeof(struct tcp_side))
-		+ up(flow_table_bytes(n_tcbs)) + up(flow_table_bytes(n_ucbs))
-		+ up(wheel_bytes(n_tcbs + n_ucbs))
-		+ up(chunk_pool_bytes(queue_chunks(n_tcbs + n_ucbs, nports)));
+		+ whole_lines(flow_table_bytes(n_tcbs)) + whole_lines(flow_table_bytes(n_ucbs))
+		+ whole_lines(wheel_bytes(n_tcbs + n_ucbs))
+		+ whole_lines(chunk_pool_bytes(queue_chunks(n_tcbs + n_ucbs, nports)));
 }
 
 size_t chunk_pool_bytes(uint32_t n)
@@ -43,7 +40,7 @@ static void *carve(char **at, size_t n)
 {
 	void *p = *at;
 
-	*at += up(n);
+	*at += whole_lines(n);
 	return p;
 }
 

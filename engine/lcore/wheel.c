@@ -59,7 +59,9 @@ static void wheel_arm_far(struct lcore *lc, struct conn *c, uint32_t id, uint32_
 {
 	struct wheel *w = &lc->wheel;
 	uint32_t max = (WHEEL_SLOTS - 2) * WHEEL_SLOTS;
-	uint32_t now = w->now / WHEEL_SLOTS, turn = (w->now + MIN_OF(ahead, max)) / WHEEL_SLOTS;
+	/* from now on, for w->now + ahead may wrap */
+	uint32_t now = w->now / WHEEL_SLOTS,
+		 turn = now + (w->now % WHEEL_SLOTS + MIN_OF(ahead, max)) / WHEEL_SLOTS;
 
 	/* a far entry that is due before, or then, does as well */
 	if (c->wheel_far != 0

@@ -78,6 +78,25 @@ static int own_check(uint32_t port, uint32_t tcid, struct reply *r)
 	return 0;
 }
 
+/* Each address without a gateway in front is a neighbour that has to be asked for. A server on the
+ * other end of a ring pair has the sources as neighbours. */
+static int neighbours_check(uint32_t port, uint32_t tcid, const struct ip_range *range,
+	const char *what, struct reply *r)
+{
+	uint64_t n = (uint64_t)ip4_of(&range->hi) - ip4_of(&range->lo) + 1;
+
+	if (n <= ARP_NEIGHBOURS_MAX
+		|| route_connected(
+			   (uint8_t)port, (uint16_t)tc_cfgs[port][tcid].vlan_id, ip4_of(&range->lo))
+			== NULL)
+		return 0;
+	return reply_fail(r, -ENOSPC,
+		"test case %u: %" PRIu64
+		" %s addresses in subnets of port %u, at most %u can be neighbours: "
+		"put them behind a gateway",
+		tcid, n, what, port, ARP_NEIGHBOURS_MAX);
+}
+
 static int addresses_check(uint32_t port, uint32_t tcid, struct reply *r)
 {
 	const struct tc_config *c = &tc_cfgs[port][tcid];
@@ -86,6 +105,10 @@ static int addresses_check(uint32_t port, uint32_t tcid, struct reply *r)
 	if (rc != 0 || c->kind != tc_kind_CLIENT)
 		return rc;
 	rc = way_check(port, tcid, &c->dst, "destination", r);
+	if (rc == 0)
+		rc = neighbours_check(port, tcid, &c->dst, "destination", r);
+	if (rc == 0 && ports[port].kind == port_kind_RING)
+		rc = neighbours_check(port, tcid, &c->src, "source", r);
 	return rc != 0 ? rc : own_check(port, tcid, r);
 }
 

@@ -51,7 +51,8 @@ void operators_tick(uint64_t now_ns);
 enum port_run {
 	PORT_IDLE,
 	PORT_RUNNING,
-	PORT_STOPPING
+	PORT_STOPPING, /* test cases end */
+	PORT_STOPPED   /* they have, workers are to put the port down */
 };
 #define RATES 4
 struct tc_course {

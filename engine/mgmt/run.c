@@ -83,7 +83,7 @@ static void tc_stop(uint32_t port, uint32_t tcid)
 
 int run_stop(uint32_t port)
 {
-	if (port_runs[port] == PORT_STOPPING)
+	if (port_runs[port] != PORT_RUNNING)
 		return 0;
 	port_runs[port] = PORT_STOPPING;
 	for (uint32_t i = 0; i < TCS_MAX; i++) {
@@ -105,14 +105,19 @@ static void stopping_tick(uint32_t port)
 {
 	struct lmsg m = {.id = LMSG_PORT_STOP};
 
+	/* what they have not handled yet looks idle */
+	if (!fanout_handled(port))
+		return;
 	for (uint32_t i = 0; i < TCS_MAX; i++) {
 		const struct tc_course *t = &tc_states[port][i];
 
 		if (t->posted && (t->stop_due || !fanout_idle(port, i)))
 			return;
 	}
-	if (!fanout_handled(port) || fanout(port, m) != 0)
+	if (port_runs[port] == PORT_STOPPING) {
+		port_runs[port] = fanout(port, m) == 0 ? PORT_STOPPED : PORT_STOPPING;
 		return;
+	}
 	port_runs[port] = PORT_IDLE;
 	for (uint32_t i = 0; i < TCS_MAX; i++) {
 		memset(tc_states[port][i].rate, 0, sizeof(tc_states[port][i].rate));
@@ -134,11 +139,11 @@ static uint64_t achieved(const struct tc_config *c, struct tc_course *t, const s
 	case criterion_CLIENTS_UP:
 		return st->up;
 	case criterion_CLIENTS_ESTAB:
-		/* at the same time; sessions that close by themselves may never all be up at once
-		 */
+		/* at the same time; sessions that end in order, by us or the peer, may never all be
+		 * up at once: each counts, but once */
 		t->estab_max = MAX_OF(t->estab_max, st->estab_now);
-		if (c->requests != 0 || c->uptime_s != TC_FOREVER)
-			return MAX_OF(t->estab_max, st->estab);
+		if (c->requests != 0 || c->uptime_s != TC_FOREVER || st->closed != 0)
+			return MAX_OF(t->estab_max, st->estab_once);
 		return t->estab_max;
 	case criterion_DATA_MB:
 		return st->tx_bytes / 1000000;
@@ -265,8 +270,8 @@ void run_tick(uint64_t now)
 	if (second != 0) {
 		last_second = now;
 		ports_poll_link(segment);
-		arp_snapshot(segment);
 	}
+	arp_snapshot(segment);
 	for (uint32_t p = 0; p < n_ports; p++) {
 		if (port_runs[p] == PORT_IDLE)
 			continue;
@@ -274,9 +279,9 @@ void run_tick(uint64_t now)
 			if (tc_states[p][i].posted)
 				tc_tick(p, i, now, second);
 		}
-		if (port_runs[p] == PORT_STOPPING)
-			stopping_tick(p);
-		else
+		if (port_runs[p] == PORT_RUNNING)
 			start_ready(p);
+		else
+			stopping_tick(p);
 	}
 }

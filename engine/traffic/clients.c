@@ -68,7 +68,6 @@ void clients_start(struct lcore *lc, struct tc_run *tc, const struct lmsg *m)
 	uint64_t init_s = cfg->init_s == TC_FOREVER ? FOREVER_S : cfg->init_s;
 
 	tc->n = (uint32_t)m->share_n;
-	tc->st->up = tc->n;
 	tc->at = tuple_of(cfg, m->share_first);
 	tc->ahead = tuple_of(cfg, m->share_first + AHEAD);
 	tc->open_tsc = lc->now_tsc + init_s * 1000 * lc->cycles_per_ms;
@@ -104,7 +103,7 @@ static uint32_t block_new(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 	c->port = tc->port;
 	c->tcid = tc->tcid;
 	c->tx_kind = 0;
-	c->flags = CF_CLIENT;
+	c->flags = 0;
 	c->state = CS_FREE;
 	return id;
 }
@@ -241,6 +240,7 @@ uint32_t clients_run(struct lcore *lc, struct tc_run *tc, bool rx_busy)
 		done += close_run(lc, lp, tc);
 	if (unlikely((int64_t)(lc->now_tsc - tc->open_tsc) < 0))
 		return done;
+	tc->st->up = tc->n;
 	done += send_run(lc, lp, tc);
 	return done + open_run(lc, lp, tc, rx_busy);
 }

@@ -75,7 +75,7 @@ static void act_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint3
 void session_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
 	if (tc->is_udp)
-		udp_end(lc, c, id, NULL);
+		udp_end(lc, c, id, c->flags & CF_ESTABLISHED ? NULL : &tc->st->failed_stop);
 	else
 		c->flags |= CF_CLOSE;
 }
@@ -132,7 +132,8 @@ bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id
 	tc->st->estab++;
 	tc->st->estab_now++;
 	tc->st->last_estab_us = lc->now_us - tc->start_us;
-	c->flags |= CF_ESTABLISHED;
+	tc->st->estab_once += !(c->flags & CF_WAS_UP);
+	c->flags |= CF_ESTABLISHED | CF_WAS_UP;
 	act = app_conn_up(tc->app, &c->app, traffic_app_stats(lp, tc), &kind);
 	if (tc->is_client && tc->uptime_ms != TC_FOREVER) {
 		if (tc->uptime_ms == 0) {

@@ -48,7 +48,7 @@ static void reset_one(struct lcore *lc, struct tc_run *tc, struct conn *c, uint3
 	if (c->state == CS_CLOSED)
 		session_drop(lc, c, id);
 	else if (id & CONN_UDP)
-		udp_end(lc, c, id, NULL);
+		session_close(lc, tc, c, id);
 	else
 		tcp_abort(lc, (struct tcb *)c, id, &tc->st->failed_stop);
 }

@@ -144,6 +144,31 @@ def test_tab_completes_and_lists(shell):
     assert shell.left() == 0
 
 
+def test_tab_completes_names_of_files(shell, tmp_path):
+    (tmp_path / "conf").mkdir()
+    for name in ("first.cfg", "second.cfg", "seco\u00e9.cfg", "a b.cfg", "a c.cfg", ".hidden", "bad\x01", "#c"):
+        (tmp_path / "conf" / name).write_text("show version\n")
+    (tmp_path / "conf" / "my dir").mkdir()
+    (tmp_path / "conf" / "my dir" / "inner.cfg").write_text("show version\n")
+    shell.send(f"file input {tmp_path}/con\t")
+    shell.expect("conf/")
+    shell.send("\t")  # all there is, without its directory
+    assert shell.expect(shell.prompt).split() == "#c a b.cfg a c.cfg first.cfg my dir/ second.cfg seco\u00e9.cfg".split()
+    shell.expect("conf/")
+    shell.send("fi\t\n")
+    assert "prefix" in shell.expect(shell.prompt)
+    for typed in ("sec\t\u00e9\t", "secon\t", "my\tin\t", '"a b"\t', ".h\t"):
+        shell.send(f"file input {tmp_path}/conf/{typed}\n")
+        assert "prefix" in shell.expect("\n" + shell.prompt), typed
+    shell.send("file input co?")
+    assert "<file>" in shell.expect(shell.prompt)
+    shell.send(f"\x15file input {tmp_path}/conf/a\t")  # to go on it would have to stand in quotes
+    shell.expect("a b.cfg")
+    shell.expect(shell.prompt)
+    shell.send("\x15exit\n")
+    assert shell.left() == 0
+
+
 def test_question_mark_helps_but_not_in_text(shell):
     shell.send("?")
     text = shell.expect(shell.prompt)
@@ -224,6 +249,23 @@ def test_stop_and_continue(engine, terminal, tmp_path):
     s.expect("sh$ ")
     s.send("exit\n")
     assert s.left() == 0
+
+
+def test_tables_are_as_wide_as_the_terminal(shell):
+    fcntl.ioctl(shell.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 60, 0, 0))
+    shell.send("show port info\n")
+    shell.expect("Port")
+    text = ("Port" + shell.expect(shell.prompt)).splitlines()
+    assert max(map(len, text)) <= 60 and len([x for x in text if x.startswith("Port ")]) > 1, text
+
+
+def test_a_gateway_that_is_not_there(engine):
+    e = engine(*RING)
+    e.cli(L3)
+    view = e.show("tests config port 0")
+    assert view["gw"] is None and view["l3_interfaces"][0]["gw"] is None
+    text = run(e, "show", "tests", "config", "port", "0").stdout
+    assert "GW -\n" in text and re.search(r"^  10\.0\.0\.1 +255\.255\.255\.0 +0  -$", text, re.M), text
 
 
 def test_a_resized_terminal(shell):
@@ -370,6 +412,17 @@ def test_files_that_cannot_be_read(engine, tmp_path):
         assert done.stdout == ""  # nothing was run
         done = run(e, "-j", "-c", f"file input {path}")
         assert done.returncode == 2 and why in lines(done.stdout)[0]["error"]
+
+
+def test_a_batch_that_cannot_be_read_is_not_ok(engine, tmp_path):
+    e = engine(*RING)
+    fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        for options in ((), ("-j",)):
+            done = run(e, *options, stdin=fd)
+            assert done.returncode == 2 and done.stderr == "warp17-cli: stdin: Is a directory\n"
+    finally:
+        os.close(fd)
 
 
 def test_errors_name_file_and_line(engine, tmp_path):
@@ -545,6 +598,7 @@ def test_statistics_are_tables_of_labels(engine):
     assert one[1].split() == ["Port", "1"]
     details = run(e, "show", "ipv4", "statistics", "details").stdout.splitlines()
     assert details[1].split("  ")[-1].strip() == "Total" and "0: lcore" in details[1] and "Port 1" in details[1]
+    assert re.search(r"^TCP No Connection +0 +0 +0$", run(e, "show", "drop", "statistics").stdout, re.M)
     memory = run(e, "show", "memory", "statistics", "details").stdout.splitlines()
     assert "management" in memory[1] and memory[1].split()[-1] == "Total"
     assert any(re.match(r"TCB Total +4096 +0 +4096$", x) for x in memory)

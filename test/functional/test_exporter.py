@@ -306,6 +306,36 @@ def test_slow_clients_block_nobody(exporter):
         c.close()
 
 
+@pytest.mark.parametrize("program", ["", "with an engine"])
+def test_as_many_slow_clients_as_there_is_room_for_block_a_scrape_for_a_moment_only(exporter, engine, prefix, program):
+    """Each says a byte now and then, so none of them is idle."""
+    if program:
+        engine(*RING, prefix=prefix)
+    x = exporter()
+    if program:
+        wait_for(x.ready)
+    slow = [socket.create_connection(("127.0.0.1", x.port)) for _ in range(256)]
+
+    def drip():
+        while going:
+            for c in slow:
+                with contextlib.suppress(OSError):
+                    c.send(b"G")
+            time.sleep(0.3)
+
+    going = [1]
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        time.sleep(1)
+        assert x.get("/metrics", timeout=8)[0] == 200
+    finally:
+        going.clear()
+        thread.join()
+        for c in slow:
+            c.close()
+
+
 def test_a_reader_that_leaves_hurts_nobody(exporter):
     x = exporter()
     for _ in range(50):

@@ -211,6 +211,19 @@ def test_hugepages_at_once(place, holder):
     assert pool() == before and not place.ledger.exists()
 
 
+@pytest.mark.parametrize("text", ["", "12", "12 3\n", "12 3 x\n", "12 3 0"])
+def test_a_broken_ledger_is_told_and_mended_by_hand(place, holder, text):
+    a, before = holder(), pool()
+    place.hugepages("ensure", 4, a.pid)
+    (place.ledger / "taken").write_text(text)
+    for args in (("ensure", 4), ("release", a.pid)):
+        assert f"{place.ledger}/taken is broken: remove it" in place.hugepages(*args, code=1).stderr
+    (place.ledger / "taken").unlink()
+    place.hugepages("ensure", 4, a.pid)
+    place.hugepages("release", a.pid)
+    assert pool() == before and not place.ledger.exists()
+
+
 @namespaces
 def test_hugetlbfs_is_mounted_and_unmounted(place):
     """In a mount namespace, where the machine's own mounts may go."""
@@ -254,6 +267,12 @@ def test_start_status_stop(place):
     assert not alive(pid) and not place.left()
     assert "no engine" in place.launcher("stop").stdout
     place.start()
+
+
+@pytest.mark.parametrize("style", ["literal", "c", "escape", "shell"])
+def test_the_callers_quoting_style_hides_no_engine(place, style):
+    pid = place.start()
+    assert f"pid {pid}" in place.launcher("status", env={"QUOTING_STYLE": style}).stdout
 
 
 def test_a_prefix_given_as_the_eal_has_it(place):
@@ -401,7 +420,7 @@ def test_help_and_version_start_nothing(place):
 
 @pytest.mark.parametrize("args, why", [
     (("nonsense",), "unknown command 'nonsense' (see warp17 --help)"),
-    (("start", "--ring-if-pairs", "1", "--nonsense"), "unknown option '--nonsense' (see --help)"),
+    (("start", "--ring-if-pairs", "1", "--nonsense"), "unknown option '--nonsense' (see --help; EAL arguments stand before --)"),
     (("start", "--prefix"), "expected a name"),
     (("start", "--prefix", "a/b"), "expected a name"),
     (("stop", "--nonsense"), "unknown option '--nonsense' (see warp17 stop --help)"),
@@ -520,6 +539,7 @@ def test_demo(place):
     done = run(SCRIPTS / "demo", env={**place.env, "TMPDIR": str(place.tmp)})
     assert done.returncode == 0 and done.stdout.splitlines()[-1] == "PASS: demo", done.stdout + done.stderr
     assert re.search(r"sessions established at once +100000\n", done.stdout)
+    assert re.search(r"time to establish them, seconds +\d+\.\d{3}\n", done.stdout)
     assert not demo_left(done.stdout) and not place.left() and not list(place.tmp.glob("tmp.*"))
 
 

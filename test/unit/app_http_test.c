@@ -128,7 +128,7 @@ static const struct sample requests[] = {
 		1},
 	{"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\nHost: a\r\nUser-Agent: "
 	 "ApacheBench/2.3\r\n\r\n",
-		1, 0, 0, 0},
+		1, 0, 0, 1}, /* ab -k: our answer does not offer to stay */
 	{"GET /a HTTP/1.1\r\nHost: h\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: "
 	 "text/html,*/*;q=0.8\r\n"
 	 "Accept-Language: en\r\nAccept-Encoding: gzip, deflate\r\nConnection: "

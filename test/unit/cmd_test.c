@@ -569,11 +569,24 @@ static void collect(const char *word, const char *help, bool hint, void *arg)
 	snprintf((char *)arg + n, 500 - n, "%s%s", n ? " " : "", word);
 }
 
+/* What the words mean that are looked for. */
 static void collect_help(const char *word, const char *help, bool hint, void *arg)
 {
+	size_t n = strlen(arg);
+
 	(void)hint;
-	if (strcmp(word, "set") == 0)
-		snprintf(arg, 100, "%s", help);
+	if (strcmp(word, "set") == 0 || strcmp(word, "run-time") == 0 || strcmp(word, "udp") == 0)
+		snprintf((char *)arg + n, 200 - n, "%s ", help);
+}
+
+static void expect_help(const char *text, const char *want)
+{
+	char line[200], got[200] = "";
+	const char *word[32];
+
+	snprintf(line, sizeof(line), "%s", text);
+	cmd_complete(word, cmd_split(line, word, 32, err, sizeof(err)), "", collect_help, got);
+	assert_string_equal(got, want);
 }
 
 static void expect_next(const char *text, const char *prefix, const char *want)
@@ -591,8 +604,6 @@ static void expect_next(const char *text, const char *prefix, const char *want)
 
 static void completion(void **state)
 {
-	char help[100] = "";
-
 	(void)state;
 	expect_next("", "s", "set start stop show");
 	expect_next("show tests", "st", "state stats");
@@ -614,8 +625,10 @@ static void completion(void **state)
 	expect_next("add tests client", "", "tcp udp port test-case-id src sport dest dport");
 	expect_next("add tests client tcp port 0 src 1.1.1.1", "", "<ip> <ip>");
 	expect_next("nonsense", "", "");
-	cmd_complete(NULL, 0, "", collect_help, help);
-	assert_string_equal(help, "tests|syslog"); /* what the word leads to */
+	expect_help("", "tests|syslog "); /* what the word leads to */
+	expect_help("set tests criteria port 0 test-case-id 0",
+		"Seconds since the test case began "); /* the word's own */
+	expect_help("add tests client", "Transport ");
 }
 
 static void fingerprint_is_stable(void **state)

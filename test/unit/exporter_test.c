@@ -3,10 +3,15 @@
 #include "stats-exporter/exporter.h"
 #include "test/unit/unit.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
 #define PORTS 2
 #define WORKERS 2
@@ -291,6 +296,32 @@ static void no_engine_no_series(void **state)
 	free(text);
 }
 
+static void an_engine_that_stops_is_not_ready_but_counted(void **state)
+{
+	static struct exporter x = {.lock = PTHREAD_MUTEX_INITIALIZER, .attached = 1};
+	struct timespec now;
+	struct sample *s;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	seg->hdr.heartbeat_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	x.client.sock = pair[0];
+	x.client.seg = seg;
+	assert_true(sample_lasts(&x, why));
+	seg->hdr.state = engine_state_STOPPING;
+	assert_false(sample_lasts(&x, why));
+	has(why, "stopping");
+	assert_true(sample_ready(&x, why));
+	s = sample_take(&x, why);
+	assert_non_null(s);
+	sample_free(s);
+	close(pair[1]);
+	assert_false(sample_ready(&x, why));
+	close(pair[0]);
+}
+
 static void where_to_listen(void **state)
 {
 	static const char *const good[] = {
@@ -315,6 +346,32 @@ static void where_to_listen(void **state)
 	assert_int_not_equal(listen_parse_port(&a, "", why), 0);
 }
 
+static void no_socket_to_be_had_is_said_to_be_that(void **state)
+{
+	int was_stderr = dup(STDERR_FILENO), rc;
+	FILE *said = tmpfile();
+	struct rlimit was, none;
+	char line[WHY_MAX] = "";
+	struct listen_at a;
+
+	(void)state;
+	assert_non_null(said);
+	listen_parse(&a, "127.0.0.1:0", why);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = was.rlim_max};
+	dup2(fileno(said), STDERR_FILENO);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	rc = listen_open(&a);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	dup2(was_stderr, STDERR_FILENO);
+	close(was_stderr);
+	assert_int_equal(rc, -1);
+	rewind(said);
+	assert_non_null(fgets(line, sizeof(line), said));
+	has(line, strerror(EMFILE));
+	fclose(said);
+}
+
 #define with_segment(test) cmocka_unit_test_setup_teardown(test, segment_up, segment_down)
 
 int main(void)
@@ -326,8 +383,10 @@ int main(void)
 		with_segment(a_record_being_changed_is_said_to_be),
 		with_segment(counts_that_make_no_sense),
 		with_segment(families_are_whole),
+		with_segment(an_engine_that_stops_is_not_ready_but_counted),
 		cmocka_unit_test(no_engine_no_series),
 		cmocka_unit_test(where_to_listen),
+		cmocka_unit_test(no_socket_to_be_had_is_said_to_be_that),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

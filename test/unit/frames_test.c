@@ -205,6 +205,37 @@ static void arp_that_is_no_arp(void **state)
 	stack_end();
 }
 
+static void datagram_to_all_stations_opens_nothing(void **state)
+{
+	uint8_t frame[64] = {255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 9, 8, 0};
+	struct ip4_hdr *ip = (struct ip4_hdr *)(frame + 14);
+	struct udp_hdr *uh = (struct udp_hdr *)(ip + 1);
+
+	(void)state;
+	stack_begin(64, 64, 1024);
+	stack.wired = false;
+	stack_tc(1, 0, l4proto_UDP, 0);
+	stack_start(1, 0);
+	ip->ver_ihl = 0x45;
+	ip->total_len_be16 = rte_cpu_to_be_16(28);
+	ip->ttl = 64;
+	ip->proto = IPPROTO_UDP4;
+	ip->src_be32 = rte_cpu_to_be_32(CLIENT_IP);
+	ip->dst_be32 = rte_cpu_to_be_32(SERVER_IP);
+	uh->sport_be16 = rte_cpu_to_be_16(5);
+	uh->dport_be16 = rte_cpu_to_be_16(80);
+	uh->len_be16 = rte_cpu_to_be_16(8);
+	peer_frame(1, frame, 60);
+	stack_run_us(50);
+	assert_int_equal(stack_stats(1, 0)->opened, 0);
+	assert_int_equal(stack_port(1)->drop.udp_no_socket, 1);
+	memcpy(frame, ports[1].mac, 6); /* to one: that is all the difference */
+	peer_frame(1, frame, 60);
+	stack_run_us(50);
+	assert_int_equal(stack_stats(1, 0)->opened, 1);
+	stack_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +244,7 @@ int main(void)
 		cmocka_unit_test(options_that_lie),
 		cmocka_unit_test(random_changes),
 		cmocka_unit_test(arp_that_is_no_arp),
+		cmocka_unit_test(datagram_to_all_stations_opens_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, stack_eal, NULL);

@@ -1,5 +1,5 @@
 /* Reading records of the segment while management changes them: whole copies, and an end to
- * waiting. */
+ * waiting. And what the table of counters must hold. */
 #include "common/abi/segment.h"
 #include "test/unit/unit.h"
 
@@ -121,6 +121,24 @@ static void a_slow_change_is_waited_for(void **state)
 	read_beside(20000, 10);
 }
 
+/* The CLI's tables show labels, not the names that programs use. */
+static void every_counter_has_a_label_of_its_own(void **state)
+{
+	(void)state;
+	for (size_t g = 0; g < stats_n_groups; g++) {
+		const struct stats_group *group = &stats_groups[g];
+
+		for (size_t i = 0; i < group->n; i++) {
+			const char *label = group->stats[i].label;
+
+			if (*label < 'A' || *label > 'Z' || strchr(label, '_') != NULL)
+				fail_msg("%s: label '%s'", group->stats[i].name, label);
+			for (size_t k = 0; k < i; k++)
+				assert_string_not_equal(label, group->stats[k].label);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +146,7 @@ int main(void)
 		cmocka_unit_test(a_change_without_end_is_given_up),
 		cmocka_unit_test(copies_beside_a_writer_are_whole),
 		cmocka_unit_test(a_slow_change_is_waited_for),
+		cmocka_unit_test(every_counter_has_a_label_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,18 @@ static uint32_t drain(uint16_t port, struct peer_seg *s, uint8_t *flags)
 	return bytes;
 }
 
+/* An established connection to the server, the peer's next segment. */
+static struct peer_seg peer_up(uint32_t body)
+{
+	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK | TCP_PSH};
+
+	server(body);
+	stack_start(1, 0);
+	s.ack = peer_connect(1000, 5000) + 1;
+	s.seq = 5001;
+	return s;
+}
+
 static void every_hash_is_inserted(void **state)
 {
 	/* of this tuple the hash was 0 once, which was taken for "not in the table" */
@@ -87,14 +99,10 @@ static void every_hash_is_inserted(void **state)
 
 static void half_closed_client_gets_its_last_response(void **state)
 {
-	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK | TCP_PSH};
+	struct peer_seg s = peer_up(100);
 	uint8_t flags;
 
 	(void)state;
-	server(100);
-	stack_start(1, 0);
-	s.ack = peer_connect(1000, 5000) + 1;
-	s.seq = 5001;
 	send_text(1, &s, REQUEST REQUEST_CLOSE);
 	s.flags = TCP_ACK | TCP_FIN;
 	peer_send(1, &s);
@@ -321,6 +329,107 @@ static void shut_window_is_probed_and_its_byte_sent_again(void **state)
 	stack_end();
 }
 
+static void rst_before_the_data_arrived_is_a_failure(void **state)
+{
+	struct peer_seg s = peer_up(5000);
+
+	(void)state;
+	s.flags = TCP_ACK | TCP_FIN;
+	send_text(1, &s, REQUEST);
+	s.seq++;
+	peer_flush(1);
+	s.flags = TCP_RST;
+	peer_send(1, &s);
+	stack_run_us(50);
+	assert_int_equal(stack_stats(1, 0)->failed_rst, 1);
+	assert_int_equal(stack_stats(1, 0)->closed, 0);
+	stack_end();
+}
+
+static void ack_from_long_ago_is_not_taken(void **state)
+{
+	struct peer_seg s = peer_up(10), got;
+
+	(void)state;
+	s.ack -= 1000000000;
+	send_text(1, &s, REQUEST);
+	assert_int_equal(stack_stats(1, 0)->requests, 0);
+	assert_true(peer_take(1, &got)); /* RFC 5961 §5.2: an ACK says where we are */
+	assert_int_equal(got.ack, 5001);
+	stack_end();
+}
+
+static void ack_of_a_segment_that_fills_a_hole_is_not_delayed(void **state)
+{
+	struct peer_seg s, got, last = {0};
+
+	(void)state;
+	server(10)->tcp.ack_delay = 1;
+	stack_start(1, 0);
+	s = (struct peer_seg){.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK};
+	s.ack = peer_connect(1000, 5000) + 1;
+	s.seq = 5001 + 8;
+	send_text(1, &s, "TTP/");
+	s.seq = 5001;
+	peer_flush(1);
+	send_text(1, &s, "GET ");
+	while (peer_take(1, &got))
+		last = got;
+	assert_int_equal(last.ack, 5005);
+	stack_end();
+}
+
+static void one_segment_after_a_lost_syn(void **state)
+{
+	struct peer_seg s = {.sport = 1000, .dport = 80, .seq = 5000, .wnd = 65535}, got;
+	uint32_t n = 0;
+
+	(void)state;
+	server(100000);
+	stack_start(1, 0);
+	s.flags = TCP_SYN;
+	peer_send(1, &s);
+	stack_run_ms(3000);
+	assert_true(peer_take(1, &got));
+	peer_flush(1); /* the SYN-ACK, and once more */
+	s.flags = TCP_ACK | TCP_PSH;
+	s.seq++;
+	s.ack = got.seq + 1;
+	send_text(1, &s, REQUEST);
+	while (peer_take(1, &got))
+		n += got.len != 0;
+	assert_int_equal(n, 1);
+	stack_end();
+}
+
+static void responses_that_nobody_asked_for_are_refused_in_every_cut(void **state)
+{
+	struct peer_seg s = {.sport = 80, .dport = 1000, .seq = 9000, .wnd = 65535}, syn;
+	uint8_t flags;
+
+	(void)state;
+	stack_begin(256, 16, 2048);
+	stack.wired = false;
+	stack_tc(0, 0, l4proto_TCP, 1)->app = app_kind_HTTP;
+	tc_cfgs[0][0].rate_send = 1; /* the next request has to wait */
+	stack_start(0, 0);
+	stack_run_us(100);
+	assert_true(peer_take(0, &syn));
+	s.flags = TCP_SYN | TCP_ACK;
+	s.ack = syn.seq + 1;
+	peer_send(0, &s);
+	stack_run_ms(10);
+	drain(0, &s, &flags);
+	s.seq++;
+	s.flags = TCP_ACK;
+	for (int i = 0; i < 3; i++)
+		send_text(0, &s, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	assert_int_equal(stack_stats(0, 0)->requests, 1);
+	assert_int_equal(stack_stats(0, 0)->responses, 1);
+	assert_int_equal(stack_port(0)->http.invalid, 1);
+	stack_end();
+}
+
 static void simultaneous_open_establishes(void **state)
 {
 	struct peer_seg syn = client(), s, got;
@@ -351,14 +460,10 @@ static void simultaneous_open_establishes(void **state)
 
 static void simultaneous_close_goes_through_closing(void **state)
 {
-	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK | TCP_PSH};
+	struct peer_seg s = peer_up(10);
 	uint8_t flags;
 
 	(void)state;
-	server(10);
-	stack_start(1, 0);
-	s.ack = peer_connect(1000, 5000) + 1;
-	s.seq = 5001;
 	send_text(1, &s, REQUEST_CLOSE);
 	drain(1, &s, &flags);
 	assert_true(flags & TCP_FIN);
@@ -382,15 +487,10 @@ static void simultaneous_close_goes_through_closing(void **state)
 
 static void fin_again_restarts_time_wait_and_a_new_syn_ends_it(void **state)
 {
-	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK | TCP_PSH},
-			got;
+	struct peer_seg s = peer_up(10), got;
 	uint8_t flags;
 
 	(void)state;
-	server(10);
-	stack_start(1, 0);
-	s.ack = peer_connect(1000, 5000) + 1;
-	s.seq = 5001;
 	send_text(1, &s, REQUEST_CLOSE);
 	drain(1, &s, &flags);
 	s.flags = TCP_ACK | TCP_FIN;
@@ -411,15 +511,10 @@ static void fin_again_restarts_time_wait_and_a_new_syn_ends_it(void **state)
 /* RFC 5681 §3.2 with the recovery of RFC 6582: one lost segment costs one segment. */
 static void third_duplicate_ack_sends_the_lost_one_only(void **state)
 {
-	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK | TCP_PSH},
-			got;
+	struct peer_seg s = peer_up(30000), got;
 	uint32_t next, n = 0, old = 0;
 
 	(void)state;
-	server(30000);
-	stack_start(1, 0);
-	s.ack = peer_connect(1000, 5000) + 1;
-	s.seq = 5001;
 	send_text(1, &s, REQUEST);
 	s.flags = TCP_ACK;
 	assert_true(peer_take(1, &got)); /* lost */
@@ -564,6 +659,11 @@ int main(void)
 		cmocka_unit_test(data_does_not_wait_for_the_rto_of_a_syn),
 		cmocka_unit_test(shut_window_is_probed_and_its_byte_sent_again),
 		cmocka_unit_test(simultaneous_open_establishes),
+		cmocka_unit_test(rst_before_the_data_arrived_is_a_failure),
+		cmocka_unit_test(ack_from_long_ago_is_not_taken),
+		cmocka_unit_test(ack_of_a_segment_that_fills_a_hole_is_not_delayed),
+		cmocka_unit_test(one_segment_after_a_lost_syn),
+		cmocka_unit_test(responses_that_nobody_asked_for_are_refused_in_every_cut),
 		cmocka_unit_test(simultaneous_close_goes_through_closing),
 		cmocka_unit_test(fin_again_restarts_time_wait_and_a_new_syn_ends_it),
 		cmocka_unit_test(third_duplicate_ack_sends_the_lost_one_only),

@@ -128,7 +128,128 @@ static void udp_without_a_neighbour_does_not_spin(void **state)
 	stack_run_ms(4000);
 	assert_in_range(stack_port(0)->drop.no_neighbour, 100, 100 * 25);
 	assert_in_range(stack_port(0)->arp.tx_req, 10, 25);
+	assert_int_equal(stack_stats(0, 0)->estab, 0); /* nothing went out */
+	stack_stop(0, 0);
+	assert_int_equal(stack_stats(0, 0)->closed, 0);
+	assert_int_equal(stack_stats(0, 0)->failed_stop, 100);
 	stack_end();
+}
+
+static void udp_request_that_came_in_part_is_not_answered_later(void **state)
+{
+	(void)state;
+	stack_begin(64, 64, 2048);
+	stack.wired = false;
+	pair(l4proto_UDP, 1, 2000, 10);
+	stack_start(1, 0);
+	peer_datagram(1, 5, 80, 1472);
+	stack_run_ms(5000);
+	peer_datagram(1, 5, 80, 1472);
+	stack_run_ms(1);
+	assert_int_equal(stack_stats(1, 0)->requests, 0);
+	peer_datagram(1, 5, 80, 528);
+	stack_run_ms(1);
+	assert_int_equal(stack_stats(1, 0)->requests, 1);
+	stack_end();
+}
+
+static void clients_are_not_up_before_their_init_is_over(void **state)
+{
+	struct tc_config *c;
+
+	(void)state;
+	stack_begin(64, 16, 2048);
+	c = pair(l4proto_TCP, 10, 10, 10);
+	c->init_s = 1;
+	c->rate_open = 0;
+	stack_start(0, 0);
+	stack_run_ms(900);
+	assert_int_equal(stack_stats(0, 0)->up, 0);
+	stack_run_ms(200);
+	assert_int_equal(stack_stats(0, 0)->up, 10);
+	stack_stop(0, 0);
+	assert_int_equal(stack_stats(0, 0)->up, 0);
+	stack_end();
+}
+
+static void session_that_reopens_counts_once(void **state)
+{
+	struct tc_config *c;
+
+	(void)state;
+	stack_begin(64, 16, 2048);
+	c = pair(l4proto_TCP, 5, 10, 10);
+	c->dport.hi = 81; /* nobody is there: 5 of 10 can come up */
+	c->uptime_s = 1;
+	c->downtime_s = 0;
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack_run_ms(3500);
+	assert_true(stack_stats(0, 0)->estab > 10);
+	assert_int_equal(stack_stats(0, 0)->estab_once, 5);
+	stack_end();
+}
+
+static void two_thousand_neighbours_are_known_at_once(void **state)
+{
+	struct tc_config *c;
+
+	(void)state;
+	stack_begin(8192, 16, 8192);
+	for (int i = 0; i < 2; i++)
+		port_l3[i].intf[0].mask = ip4_addr(0xffff0000);
+	c = pair(l4proto_TCP, 1, 10, 10);
+	c->src.lo = ip4_addr(0x0a000100);
+	c->src.hi = ip4_addr(0x0a000100 + 1999);
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack_run_ms(5000);
+	assert_int_equal(stack_stats(0, 0)->estab_now, 2000);
+	assert_int_equal(stack_port(0)->arp.full, 0);
+	stack_end();
+}
+
+static uint32_t lose_next;
+static bool lose_one(uint16_t port, struct rte_mbuf *m)
+{
+	if (port != 0 || m->data_len < 1000 || lose_next == 0)
+		return false;
+	lose_next--;
+	return true;
+}
+
+/* One segment is lost: one is sent again, and no time is lost. */
+static void loss_costs_one_retransmission(uint32_t ms_before)
+{
+	struct tc_config *c;
+	uint64_t before;
+
+	stack_begin(64, 16, 4096);
+	c = pair(l4proto_TCP, 1, 1000000000, 0);
+	c->tcp.rto_ms = 10000;
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack.on_wire = lose_one;
+	stack_run_ms(ms_before);
+	before = stack_stats(1, 0)->rx_bytes;
+	lose_next = 1;
+	stack_run_ms(45);
+	assert_int_equal(lose_next, 0);
+	assert_int_equal(stack_port(0)->tsm.retrans_pkts, 1);
+	assert_true(stack_stats(1, 0)->rx_bytes - before > 10000000);
+	stack_end();
+}
+
+static void window_behind_a_lost_segment_is_kept(void **state)
+{
+	(void)state;
+	loss_costs_one_retransmission(200);
+}
+
+static void loss_behind_two_gigabytes_is_recovered_at_once(void **state)
+{
+	(void)state;
+	loss_costs_one_retransmission(3000);
 }
 
 static void udp_answer_that_is_lost_does_not_silence_a_client(void **state)
@@ -267,6 +388,12 @@ int main(void)
 		cmocka_unit_test(client_restarts_beside_a_running_server),
 		cmocka_unit_test(udp_abort_is_counted_once),
 		cmocka_unit_test(udp_without_a_neighbour_does_not_spin),
+		cmocka_unit_test(udp_request_that_came_in_part_is_not_answered_later),
+		cmocka_unit_test(clients_are_not_up_before_their_init_is_over),
+		cmocka_unit_test(session_that_reopens_counts_once),
+		cmocka_unit_test(two_thousand_neighbours_are_known_at_once),
+		cmocka_unit_test(window_behind_a_lost_segment_is_kept),
+		cmocka_unit_test(loss_behind_two_gigabytes_is_recovered_at_once),
 		cmocka_unit_test(udp_answer_that_is_lost_does_not_silence_a_client),
 		cmocka_unit_test(pool_that_is_too_small_is_said_once_and_used_whole),
 		cmocka_unit_test(every_byte_is_rebuilt_as_it_was),

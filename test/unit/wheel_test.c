@@ -137,12 +137,34 @@ static void deadline_that_moves_earlier_fires_early(void **state)
 	end();
 }
 
+/* 49.7 days after the machine's start the clock wraps. */
+static void deadline_across_the_wrap_of_the_clock_fires_in_time(void **state)
+{
+	uint32_t id;
+	struct conn *c;
+
+	(void)state;
+	begin(64);
+	stack.tsc = (UINT64_C(0x100000000) - 5000) * 1000000;
+	lcore_clock_start(stack.lc, stack.tsc);
+	c = block(&id);
+	c->t_life = deadline_in(stack.lc, 600000);
+	wheel_arm(stack.lc, c, id);
+	c->t_life = deadline_in(stack.lc, 10000);
+	wheel_arm(stack.lc, c, id);
+	run_ms(700000);
+	assert_int_equal(stack.lc->lst->timer.fired, 1);
+	assert_in_range(late_max(), 0, 1);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(deadlines_of_every_residue_fire_in_time),
 		cmocka_unit_test(short_deadlines_before_a_long_one_leave_no_holes),
 		cmocka_unit_test(deadline_that_moves_earlier_fires_early),
+		cmocka_unit_test(deadline_across_the_wrap_of_the_clock_fires_in_time),
 	};
 
 	return cmocka_run_group_tests(tests, stack_eal, NULL);
