@@ -4,7 +4,7 @@
 # make unit            units only (no hugepages, no root)
 # make asan            units with address and undefined-behaviour sanitizers
 # make functional      pytest on the programs and on peers that misbehave (hugepages, root)
-# make bench           measures speed; prints one JSON object
+# make bench           measures speed; prints one JSON object (hugepages, root)
 # make check           lint and style
 # make lint            clang-tidy
 # make style           format, sizes, tokens, layers, headers alone, shell scripts; part of make test
