@@ -59,7 +59,13 @@ static void end(int sig)
  * ever. */
 static void leave(const char *prefix)
 {
+	sigset_t alarm_only;
+
 	lock = rundir_lock();
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	pthread_sigmask(
+		SIG_UNBLOCK, &alarm_only, NULL); /* whoever started us may have blocked it */
 	rundir_remove(prefix);
 	fflush(NULL);
 	signal(SIGALRM, end);

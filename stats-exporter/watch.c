@@ -264,8 +264,6 @@ static void inherit_why(const char *prefix)
 
 int watch_run(struct exporter *x, struct attach_opts *o, int fd, char **argv)
 {
-	sigset_t all, was;
-
 	me.x = x;
 	me.fd = fd;
 	me.argv = argv;
@@ -275,10 +273,7 @@ int watch_run(struct exporter *x, struct attach_opts *o, int fd, char **argv)
 	o->stuck = again;
 	o->leaving = depart_for_layout;
 	o->keep_fd = fd;
-	sigfillset(&all); /* the HTTP server's threads hear none: see client_attach() */
-	sigprocmask(SIG_SETMASK, &all, &was);
 	me.http = http_start(x, fd);
-	sigprocmask(SIG_SETMASK, &was, NULL);
 	if (me.http == NULL) {
 		fprintf(stderr, EXPORTER ": the HTTP server does not start\n");
 		return EXIT_FAILED;

@@ -182,8 +182,8 @@ static void on_alarm(int sig)
 	stuck();
 }
 
-/* In place of the EAL's own (ld --wrap): service cores, which no client has, would take 156 KB of the
- * engine's heap at each attach, and nobody would give them back. */
+/* In place of the EAL's own (ld --wrap): service cores, which no client has, would take 156 KB of
+ * the engine's heap at each attach, and nobody would give them back. */
 int32_t __wrap_rte_service_init(void);
 int32_t __wrap_rte_service_start_with_defaults(void);
 

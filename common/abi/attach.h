@@ -23,8 +23,8 @@ static_assert(sizeof(((struct seg_header *)0)->prefix) == PREFIX_MAX);
 #define RUNDIR_MAX 256
 void rundir_path(const char *prefix, char buf[RUNDIR_MAX]);
 
-/* How long each step may take. The engine ends a client that takes longer from its hello to the byte
- * that says it is attached; clients give up in time to say so themselves. */
+/* How long each step may take. The engine ends a client that takes longer from its hello to the
+ * byte that says it is attached; clients give up in time to say so themselves. */
 #define HANDSHAKE_MS 2000 /* to be accepted; from there to the hello; from that to the welcome */
 #define ATTACH_EAL_S 4
 #define ATTACH_MAX_S 5

@@ -88,8 +88,8 @@ void rundir_sweep(const char *prefix, uint32_t pid);
 void rundir_remove(const char *prefix);
 /* As that, unless an engine has it, and unlocks: for an EAL that did not start. */
 void rundir_give_up(const char *prefix);
-/* Before the EAL: the prefix is ours from here on. Waits some seconds until an engine that starts or
- * ends has done so and clients of a dead one have left, and removes what that left behind. 0, or
+/* Before the EAL: the prefix is ours from here on. Waits some seconds until an engine that starts
+ * or ends has done so and clients of a dead one have left, and removes what that left behind. 0, or
  * -errno with who is in the way on stderr. */
 int rundir_claim(const char *prefix);
 /* The file that has the prefix locked, to be unlinked last of all. */

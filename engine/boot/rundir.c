@@ -226,12 +226,12 @@ static int runs_already(const char *prefix, pid_t pid)
 /* Waits for an engine that starts or ends to have done so. */
 static int lock_wait(const char *prefix, const char *dir)
 {
-	int len = (int)(strlen(dir) - strlen(prefix)), rc;
+	int len = (int)(strlen(dir) - strlen(prefix)), rc, i;
 
 	snprintf(lock_name, sizeof(lock_name), "%.*s", len - 1, dir);
 	mkdir(lock_name, 0700); /* as the EAL does */
 	snprintf(lock_name, sizeof(lock_name), "%.*s.%s.lock", len, dir, prefix);
-	for (int i = 0; (rc = lock_take()) == -EWOULDBLOCK; i++) {
+	for (i = 0; (rc = lock_take()) == -EWOULDBLOCK; i++) {
 		pid_t other = primary_of(dir);
 
 		if (other != 0)
@@ -247,6 +247,8 @@ static int lock_wait(const char *prefix, const char *dir)
 	}
 	if (rc != 0)
 		fprintf(stderr, "warp17: error: %s: %s\n", lock_name, strerror(-rc));
+	else if (i != 0)
+		nanosleep(&nap, NULL); /* it lets go of the lock some ms before its hugepages */
 	return rc;
 }
 

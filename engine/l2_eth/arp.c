@@ -39,7 +39,7 @@ struct arp_entry {
 };
 /* Untouched pages cost nothing, and n_entries says of which ports no page was touched. */
 #define ARP_SLOTS 65536
-#define ARP_PROBES 64
+#define ARP_PROBES 256
 static_assert(ARP_SLOTS >= ARP_NEIGHBOURS_MAX / 3 * 4, "lookups in a fuller table would be long");
 static struct arp_entry tables[PORTS_MAX][ARP_SLOTS];
 static uint32_t n_entries[PORTS_MAX];
@@ -54,7 +54,8 @@ static uint8_t state_of(const struct arp_entry *e)
  * there is none near. */
 static struct arp_entry *arp_find(uint8_t port, uint16_t vlan, uint32_t ip, struct arp_entry **free)
 {
-	uint32_t h = ip ^ ip >> 8 ^ vlan;
+	/* multiplicative: neighbours come in ranges, of several subnets */
+	uint32_t h = ((ip ^ (uint32_t)vlan << 20) * UINT32_C(2654435769)) >> 16;
 
 	for (uint32_t i = 0; i < ARP_PROBES; i++) {
 		struct arp_entry *e = &tables[port][(h + i) % ARP_SLOTS];

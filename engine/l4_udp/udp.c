@@ -250,8 +250,9 @@ void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	act = app_deliver(tc->app, &c->app, traffic_app_stats(lp, tc),
 		p->l4 + sizeof(struct udp_hdr), len, !(c->flags & CF_SENDING), &kind);
 	if (act != APP_NONE)
-		c->t_ack = 0;                                       /* what was awaited is there */
-	if (unlikely(!tc->is_client && len != tc->app->rx_bytes)) { /* for the rest, not for ever */
+		c->t_ack = 0; /* what was awaited is there */
+	if (unlikely(!tc->is_client && len != tc->app->rx_bytes
+		    && act == APP_NONE)) { /* for the rest, not for ever */
 		c->t_ack = deadline_in(lc, UDP_ANSWER_MS);
 		wheel_arm(lc, c, id);
 	}

@@ -78,17 +78,33 @@ static int own_check(uint32_t port, uint32_t tcid, struct reply *r)
 	return 0;
 }
 
+/* Addresses of a range that are in the port's subnets on that VLAN; of interfaces in one subnet the
+ * first counts. */
+static uint64_t on_link(uint32_t port, uint32_t vlan, const struct ip_range *range)
+{
+	const struct port_l3 *l3 = &port_l3[port];
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < l3->n_intfs; i++) {
+		const struct l3_intf *f = &l3->intf[i];
+		uint32_t ip = ip4_of(&f->ip), mask = mask_of(f);
+		uint32_t lo = MAX_OF(ip & mask, ip4_of(&range->lo)),
+			 hi = MIN_OF(ip | ~mask, ip4_of(&range->hi));
+
+		if (lo <= hi && route_connected((uint8_t)port, (uint16_t)vlan, ip) == f)
+			n += (uint64_t)hi - lo + 1;
+	}
+	return n;
+}
+
 /* Each address without a gateway in front is a neighbour that has to be asked for. A server on the
  * other end of a ring pair has the sources as neighbours. */
 static int neighbours_check(uint32_t port, uint32_t tcid, const struct ip_range *range,
 	const char *what, struct reply *r)
 {
-	uint64_t n = (uint64_t)ip4_of(&range->hi) - ip4_of(&range->lo) + 1;
+	uint64_t n = on_link(port, tc_cfgs[port][tcid].vlan_id, range);
 
-	if (n <= ARP_NEIGHBOURS_MAX
-		|| route_connected(
-			   (uint8_t)port, (uint16_t)tc_cfgs[port][tcid].vlan_id, ip4_of(&range->lo))
-			== NULL)
+	if (n <= ARP_NEIGHBOURS_MAX)
 		return 0;
 	return reply_fail(r, -ENOSPC,
 		"test case %u: %" PRIu64

@@ -30,8 +30,8 @@ int mgmt_file(const char *path);
 
 /* server.c: an event on fd becomes operator_event(what), or what it is the loop's own. */
 void mgmt_watch(int fd, uint32_t what);
-/* For a command file: time goes on, nobody is served. 0, or -ETIMEDOUT when the port has not stopped
- * in a minute or somebody wants the engine to end. */
+/* For a command file: time goes on, nobody is served. 0, or -ETIMEDOUT when the port has not
+ * stopped in a minute or somebody wants the engine to end. */
 int mgmt_wait_stopped(uint32_t port);
 
 /* operators.c; events of their sockets are numbered from 0 */

@@ -72,6 +72,9 @@ def test_refusals(engine):
     (("add tests server tcp port 0 test-case-id 2 src 10.0.1.1 10.0.1.1 sport 1 100",), "10.0.1.1"),
     (("add tests client udp port 0 test-case-id 2 src 10.0.0.1 10.0.0.1 sport 1 1 dest 1.1.1.1 1.1.1.1 dport 1 1",),
      "no gateway"),
+    (("add tests l3_intf port 0 ip 11.0.0.1 mask 255.0.0.0",
+      "add tests client tcp port 0 test-case-id 2 src 10.0.0.9 10.0.0.9 sport 9 9 dest 11.0.1.1 11.1.1.1 dport 9 9"),
+     "65537 destination addresses in subnets of port 0, at most 49152"),
     (("add tests l3_intf port 0 ip 10.0.2.1 mask 255.255.255.0",  # both ends have a subnet, what lies between has none
       "add tests client tcp port 0 test-case-id 2 src 10.0.0.200 10.0.2.5 sport 9 9 dest 10.0.0.3 10.0.0.3 dport 9 9"),
      "source 10.0.1.0: no interface"),
@@ -108,7 +111,9 @@ def test_unreached_criterion_fails_with_the_reason(engine):
 
 
 def test_sources_behind_a_gateway_need_no_interface(engine):
-    e = engine(*RING)
+    e = engine("--ring-if-pairs", "1", "--tcb-pool-sz", "16", "--ucb-pool-sz", "80", "--mbuf-pool-sz", "8")
     e.cli("add tests l3_intf port 0 ip 12.1.1.2 mask 255.255.255.0", "add tests l3_gw port 0 gw 12.1.1.1",
           f"add tests client udp {TC} src 2.1.1.1 2.1.1.1 sport 1026 1026 dest 3.1.1.1 3.1.1.1 dport 1026 1026",
+          # of many destinations only some are neighbours
+          "add tests client udp port 0 test-case-id 1 src 12.1.1.2 12.1.1.2 sport 9 9 dest 12.1.1.3 12.2.1.1 dport 9 9",
           "start tests port 0", "stop tests port 0")
