@@ -10,13 +10,6 @@ BASE = ("add tests l3_intf port 0 ip 10.0.0.1 mask 255.255.255.0",
 TC = "port 0 test-case-id 0"
 
 
-def refused(e, command, why):
-    before = e.show("tests config port 0")
-    answer = e.cli(command, check=False)[0]
-    assert not answer["ok"] and why in answer["error"], answer
-    assert e.show("tests config port 0") == before
-
-
 def test_refusals(engine):
     e = engine(*RING)
     e.cli(*BASE)
@@ -61,7 +54,7 @@ def test_refusals(engine):
             (f"set tests rate {TC} open", "open"),
             (f"set tests rate {TC} upside 5", "upside"),
             (f"del tests {TC} now", "now")):
-        refused(e, command, why)
+        e.refuses(command, why)
 
 
 @pytest.mark.parametrize("extra, why", [
@@ -89,7 +82,7 @@ def test_refusals(engine):
 def test_refused_at_start(engine, extra, why):
     e = engine(*RING)
     e.cli(*BASE, *extra)
-    refused(e, "start tests port 0", why)
+    e.refuses("start tests port 0", why)
 
 
 def test_what_overlaps_on_another_vlan_or_transport_starts(engine):

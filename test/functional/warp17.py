@@ -51,6 +51,13 @@ class Engine:
             assert done.returncode == 0, f"{done.returncode}: {done.stdout} {done.stderr}"
         return answers
 
+    def refuses(self, command, why):
+        """The command is answered with an error that says why, and changes nothing of port 0."""
+        before = self.show("tests config port 0")
+        answer = self.cli(command, check=False)[0]
+        assert not answer["ok"] and why in answer["error"], answer
+        assert self.show("tests config port 0") == before
+
     def show(self, what):
         return self.cli("show " + what)[0]["result"]
 
