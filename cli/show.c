@@ -220,9 +220,8 @@ json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)
 
 	if (rc != 0)
 		return nothing(rc, NULL);
-	return json_pack(
-		"{sI sI sI sI sI sI sI sI sI sI sI sI sI ss sI sI sI sI sI sI}", "port", INT(port),
-		"test_case_id", INT(tcid), "win-size", INT(o->win_size), "syn-retry",
+	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI ss sI sI sI sI sI sI}", "port",
+		INT(port), "test_case_id", INT(tcid), "win-size", INT(o->win_size), "syn-retry",
 		INT(o->syn_retry), "syn-ack-retry", INT(o->syn_ack_retry), "data-retry",
 		INT(o->data_retry), "retry", INT(o->retry), "rto", INT(o->rto_ms), "fin-to",
 		INT(o->fin_to_ms), "twait-to", INT(o->twait_to_ms), "orphan-to",

@@ -297,8 +297,8 @@ int cmd_set_tests_tcp_options(const struct req_set_tests_tcp_options *q, struct 
 	if (tc_cfgs[q->port][q->tcid].proto != l4proto_TCP)
 		return reply_fail(r, -EINVAL, "test case %u is not TCP", q->tcid);
 	if (REQ_HAS(q, set_tests_tcp_options, mss) && q->mss != 0 && q->mss < TCP_MSS_MIN)
-		return reply_fail(r, -EINVAL, "mss %u: expected 0 or %d..65495", q->mss,
-			TCP_MSS_MIN);
+		return reply_fail(
+			r, -EINVAL, "mss %u: expected 0 or %d..65495", q->mss, TCP_MSS_MIN);
 #define TAKE(field, to)                               \
 	if (REQ_HAS(q, set_tests_tcp_options, field)) \
 	o->to = q->field
