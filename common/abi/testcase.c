@@ -29,7 +29,6 @@ void tc_config_init(struct tc_config *cfg, enum tc_kind kind, enum l4proto proto
 		.orphan_to_ms = 2000,
 		.congestion = congestion_CUBIC,
 		.wscale = 1,
-		.ts = 1,
 		.sack = 1};
 	cfg->app = app_kind_RAW;
 	cfg->http.method = http_method_GET;

@@ -3,6 +3,7 @@
 
 #include <rte_byteorder.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 /* What to do with a segment after a step. */
@@ -191,6 +192,35 @@ static enum step fin_acked(
 	}
 }
 
+/* round-trip time: RFC 6298 §2 */
+
+/* A sample for each ACK weighs less than one a round trip: RFC 7323 appendix G. */
+static cold_path void sample_of_many(struct tcb *t, int32_t err, uint32_t flight)
+{
+	int32_t expected = (int32_t)((flight - 1) / (2u * t->c.mss) + 1);
+
+	t->rttvar_us += (abs(err) - (int32_t)t->rttvar_us) / (4 * expected);
+	t->srtt_us += (uint32_t)(err / (8 * expected));
+}
+
+static force_inline void rtt_sample(
+	const struct tc_run *tc, struct tcb *t, uint32_t us, uint32_t flight)
+{
+	int32_t err = (int32_t)(us - t->srtt_us);
+
+	if (unlikely(t->srtt_us == 0)) {
+		t->srtt_us = us;
+		t->rttvar_us = us / 2;
+	} else if (unlikely(flight > 2u * t->c.mss) && (t->opts & TO_TS)) {
+		sample_of_many(t, err, flight);
+	} else {
+		t->rttvar_us += (abs(err) - (int32_t)t->rttvar_us) / 4;
+		t->srtt_us += (uint32_t)(err / 8);
+	}
+	t->srtt_us |= 1;
+	t->rto_ms = tcp_rto(tc, t);
+}
+
 /* A round trip that this ACK has ended: with timestamps each does (RFC 7323 §4.1), else the one that
  * was timed. */
 static force_inline void rtt_take(
@@ -200,10 +230,10 @@ static force_inline void rtt_take(
 		uint32_t ms = tcp_ts_now(lc) - s->tsecr;
 
 		if (likely(s->has_ts && ms < 1u << 20))
-			tcp_rtt_sample(tc, t, ms * 1000, flight);
+			rtt_sample(tc, t, ms * 1000, flight);
 	} else if ((t->c.flags & CF_RTT_TIMING) && seq_lt(t->timed.seq, s->ack)) {
 		t->c.flags &= ~CF_RTT_TIMING;
-		tcp_rtt_sample(tc, t, (uint32_t)lc->now_us - t->timed.start_us, flight);
+		rtt_sample(tc, t, (uint32_t)lc->now_us - t->timed.start_us, flight);
 	}
 }
 

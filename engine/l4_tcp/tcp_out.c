@@ -42,8 +42,8 @@ static uint16_t window_field(const struct tc_run *tc, const struct tcb *t, bool 
 	return MIN_OF(w, UINT16_MAX);
 }
 
-static void header_write(struct tcp_hdr *th, const struct tcb *t, uint32_t seq, uint8_t flags,
-	uint16_t wnd, uint16_t opt_len)
+static force_inline void header_write(struct tcp_hdr *th, const struct tcb *t, uint32_t seq,
+	uint8_t flags, uint16_t wnd, uint16_t opt_len)
 {
 	th->sport_be16 = rte_cpu_to_be_16(t->c.lport);
 	th->dport_be16 = rte_cpu_to_be_16(t->c.rport);
@@ -75,53 +75,54 @@ static cold_path uint8_t ecn_out(
 	return flags;
 }
 
-/* The options of a segment that is no SYN: what timestamps say, and which data is here beyond a
- * hole. */
-static force_inline uint16_t write_options(
+/* The SACK option: which data is here beyond a hole. */
+static cold_path uint16_t sack_out(
 	const struct lcore *lc, const struct tcb *t, uint8_t flags, uint32_t len, uint8_t *at)
 {
-	uint16_t n = 0;
+	uint32_t room = TCP_OPTS_MAX - (t->opts & TO_TS ? TCP_OPT_TS_LEN : 0);
 
-	if (t->opts & TO_TS) {
-		uint32_t o[3] = {RTE_BE32(0x0101080a), rte_cpu_to_be_32(tcp_ts_now(lc)),
-			flags & TCP_ACK ? rte_cpu_to_be_32(t->ts.recent) : 0};
-
-		memcpy(at, o, sizeof(o));
-		n = sizeof(o);
-	}
-	if (tcp_has_hole(lc, t) && (t->opts & TO_SACK) && (flags & TCP_ACK) && len < t->c.mss)
-		n += tcp_write_sack(
-			tcp_side(lc, t), at + n, MIN_OF(TCP_OPTS_MAX - n, t->c.mss - len));
-	return n;
+	if (!(t->opts & TO_SACK) || !(flags & TCP_ACK) || len >= t->c.mss)
+		return 0;
+	return tcp_write_sack(tcp_side(lc, t), at, MIN_OF(room, t->c.mss - len));
 }
 
-bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
-	uint8_t flags, uint32_t len)
+static force_inline void timestamps_write(
+	const struct lcore *lc, const struct tcb *t, uint8_t flags, uint8_t *at)
 {
-	struct rte_mbuf *m;
-	uint8_t opts[TCP_OPTS_MAX], *l4, tos = 0;
-	uint16_t opt;
+	uint32_t o[3] = {RTE_BE32(0x0101080a), rte_cpu_to_be_32(tcp_ts_now(lc)),
+		flags & TCP_ACK ? rte_cpu_to_be_32(t->ts.recent) : 0};
 
-	if (unlikely(t->opts & TO_ECN))
-		flags = ecn_out(lp, t, seq, flags, len, &tos);
-	if (unlikely(flags & TCP_SYN))
-		opt = tcp_write_syn_options(lc, tc, t, flags & TCP_ACK, opts);
-	else
-		opt = write_options(lc, t, flags, len, opts);
+	memcpy(at, o, sizeof(o));
+}
+
+/* Builds and sends it; syn is constant. extra: options that not every segment has, n_extra bytes. */
+static force_inline bool segment_out(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len, bool syn, const uint8_t *extra,
+	uint16_t n_extra, uint8_t tos)
+{
+	bool ts = !syn && (t->opts & TO_TS);
+	uint16_t opt = (syn ? tcp_syn_options_len(t) : ts ? TCP_OPT_TS_LEN : 0) + n_extra;
+	struct rte_mbuf *m;
+	uint8_t *l4, *at;
+
 	if (unlikely(ipv4_out(lc, lp, tc->vlan_tci, t->c.laddr, t->c.raddr, IPPROTO_TCP4,
 			     sizeof(struct tcp_hdr) + opt + len, &m, &l4)
 		    != 0)) {
 		lp->st->tcp.tx_failed++;
 		return false;
 	}
-	header_write(
-		(struct tcp_hdr *)l4, t, seq, flags, window_field(tc, t, flags & TCP_SYN), opt);
-	if (opt != 0)
-		memcpy(l4 + sizeof(struct tcp_hdr), opts, opt);
-	if (unlikely(tos != 0))
+	header_write((struct tcp_hdr *)l4, t, seq, flags, window_field(tc, t, syn), opt);
+	at = l4 + sizeof(struct tcp_hdr);
+	if (syn)
+		tcp_write_syn_options(lc, tc, t, flags & TCP_ACK, at);
+	else if (ts)
+		timestamps_write(lc, t, flags, at);
+	if (n_extra != 0)
+		memcpy(at + opt - n_extra, extra, n_extra);
+	if (tos != 0)
 		((struct ip4_hdr *)(l4 - sizeof(struct ip4_hdr)))->tos = tos;
 	if (len != 0) {
-		payload_copy(tc, t, seq, l4 + sizeof(struct tcp_hdr) + opt, len);
+		payload_copy(tc, t, seq, at + opt, len);
 		lp->st->tcp.tx_data_pkts++;
 		lp->st->tcp.tx_data_bytes += len;
 	} else {
@@ -131,10 +132,36 @@ bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb 
 	if (flags & TCP_ACK) {
 		t->c.flags &= ~CF_ACK_NOW;
 		t->c.t_ack = 0;
-		if (t->opts & TO_TS)
+		if (ts)
 			t->ts.last_ack = t->rcv_nxt;
 	}
 	return true;
+}
+
+/* With what only some segments have: ECN, SACK. */
+static cold_path bool segment_out_rare(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len)
+{
+	uint8_t sack[TCP_OPTS_MAX], tos = 0;
+	uint16_t n = 0;
+
+	if (t->opts & TO_ECN)
+		flags = ecn_out(lp, t, seq, flags, len, &tos);
+	if (flags & TCP_SYN)
+		return segment_out(lc, lp, tc, t, seq, flags, len, true, NULL, 0, 0);
+	if (tcp_has_hole(lc, t))
+		n = sack_out(lc, t, flags, len, sack);
+	return segment_out(lc, lp, tc, t, seq, flags, len, false, sack, n, tos);
+}
+
+bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
+	uint8_t flags, uint32_t len)
+{
+	if (unlikely((t->opts & TO_ECN) || t->side != CONN_NONE))
+		return segment_out_rare(lc, lp, tc, t, seq, flags, len);
+	if (unlikely(flags & TCP_SYN))
+		return segment_out(lc, lp, tc, t, seq, flags, len, true, NULL, 0, 0);
+	return segment_out(lc, lp, tc, t, seq, flags, len, false, NULL, 0, 0);
 }
 
 void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)

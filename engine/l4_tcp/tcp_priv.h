@@ -50,11 +50,13 @@ void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_
 /* isn.c: the initial sequence number of a connection that begins now (RFC 6528). */
 uint32_t tcp_isn(const struct lcore *lc, const struct conn *c);
 
-/* options.c. tcp_parse_options(): those of any segment; those of a SYN too when it is one. The
- * writers return the bytes written, a multiple of 4. */
+/* options.c: those of any segment; those of a SYN too when it is one. */
 void tcp_parse_options(const struct tcp_hdr *th, struct seg_in *s);
-uint16_t tcp_write_syn_options(const struct lcore *lc, const struct tc_run *tc, const struct tcb *t,
+/* What a SYN or, with ack, a SYN-ACK of ours carries: its bytes, a multiple of 4. */
+uint16_t tcp_syn_options_len(const struct tcb *t);
+void tcp_write_syn_options(const struct lcore *lc, const struct tc_run *tc, const struct tcb *t,
 	bool ack, uint8_t *at);
+/* The SACK option, in so much room at most. Returns its bytes, a multiple of 4. */
 uint16_t tcp_write_sack(const struct tcp_side *sd, uint8_t *at, uint16_t room);
 /* Our clock of timestamps (RFC 7323 §5.4): ms. */
 static force_inline uint32_t tcp_ts_now(const struct lcore *lc)
@@ -138,11 +140,9 @@ void tcp_recovery_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, 
 /* An ACK with ECE (RFC 3168 §6.1.2). */
 void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
 
-/* rtt.c: RFC 6298's timeout by what was measured, not backed off; the test case's when nothing
+/* timer.c: RFC 6298's timeout by what was measured, not backed off; the test case's when nothing
  * was. */
 uint16_t tcp_rto(const struct tc_run *tc, const struct tcb *t);
-/* A round trip took so long; flight: bytes that were on their way. */
-void tcp_rtt_sample(const struct tc_run *tc, struct tcb *t, uint32_t us, uint32_t flight);
 
 /* tcp_in.c: bytes in order to the application. */
 void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
