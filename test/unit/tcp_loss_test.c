@@ -359,6 +359,27 @@ static void window_scale_of_the_peer_is_heeded(void **state)
 		segments_of_window(mad, sizeof(mad), 1), segments_of_window(most, sizeof(most), 1));
 }
 
+static void scale_in_other_segments_is_ignored(void **state)
+{
+	static const uint8_t mss[] = {2, 4, MSS >> 8, MSS & 255}, scale[] = {1, 3, 3, 4};
+	struct peer_seg s;
+
+	(void)state;
+	peer_server(100000);
+	stack_start(1, 0);
+	s = peer_syn(1000, mss, sizeof(mss));
+	peer_syn_ack(&s);
+	s.wnd = 2000;
+	s.flags = TCP_ACK | TCP_PSH;
+	s.opts = scale;
+	s.opts_len = sizeof(scale);
+	peer_text(1, &s, REQUEST);
+	assert_int_equal(taken(), 2);
+	ack_segments(&s, 2);
+	assert_int_equal(taken(), 2);
+	stack_end();
+}
+
 static void window_of_a_syn_is_never_scaled(void **state)
 {
 	static const uint8_t opts[] = {2, 4, 3, 232, 1, 3, 3, 10};
@@ -429,6 +450,7 @@ int main(void)
 		cmocka_unit_test(samples_are_smoothed),
 		cmocka_unit_test(rto_is_never_less_than_the_users),
 		cmocka_unit_test(window_scale_of_the_peer_is_heeded),
+		cmocka_unit_test(scale_in_other_segments_is_ignored),
 		cmocka_unit_test(window_of_a_syn_is_never_scaled),
 		cmocka_unit_test(scale_is_offered_to_whom_offered_it),
 	};
