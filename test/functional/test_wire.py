@@ -226,6 +226,7 @@ def test_overlapping_segments_deliver_each_byte_once(wire):
         c.say("A", GET[12:18], off=12)               # overlaps it behind
         c.say("A", GET[8:12], off=8)                 # and in front
         c.say("A", GET[10:15], off=10)               # once more
+        c.say("A", GET[9:16], off=9)                 # around it
         c.say("A", b"XX", off=11)                    # other bytes, within what is kept
         out["hole"] = [t.ack == c.seq for t in c.say("A", b"YYY", off=14)]
         back = c.say("A", GET[:8])
@@ -303,6 +304,35 @@ def test_option_soup_is_survived(wire):
         """, syn_ack_retry=1)
     assert out == {"opened": True, "answer": SIZE, "unasked": [0]}
     assert "tcp_hdr_len" not in grown and "tcp_checksum" not in grown
+
+
+def test_ip_options_are_skipped(wire):
+    out, grown = wire("""
+        ip.options = [IPOption_RR(routers=["0.0.0.0"] * 3), IPOption_NOP(), IPOption(b"\\x44\\x0c\\x05\\x00" + bytes(8))]
+        c = Conn(2000)
+        out["served"] = c.served()
+        c.reset()
+        """)
+    assert out == {"served": True}
+    assert not [k for k in grown if k.startswith("ip_")]
+
+
+def test_soft_icmp_errors_abort_nothing(wire):
+    """RFC 9293 §3.9.2.2: unreachable for now, time exceeded, parameter problem; Source Quench is as if it had not come."""
+    out, grown = wire("""
+        c = Conn(2000)
+        back = c.say("PA", GET)  # so that there is something in flight, which they quote
+        c.seq += len(GET)
+        quoted = bytes(IP(src=ip.dst, dst=ip.src, flags="DF") / TCP(sport=80, dport=2000, seq=c.ack, ack=c.seq, flags="A"))[:28]
+        for kind, code in ((3, 0), (3, 1), (3, 5), (4, 0), (11, 0), (11, 1), (12, 0)):
+            wire.send(eth / ip / ICMP(type=kind, code=code) / Raw(quoted))
+        out["back"] = settle()
+        out["answer"] = c.answer(back)
+        out["served"] = c.served()
+        c.reset()
+        """)
+    assert out == {"back": [], "answer": SIZE, "served": True}
+    assert grown["tx_data_pkts"] == 2 * 6  # two answers, nothing sent again
 
 
 def test_syn_flood_with_pool_exhaustion(wire, netns):
