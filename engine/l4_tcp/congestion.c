@@ -82,7 +82,8 @@ void tcp_cwnd_avoid(const struct lcore *lc, const struct tc_run *tc, struct tcb 
 
 void tcp_ssthresh_cut(const struct tc_run *tc, struct tcb *t)
 {
-	uint32_t flight = t->snd_max - t->snd_una;
+	/* without what limited transmit added, RFC 5681 §3.2 */
+	uint32_t flight = MIN_OF(t->snd_max - t->snd_una, t->cwnd);
 	uint16_t was = segments(t, t->cwnd);
 
 	if (tc->congestion == congestion_CUBIC) {
@@ -106,7 +107,8 @@ void tcp_cwnd_collapse(const struct tc_run *tc, struct tcb *t)
 {
 	if (tc->congestion == congestion_NONE)
 		return;
-	tcp_ssthresh_cut(tc, t);
+	if (t->retries <= 1) /* RFC 5681 §3.1: the same segment's next time-out leaves it */
+		tcp_ssthresh_cut(tc, t);
 	t->w_max = 0;
 	t->cwnd = t->c.mss;
 }

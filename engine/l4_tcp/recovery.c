@@ -23,11 +23,11 @@ void tcp_dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 			t->cwnd += t->c.mss; /* a segment has left the network, RFC 5681 §3.2 */
 		return;
 	}
-	if (t->snd_max == t->snd_una)
+	if (t->snd_max == t->snd_una || !loss_is_new(t))
 		return;
 	if (t->dupacks < TCP_DUPACKS)
 		t->dupacks++;
-	if ((t->dupacks < TCP_DUPACKS && !(sacks && tcp_sack_first_lost(lc, t))) || !loss_is_new(t))
+	if (t->dupacks < TCP_DUPACKS && !(sacks && tcp_sack_first_lost(lc, t)))
 		return;
 	lp->st->tsm.fast_rtx++;
 	tcp_ssthresh_cut(tc, t);
