@@ -37,6 +37,9 @@ void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s);
 /* ESTABLISHED for the first time. */
 void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id);
 
+/* icmp_err.c: the connection begins with what is known of its path's MTU. */
+void tcp_path_mtu(struct lcore *lc, struct lport *lp, const struct tc_run *tc, struct tcb *t);
+
 /* options.c */
 void tcp_parse_syn_options(const struct tcp_hdr *th, struct seg_in *s);
 uint16_t tcp_write_syn_options(uint8_t *at, uint16_t mss, uint8_t wscale);
