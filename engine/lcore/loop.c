@@ -43,6 +43,31 @@ static force_inline void burst_lookup(struct lcore *lc, struct pkt *p, uint32_t 
 	}
 }
 
+/* What needs more than one look: a fragment may make a datagram whole, an ICMP message may be about
+ * a connection. True: the buffer is kept. */
+static cold_path bool odd_handle(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	struct icmp_quote q;
+	bool kept = false;
+
+	if (p->class == PKT_FRAG && !frag_in(lc, lp, p))
+		return true;
+	p->id = CONN_NONE; /* to be looked up */
+	if (p->class == PKT_OTHER)
+		kept = eth_in_slow(lc, lp, p);
+	else if (p->class == PKT_TCP)
+		kept = tcp_in(lc, lp, p);
+	else if (p->class == PKT_UDP)
+		udp_in(lc, lp, p);
+	if (p->class != PKT_ICMP_ERR || !icmp_quote_read(lp, p, &q))
+		return kept;
+	if (q.proto == IPPROTO_TCP4)
+		tcp_icmp_error(lc, lp, &q);
+	else
+		udp_icmp_error(lc, lp, &q);
+	return false;
+}
+
 static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
 	bool kept = false;
@@ -61,8 +86,10 @@ static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct p
 			lp->st->drop.stopped++;
 		break;
 	case PKT_OTHER:
-		kept = eth_in_slow(lc, lp, p);
+	case PKT_FRAG:
+		kept = odd_handle(lc, lp, p);
 		break;
+	case PKT_ICMP_ERR:
 	case PKT_DONE:
 		break;
 	}
@@ -124,6 +151,8 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 		done += n;
 		tx_flush(lc, &lc->lports[i]);
 	}
+	if (unlikely(lc->n_frags != 0))
+		frags_poll(lc);
 	if (lc->wheel.now != lc->now_ms || lc->wheel.firing != 0 || lc->wheel.starved)
 		done += wheel_run(lc, TIMER_BUDGET);
 	if (lc->n_tcs != 0 || lc->blocked.n != 0)

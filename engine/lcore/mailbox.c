@@ -40,6 +40,8 @@ static void on_port_stop(struct lcore *lc, const struct lmsg *m)
 	struct lport *lp = lcore_lport(lc, m->port);
 
 	arp_port_stop(lc, lp);
+	frags_drain(lc, lp);
+	lp->pmtu_learnt = 0;
 	lp->running = 0;
 }
 

@@ -15,7 +15,7 @@ static uint32_t queue_chunks(uint32_t n_conns, uint32_t nports)
 
 size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t nports)
 {
-	return whole_lines(sizeof(struct lcore))
+	return whole_lines(sizeof(struct lcore)) + IP_BYTES_MAX
 		+ whole_lines(nports * sizeof(struct tc_run[TCS_MAX]))
 		+ whole_lines(nports * sizeof(struct lport))
 		+ conn_pool_bytes(n_tcbs, sizeof(struct tcb))
@@ -64,6 +64,7 @@ struct lcore *lcore_init(void *mem, uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n
 	flow_table_init(&lc->tcp_flows, carve(&at, flow_table_bytes(n_tcbs)), n_tcbs, &lc->tcbs);
 	flow_table_init(&lc->udp_flows, carve(&at, flow_table_bytes(n_ucbs)), n_ucbs, &lc->ucbs);
 	wheel_init(&lc->wheel, carve(&at, wheel_bytes(n_tcbs + n_ucbs)), n_tcbs + n_ucbs);
+	lc->join = carve(&at, IP_BYTES_MAX);
 	n_chunks = queue_chunks(n_tcbs + n_ucbs, nports);
 	chunk_pool_init(&lc->queues, carve(&at, chunk_pool_bytes(n_chunks)), n_chunks);
 	return lc;

@@ -198,6 +198,7 @@ void stack_begin(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n_mbufs)
 	app_tcs = zeroed(2 * TCS_MAX * sizeof(*app_tcs));
 	port_begin(lc, 0);
 	port_begin(lc, 1);
+	assert_int_equal(frags_create(lc), 0);
 	lcore_clock_start(lc, stack.tsc);
 	neighbour(0);
 	neighbour(1);
@@ -228,7 +229,10 @@ void stack_end(void)
 	for (uint16_t p = 0; p < 2; p++) {
 		held_free(p);
 		arp_port_stop(lc, &lc->lports[p]);
+		frags_drain(lc, &lc->lports[p]);
 	}
+	frags_destroy(lc);
+	assert_int_equal(lc->n_frags, 0);
 	assert_int_equal(pool_n_free(&lc->tcbs), lc->tcbs.n);
 	assert_int_equal(pool_n_free(&lc->ucbs), lc->ucbs.n);
 	assert_int_equal(pool_n_free(&lc->sides), lc->sides.n);
@@ -311,8 +315,8 @@ void stack_check_sums(void)
 
 			assert_int_equal(s->opened,
 				s->closed + s->open_now + s->failed_syn + s->failed_rst
-					+ s->failed_retry + s->failed_to + s->failed_app
-					+ s->failed_stop);
+					+ s->failed_icmp + s->failed_retry + s->failed_to
+					+ s->failed_app + s->failed_stop);
 		}
 	}
 }
