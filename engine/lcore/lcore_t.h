@@ -60,10 +60,12 @@ struct lport {
 	uint16_t queue;
 	uint8_t running; /* tests are started on it */
 	uint8_t n_listen_tcp, n_listen_udp;
+	struct faults *rx_faults; /* of faults; NULL: none */
 	struct listener listen_tcp[TCS_MAX], listen_udp[TCS_MAX];
 	struct stats_port_block *st;
 	struct txq txq;
 	struct hop hops[HOPS];
+	struct faults faults[FAULTS_DIRS];
 };
 
 /* Messages from management: mailbox.c, lmsg.def */
@@ -75,8 +77,13 @@ enum lmsg_id {
 struct lmsg {
 	uint16_t id; /* enum lmsg_id */
 	uint8_t port, tcid;
-	uint32_t grace_ms;
-	uint64_t share_first, share_n; /* TC_START: this worker's sessions */
+	union {
+		uint32_t grace_ms; /* TC_STOP */
+		struct {
+			uint64_t share_first, share_n; /* TC_START: this worker's sessions */
+		};
+		struct faults_config faults[FAULTS_DIRS]; /* FAULTS */
+	};
 };
 #define MAILBOX_LEN 256
 /* Single producer (management), single consumer (the worker). */
@@ -108,9 +115,10 @@ struct lcore {
 	struct chunk_pool queues; /* of all idqs: each endpoint can be in every kind at once */
 	uint64_t isn_secret[2];
 	uint16_t ip_id;
-	uint32_t n_kept; /* buffers kept until a hole in their stream is filled */
-	uint8_t quit;    /* the loop is to end */
-	uint32_t n_tcs;  /* running test cases, in tc_list */
+	struct faults_pool held; /* packets that faults hold: never more than half of the buffers */
+	uint32_t n_kept;         /* buffers kept until a hole in their stream is filled */
+	uint8_t quit;            /* the loop is to end */
+	uint32_t n_tcs;          /* running test cases, in tc_list */
 	struct tc_run *tc_list[PORTS_MAX * TCS_MAX];
 	struct lport *lports;          /* [n_lports], those it serves */
 	struct tc_run (*tcs)[TCS_MAX]; /* [n_ports], by port id */
