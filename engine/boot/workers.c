@@ -82,6 +82,7 @@ static int worker_create(
 	snprintf(name, sizeof(name), "mbufs_%u", i);
 	lc->stash.pool = mbufs_create(
 		name, p->mbufs, (uint16_t)o->mbuf_bytes, node, o->mpool_any_sock);
+	faults_pool_bound(&lc->held, p->mbufs / 2);
 	lcores[i] = lc;
 	return lc->stash.pool != NULL ? 0 : -ENOMEM;
 }

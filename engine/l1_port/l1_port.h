@@ -85,3 +85,45 @@ static force_inline bool tx_room_session(struct lcore *lc, struct lport *lp)
 {
 	return tx_room_below(lc, lp, TXQ_LEN / 2);
 }
+
+/* The fault stage: a link that loses, doubles, holds back, corrupts, delays and paces packets. It
+ * knows no port and no clock but the time it is given, which never goes back; the same seed does the
+ * same to the same packets. */
+size_t faults_pool_bytes(uint32_t n_held);
+/* Room for n_held packets (rounded down to whole chunks) in mem, faults_pool_bytes() long. */
+void faults_pool_init(struct faults_pool *p, void *mem, uint32_t n_held);
+/* No faults, nothing held. count: [FAULTS_COUNTS], counted up and never zeroed here. stream: what
+ * tells it apart from others of the same seed. */
+void faults_init(struct faults *f, struct faults_pool *p, uint64_t *count, uint64_t stream);
+/* Other faults from now on. What is held keeps its order, and comes out by the new rate and no later
+ * than the new delays say. Chances begin anew when the seed changes or there were no faults. */
+void faults_set(struct faults *f, const struct faults_config *cfg, uint64_t now_us);
+/* Takes the packet: held, or lost and counted. Shared or not, what is corrupted is its own. */
+void faults_in(struct faults *f, uint64_t now_us, struct rte_mbuf *m);
+/* Up to n packets whose time has come, the caller's; how many. */
+uint32_t faults_out(struct faults *f, uint64_t now_us, struct rte_mbuf **m, uint32_t n);
+/* When to call faults_out() next; UINT64_MAX: nothing is held. */
+uint64_t faults_next_us(const struct faults *f);
+/* Frees what is held: lost. */
+void faults_drain(struct faults *f);
+
+/* No more than n_held from now on. Nothing may be held. */
+void faults_pool_bound(struct faults_pool *p, uint32_t n_held);
+
+/* Is there nothing that faults_in() and faults_out() would do? */
+static inline bool faults_idle(const struct faults *f)
+{
+	return f->n == 0 && !faults_config_on(&f->cfg);
+}
+
+/* The stage on a worker's port: faults_port.c. */
+/* Before any traffic; lp->st is known. */
+void port_faults_init(struct lcore *lc, struct lport *lp);
+/* cfg: by fault_dir. */
+void port_faults_set(struct lcore *lc, struct lport *lp, const struct faults_config *cfg);
+/* tx_flush() with faults: what waits goes through them, what has come through waits for the port. */
+void tx_faults(struct lcore *lc, struct lport *lp);
+/* With rx_faults: takes what was received; then up to RX_BURST of what has come through, until it
+ * is less. The last of it may turn them off. */
+void rx_faults_in(struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n);
+uint32_t rx_faults_out(struct lcore *lc, struct lport *lp, struct rte_mbuf **m);

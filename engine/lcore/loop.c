@@ -97,15 +97,13 @@ static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct p
 		pkt_free(lc, p->m);
 }
 
-static uint32_t port_rx(struct lcore *lc, struct lport *lp)
+/* Takes 1..RX_BURST packets; counted: they are the port's news. */
+static force_inline void burst_in(
+	struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n, bool counted)
 {
-	struct rte_mbuf *m[RX_BURST];
 	struct pkt p[RX_BURST];
 	uint64_t bytes = 0;
-	uint32_t n = rte_eth_rx_burst(lp->port->dev_id, lp->queue, m, RX_BURST);
 
-	if (n == 0)
-		return 0;
 	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (uint32_t i = 0; i < n; i++) {
@@ -113,11 +111,41 @@ static uint32_t port_rx(struct lcore *lc, struct lport *lp)
 		bytes += m[i]->pkt_len;
 		eth_in(lc, lp, &p[i]);
 	}
-	lp->st->port.rx_pkts += n;
-	lp->st->port.rx_bytes += bytes;
+	if (counted) {
+		lp->st->port.rx_pkts += n;
+		lp->st->port.rx_bytes += bytes;
+	}
 	burst_lookup(lc, p, n);
 	for (uint32_t i = 0; i < n; i++)
 		pkt_handle(lc, lp, &p[i]);
+}
+
+/* What came takes its time, and more or less of it arrives. */
+static cold_path uint32_t faulty_in(
+	struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n)
+{
+	uint32_t got = RX_BURST, all = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		lp->st->port.rx_bytes += m[i]->pkt_len;
+	lp->st->port.rx_pkts += n;
+	rx_faults_in(lc, lp, m, n);
+	for (; got == RX_BURST && lp->rx_faults != NULL; all += got) {
+		got = rx_faults_out(lc, lp, m);
+		burst_in(lc, lp, m, got, false);
+	}
+	return all;
+}
+
+static uint32_t port_rx(struct lcore *lc, struct lport *lp)
+{
+	struct rte_mbuf *m[RX_BURST];
+	uint32_t n = rte_eth_rx_burst(lp->port->dev_id, lp->queue, m, RX_BURST);
+
+	if (unlikely(lp->rx_faults != NULL))
+		return faulty_in(lc, lp, m, n);
+	if (n != 0)
+		burst_in(lc, lp, m, n, true);
 	return n;
 }
 

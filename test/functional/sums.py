@@ -19,9 +19,12 @@ def port_sums(s):
     classes = eth["rx_arp"] + eth["rx_ipv4"] + eth["rx_ipv6"] + eth["rx_other"]
     built = (tcp["tx_ctrl_pkts"] + tcp["tx_data_pkts"] + s["udp"]["tx_pkts"] + arp["tx_req"] + arp["tx_rep"]
              + ic["tx_echo_rep"] + ic["tx_unreach"] + ip["tx_frags"])
+    f = s["faults"]
+    gone = {d: f[d + "_lost"] + f[d + "_queue_full"] + f[d + "_overflow"] + f[d + "_held"] - f[d + "_duplicated"]
+            for d in ("tx", "rx")}
     states = sum(v for k, v in s["tsm"].items() if k.startswith("in_"))
     return [
-        ("frames by type", s["port"]["rx_pkts"], classes + drop["rx_runt"] + drop["eth_not_mine"] + drop["vlan_bad"]),
+        ("frames by type", s["port"]["rx_pkts"] - gone["rx"], classes + drop["rx_runt"] + drop["eth_not_mine"] + drop["vlan_bad"]),
         ("other types dropped", eth["rx_ipv6"] + eth["rx_other"], drop["eth_type"]),
         ("IPv4 taken", eth["rx_ipv4"], ip["rx_pkts"]),
         ("IPv4 by protocol", ip["rx_pkts"] + ip["reasm"], ip["rx_icmp"] + ip["rx_tcp"] + ip["rx_udp"] + ip["rx_other"]
@@ -31,8 +34,11 @@ def port_sums(s):
          tcp["rx_pkts"] + s["udp"]["rx_pkts"] + icmp + arp_rx + ip["reasm_frags"]
          + sum(drop[k] for k in L4_DROPS + FRAG_DROPS)),
         ("ICMP errors by whose they are", errors, ic["err_matched"] + ic["err_seq"] + ic["err_unmatched"]),
-        ("packets built and sent", built, s["port"]["tx_pkts"] + s["port"]["tx_failures"]),
+        ("packets built and sent", built - gone["tx"], s["port"]["tx_pkts"] + s["port"]["tx_failures"]),
         ("packets not sent", s["port"]["tx_failures"], drop["tx_full"]),
+        ("faults: sent", f["tx_offered"], f["tx_passed"] + gone["tx"]),
+        ("faults: received", f["rx_offered"], f["rx_passed"] + gone["rx"]),
+        ("packets held by faults", f["tx_held"] + f["rx_held"], 0),
         ("TCBs given back", tcp["tcb_alloc"], tcp["tcb_free"]),
         ("UCBs given back", s["udp"]["ucb_alloc"], s["udp"]["ucb_free"]),
         ("connections in a TCP state", states, 0),

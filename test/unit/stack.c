@@ -136,6 +136,7 @@ static void port_begin(struct lcore *lc, uint16_t id)
 	lp->port = &ports[id];
 	lp->st = seg_stats_port(stack.seg, 0, id);
 	lp->running = 1;
+	port_faults_init(lc, lp);
 	lc->lport_of[id] = (uint8_t)lc->n_lports++;
 	queue[id] = (void *)(uintptr_t)(id + 1);
 	rte_eth_fp_ops[id].rx_pkt_burst = fake_rx;
