@@ -123,15 +123,6 @@ void tcp_parse_options(const struct tcp_hdr *th, struct seg_in *s)
 	}
 }
 
-uint16_t tcp_syn_options_len(const struct tcb *t)
-{
-	return 4
-		+ (t->opts & TO_TS                  ? 12
-				: t->opts & TO_SACK ? 4
-						    : 0)
-		+ (t->opts & TO_WSCALE ? 4 : 0);
-}
-
 void tcp_write_syn_options(
 	const struct lcore *lc, const struct tc_run *tc, const struct tcb *t, bool ack, uint8_t *at)
 {

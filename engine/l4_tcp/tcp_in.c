@@ -24,6 +24,7 @@ static force_inline void seg_read_hdr(const struct pkt *p, struct seg_in *s)
 	s->flags = th->flags;
 	s->len = p->l4_len - hlen;
 	s->data = p->l4 + hlen;
+	s->n_sack = 0;
 }
 
 /* Those of a connection's segment: most have none, or timestamps alone. */
@@ -33,8 +34,7 @@ static force_inline void seg_read_options(const struct pkt *p, struct seg_in *s)
 	uint32_t o[3];
 
 	s->has_ts = false;
-	s->n_sack = 0;
-	if (likely(th->off == 0x50))
+	if (th->off == 0x50)
 		return;
 	if (likely(th->off == 0x80)) {
 		memcpy(o, th + 1, sizeof(o));
@@ -82,8 +82,6 @@ static enum step unacceptable(
 static force_inline enum step step_paws(
 	struct lcore *lc, struct lport *lp, struct tcb *t, const struct seg_in *s)
 {
-	if (likely(!(t->opts & TO_TS)))
-		return STEP_ON;
 	if (unlikely(!s->has_ts)) {
 		if (s->flags & TCP_RST)
 			return STEP_ON;
@@ -420,22 +418,36 @@ static cold_path void ecn_in(
 	}
 }
 
-/* Any state from SYN-RECEIVED on. True: the buffer is kept. */
-static bool tcp_segment(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
-	uint32_t id, struct pkt *p, struct seg_in *s)
+/* The window, for a segment with options or a connection that wants some. */
+static force_inline enum step step_options(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct tcb *t, const struct pkt *p, struct seg_in *s)
 {
-	bool fin = false, kept = false;
-	enum step step;
 	uint32_t seq = s->seq;
+	enum step step = STEP_ON;
 
 	seg_read_options(p, s);
-	step = step_paws(lc, lp, t, s);
+	if (t->opts & TO_TS)
+		step = step_paws(lc, lp, t, s);
 	if (likely(step == STEP_ON))
 		step = step_window(lc, lp, tc, t, s);
 	if ((t->opts & TO_TS) && step == STEP_ON && s->has_ts && seq_le(seq, t->ts.last_ack))
 		t->ts.recent = s->tsval; /* RFC 7323 §4.3 */
 	if (unlikely(t->opts & TO_ECN))
 		ecn_in(lp, t, p, s);
+	return step;
+}
+
+/* Any state from SYN-RECEIVED on. True: the buffer is kept. */
+static bool tcp_segment(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, struct pkt *p, struct seg_in *s)
+{
+	bool fin = false, kept = false;
+	enum step step;
+
+	if (likely(((struct tcp_hdr *)p->l4)->off == 0x50 && !(t->opts & (TO_TS | TO_ECN))))
+		step = step_window(lc, lp, tc, t, s);
+	else
+		step = step_options(lc, lp, tc, t, p, s);
 	if (step == STEP_ON && unlikely(s->flags & (TCP_RST | TCP_SYN)))
 		step = step_rst_syn(lc, lp, tc, t, id, s);
 	if (step == STEP_ON)
@@ -563,16 +575,6 @@ static void in_listen(struct lcore *lc, struct lport *lp, struct pkt *p, struct 
 	no_conn(lc, lp, p, s);
 }
 
-/* The peer has not seen our SYN-ACK: once more, the timer goes on. */
-static void syn_came_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
-{
-	t->c.flags &= ~CF_RTT_TIMING; /* Karn */
-	if (!tcp_send(lc, lp, tc, t, t->snd_una, TCP_SYN | TCP_ACK, 0))
-		return;
-	lp->st->tcp.tx_syn++;
-	lp->st->tsm.retrans_pkts++;
-}
-
 bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
 	struct seg_in s;
@@ -606,7 +608,7 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		}
 		if (unlikely(t->c.state == CS_SYN_RCVD && (s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN
 			    && s.seq == t->rcv_nxt - 1)) {
-			syn_came_again(lc, lp, tc, t);
+			tcp_syn_again(lc, lp, tc, t);
 			return false;
 		}
 		return tcp_segment(lc, lp, tc, t, p->id, p, &s);

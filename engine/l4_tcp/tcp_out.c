@@ -154,19 +154,42 @@ static cold_path bool segment_out_rare(struct lcore *lc, struct lport *lp, struc
 	return segment_out(lc, lp, tc, t, seq, flags, len, false, sack, n, tos);
 }
 
+static force_inline bool segment_is_rare(const struct tcb *t)
+{
+	return unlikely((t->opts & TO_ECN) || t->side != CONN_NONE);
+}
+
 bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
 	uint8_t flags, uint32_t len)
 {
-	if (unlikely((t->opts & TO_ECN) || t->side != CONN_NONE))
+	if (segment_is_rare(t))
 		return segment_out_rare(lc, lp, tc, t, seq, flags, len);
-	if (unlikely(flags & TCP_SYN))
-		return segment_out(lc, lp, tc, t, seq, flags, len, true, NULL, 0, 0);
 	return segment_out(lc, lp, tc, t, seq, flags, len, false, NULL, 0, 0);
 }
 
 void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
 {
-	tcp_send(lc, lp, tc, t, t->snd_max, TCP_ACK, 0);
+	if (segment_is_rare(t))
+		segment_out_rare(lc, lp, tc, t, t->snd_max, TCP_ACK, 0);
+	else
+		segment_out(lc, lp, tc, t, t->snd_max, TCP_ACK, 0, false, NULL, 0, 0);
+}
+
+static bool syn_out(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint8_t flags)
+{
+	if (segment_is_rare(t))
+		return segment_out_rare(lc, lp, tc, t, t->snd_una, flags, 0);
+	return segment_out(lc, lp, tc, t, t->snd_una, flags, 0, true, NULL, 0, 0);
+}
+
+void tcp_syn_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+{
+	t->c.flags &= ~CF_RTT_TIMING; /* Karn */
+	if (!syn_out(lc, lp, tc, t, TCP_SYN | TCP_ACK))
+		return;
+	lp->st->tcp.tx_syn++;
+	lp->st->tsm.retrans_pkts++;
 }
 
 void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
@@ -174,7 +197,7 @@ void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct 
 {
 	if (t->retries != 0)
 		t->opts &= ~TO_ECN; /* RFC 3168 §6.1.1.1: perhaps it was dropped for that */
-	if (tcp_send(lc, lp, tc, t, t->snd_una, flags, 0)) {
+	if (syn_out(lc, lp, tc, t, flags)) {
 		lp->st->tcp.tx_syn++;
 		if (t->retries == 0) {
 			/* a SYN-ACK's timestamp is in use: then that tells */

@@ -10,6 +10,7 @@
 #define TCP_MSS_DEFAULT 536 /* RFC 9293 §3.7.1: when the peer sends no option */
 #define TCP_RTO_MAX_MS 60000
 #define TCP_DELACK_MS 40
+#define TCP_GRANULARITY_US 1000u /* of the wheel, and of timestamps */
 #define TCP_DUPACKS 3
 #define TCP_WSCALE_MAX 14
 #define TCP_OPT_TS_LEN 12 /* with its two NOPs */
@@ -53,7 +54,14 @@ uint32_t tcp_isn(const struct lcore *lc, const struct conn *c);
 /* options.c: those of any segment; those of a SYN too when it is one. */
 void tcp_parse_options(const struct tcp_hdr *th, struct seg_in *s);
 /* What a SYN or, with ack, a SYN-ACK of ours carries: its bytes, a multiple of 4. */
-uint16_t tcp_syn_options_len(const struct tcb *t);
+static force_inline uint16_t tcp_syn_options_len(const struct tcb *t)
+{
+	return 4
+		+ (t->opts & TO_TS                  ? 12
+				: t->opts & TO_SACK ? 4
+						    : 0)
+		+ (t->opts & TO_WSCALE ? 4 : 0);
+}
 void tcp_write_syn_options(const struct lcore *lc, const struct tc_run *tc, const struct tcb *t,
 	bool ack, uint8_t *at);
 /* The SACK option, in so much room at most. Returns its bytes, a multiple of 4. */
@@ -143,20 +151,28 @@ void tcp_recovery_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, 
 /* An ACK with ECE (RFC 3168 §6.1.2). */
 void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
 
-/* timer.c: RFC 6298's timeout by what was measured, not backed off; the test case's when nothing
- * was. */
-uint16_t tcp_rto(const struct tc_run *tc, const struct tcb *t);
+/* RFC 6298's time-out by what was measured, not backed off; the test case's when nothing was, or
+ * when that is more. */
+static force_inline uint16_t tcp_rto(const struct tc_run *tc, const struct tcb *t)
+{
+	uint32_t us = t->srtt_us + MAX_OF(4 * t->rttvar_us, TCP_GRANULARITY_US);
+
+	if (likely(t->srtt_us == 0 || us <= tc->rto_ms * 1000))
+		return (uint16_t)tc->rto_ms;
+	return (uint16_t)MIN_OF(us / 1000, TCP_RTO_MAX_MS);
+}
 
 /* tcp_in.c: bytes in order to the application. */
 void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
 	const uint8_t *data, uint32_t len);
 
-/* tcp_out.c: one segment at seq with len bytes of the message; SYN, RST and bare ACK likewise.
- * False: not sent. */
+/* tcp_out.c: one segment, no SYN, at seq with len bytes of the message. False: not sent. */
 bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
 	uint8_t flags, uint32_t len);
 void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
 	uint8_t flags);
+/* The peer has not seen our SYN-ACK: once more, the timer goes on. */
+void tcp_syn_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
 void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
 /* At most max bytes at seq once more, FIN with the last, whatever the windows say. False: not sent. */
 bool tcp_resend(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,

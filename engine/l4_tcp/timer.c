@@ -2,17 +2,6 @@
  * closing states may last. */
 #include "engine/l4_tcp/tcp_priv.h"
 
-#define GRANULARITY_US 1000u /* of the wheel, and of timestamps */
-
-uint16_t tcp_rto(const struct tc_run *tc, const struct tcb *t)
-{
-	uint32_t ms = (t->srtt_us + MAX_OF(4 * t->rttvar_us, GRANULARITY_US)) / 1000;
-
-	if (t->srtt_us == 0)
-		return (uint16_t)tc->rto_ms;
-	return (uint16_t)MIN_OF(MAX_OF(ms, tc->rto_ms), TCP_RTO_MAX_MS);
-}
-
 /* ms that the peer has been silent for, when the timer fires for the (retries + 1)th time: RFC 9293
  * §3.8.3 counts the user time-out from the first transmission. */
 static uint32_t silent_ms(const struct tc_run *tc, const struct tcb *t)
