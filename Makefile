@@ -73,8 +73,8 @@ PROGS    := $(BIN)/warp17 $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 UNITS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/unit/*_test.c)))
 BENCHES  := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/bench/*_bench.c)))
 PEERS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/functional/*.c)))
-# what a unit test links: the packet path whole, but for ports, which stack.c plays; no main(), nothing that starts up
-TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(filter-out $(addprefix $(B)/engine/,main.o boot/% mgmt/% l1_port/port.o \
+# what a unit test links: the packet path whole, but for ports, which world.c plays; no main(), nothing that starts up
+TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out $(addprefix $(B)/engine/,main.o boot/% mgmt/% l1_port/port.o \
 	l1_port/ring_pair.o l1_port/tap.o),$(ENGINE))
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
