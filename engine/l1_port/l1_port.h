@@ -85,3 +85,30 @@ static force_inline bool tx_room_session(struct lcore *lc, struct lport *lp)
 {
 	return tx_room_below(lc, lp, TXQ_LEN / 2);
 }
+
+/* The fault stage: a link that loses, doubles, holds back, corrupts, delays and paces packets. It
+ * knows no port and no clock but the time it is given, which never goes back; the same seed does the
+ * same to the same packets. */
+size_t faults_pool_bytes(uint32_t n_held);
+/* Room for n_held packets (rounded down to whole chunks) in mem, faults_pool_bytes() long. */
+void faults_pool_init(struct faults_pool *p, void *mem, uint32_t n_held);
+/* No faults, nothing held. count: [FAULTS_COUNTS], counted up and never zeroed here. stream: what
+ * tells it apart from others of the same seed. */
+void faults_init(struct faults *f, struct faults_pool *p, uint64_t *count, uint64_t stream);
+/* Other faults from now on. What is held keeps its order, and comes out by the new rate and no later
+ * than the new delays say. Chances begin anew when the seed changes or there were no faults. */
+void faults_set(struct faults *f, const struct faults_config *cfg, uint64_t now_us);
+/* Takes the packet: held, or lost and counted. Shared or not, what is corrupted is its own. */
+void faults_in(struct faults *f, uint64_t now_us, struct rte_mbuf *m);
+/* Up to n packets whose time has come, the caller's; how many. */
+uint32_t faults_out(struct faults *f, uint64_t now_us, struct rte_mbuf **m, uint32_t n);
+/* When to call faults_out() next; UINT64_MAX: nothing is held. */
+uint64_t faults_next_us(const struct faults *f);
+/* Frees what is held: lost. */
+void faults_drain(struct faults *f);
+
+/* Is there nothing that faults_in() and faults_out() would do? */
+static inline bool faults_idle(const struct faults *f)
+{
+	return f->n == 0 && !faults_config_on(&f->cfg);
+}

@@ -1,6 +1,7 @@
 /* Types of ports: what a worker keeps of one. */
 #pragma once
 
+#include "common/abi/faults.h"
 #include "common/abi/limits.h"
 
 #include <rte_mbuf.h>
@@ -42,4 +43,69 @@ struct stash {
 	struct rte_mempool *pool;
 	uint32_t n;
 	struct rte_mbuf *m[STASH_LEN];
+};
+
+/* The fault stage: faults.c */
+#define FAULTS_CHUNK 64 /* packets */
+#define FAULTS_CHUNKS 512
+#define FAULTS_HELD_MAX (FAULTS_CHUNKS * FAULTS_CHUNK) /* packets that one may hold */
+
+/* What happened to packets: offered + duplicated = lost + queue_full + overflow + passed + held. */
+enum faults_count {
+	FAULTS_OFFERED,
+	FAULTS_LOST, /* by chance, or held when it was drained */
+	FAULTS_DUPLICATED,
+	FAULTS_REORDERED, /* held back */
+	FAULTS_CORRUPTED,
+	FAULTS_QUEUE_FULL, /* dropped: the rate's queue was full */
+	FAULTS_OVERFLOW,   /* dropped: no memory to hold more */
+	FAULTS_NO_BUFFER,  /* not duplicated, or not corrupted, for want of a buffer for the copy */
+	FAULTS_PASSED,
+	FAULTS_HELD, /* now */
+	FAULTS_COUNTS
+};
+
+/* Each kind of chance has its own, so that none changes the others' fates. */
+enum faults_chance {
+	CHANCE_LOSS,
+	CHANCE_DUPLICATE,
+	CHANCE_CORRUPT,
+	CHANCE_BIT,
+	CHANCE_JITTER,
+	CHANCE_REORDER,
+	CHANCES
+};
+
+/* A packet on its way. */
+struct faults_held {
+	uint64_t due_us;
+	struct rte_mbuf *m;
+	uint32_t seq;    /* breaks ties: first in, first out */
+	uint32_t queued; /* until then it waits for the rate; its delay is still to come */
+};
+
+/* Memory of held packets, shared by those of a worker. */
+struct faults_pool {
+	struct faults_held (*chunk)[FAULTS_CHUNK];
+	uint16_t *freed; /* [0..n_free) */
+	uint32_t n, n_free;
+};
+
+/* One direction of a link. */
+struct faults {
+	struct faults_config cfg;
+	/* of 2^32: */
+	uint64_t loss, burst_enter, burst_leave, duplicate, reorder, corrupt;
+	uint64_t rng[CHANCES];
+	uint64_t stream;  /* tells apart those that were given the same seed */
+	uint64_t *count;  /* [FAULTS_COUNTS], the caller's */
+	uint64_t backlog; /* to be sent at the rate, bits / 1000 at backlog_us */
+	uint64_t backlog_us;
+	uint64_t last_sent_us; /* of those that wait for the rate */
+	uint64_t last_due_us;  /* of those that are delayed, in order */
+	struct faults_pool *pool;
+	uint32_t n, n_queued; /* held; of them, waiting for the rate */
+	uint32_t next_seq;
+	uint32_t in_burst;             /* packets are being lost */
+	uint16_t chunk[FAULTS_CHUNKS]; /* of a binary heap of faults_held, by due_us and seq */
 };
