@@ -375,10 +375,11 @@ static uint64_t deadline_check(const struct lcore *lc, uint32_t worker, uint32_t
 	}
 	if (d == 0)
 		return UINT64_MAX;
-	if ((int32_t)(d - lc->now_ms) <= 0 && lc->wheel.firing == 0 && !lc->wheel.starved)
+	/* one for now, set after the wheel had its turn, is for its next tick */
+	if ((int32_t)(d - lc->now_ms) < 0 && lc->wheel.firing == 0 && !lc->wheel.starved)
 		sim_fail("side %c, test case %u, ports %u and %u: a deadline was missed",
 			"ab"[worker], c -> tcid, c -> lport, c -> rport);
-	return (lc->now_tsc / lc->cycles_per_ms + (d - lc->now_ms)) * lc->cycles_per_ms
+	return (lc->now_tsc / lc->cycles_per_ms + MAX_OF(d - lc->now_ms, 1u)) * lc->cycles_per_ms
 		- sim.origin[worker];
 }
 
@@ -420,8 +421,9 @@ static void port_sums(uint16_t port)
 
 	equal(port, "packets sent, taken by the link", s->port.tx_pkts, to->in);
 	equal(port, "packets received, out of the link", s->port.rx_pkts, from->out);
-	equal(port, "packets of the link", from->in + from->doubled,
-		from->out + from->lost + from->queue_full + from->parted + from->no_buf);
+	equal(port, "packets of the link", from->in + from->fault[FAULTS_DUPLICATED],
+		from->out + from->parted + from->no_buf + from->fault[FAULTS_LOST]
+			+ from->fault[FAULTS_QUEUE_FULL] + from->fault[FAULTS_OVERFLOW]);
 	equal(port, "frames by type", s->port.rx_pkts,
 		s->eth.rx_arp + s->eth.rx_ipv4 + s->eth.rx_ipv6 + s->eth.rx_other + s->drop.rx_runt
 			+ s->drop.eth_not_mine + s->drop.vlan_bad);
@@ -503,8 +505,12 @@ static void pair_check(const struct pair *p)
 
 void check_end(void)
 {
-	for (uint32_t i = 1; i < n_pairs; i++)
+	sim.n_conns = n_pairs - 1;
+	sim.n_closed = 0;
+	for (uint32_t i = 1; i < n_pairs; i++) {
 		pair_check(&pairs[i]);
+		sim.n_closed += pairs[i].fate[0] == FATE_CLOSED && pairs[i].fate[1] == FATE_CLOSED;
+	}
 	for (uint16_t port = 0; port < 2; port++) {
 		port_sums(port);
 		for (uint32_t k = 0; k < sim.sc.run.n_tcs; k++)

@@ -1,201 +1,128 @@
-/* The two ways between the ports: what is sent comes later, not at all, twice, or changed. */
-#include "test/sim/rng.h"
+/* The two ways between the ports: the engine's fault stage, and partitions in front of it. */
 #include "test/sim/sim.h"
 
+#include <rte_malloc.h>
 #include <rte_mbuf.h>
 
 #include <string.h>
 
-#define UNDER_WAY_MAX 16384
-#define ETH_BYTES 14
-
-/* A packet under way; a heap by time, then by number, so that the order is one. */
-struct flight {
-	uint64_t due, number;
-	struct rte_mbuf *m;
-};
+#define BUFFERS 16383 /* of both links, copies included */
+#define HELD_MAX 16384
+#define NS_US UINT64_C(1000)
+#define NS_MS UINT64_C(1000000)
 
 struct link {
-	struct flight heap[UNDER_WAY_MAX];
-	uint32_t n;
-	uint64_t free_at; /* rate: when the last one has left */
-	uint64_t rng;
-	uint32_t burst_left;
+	struct faults faults;
 	struct link_stats st;
 };
 static struct link links[2];
+static struct faults_pool held;
+static void *held_memory;
 static struct rte_mempool *buffers;
-static uint64_t numbers;
 
-static bool before(const struct flight *a, const struct flight *b)
+void link_init(void)
 {
-	return a->due != b->due ? a->due < b->due : a->number < b->number;
+	buffers = world_mbufs("simlink", BUFFERS);
+	held_memory = rte_malloc(NULL, faults_pool_bytes(HELD_MAX), CACHE_LINE);
+	BUG_ON(held_memory == NULL);
 }
 
-static void swap(struct flight *a, struct flight *b)
+static struct faults_config config_of(const struct sc_side *s)
 {
-	struct flight was = *a;
+	struct faults_config c = faults_config_none();
 
-	*a = *b;
-	*b = was;
+	c.seed = (uint32_t)(sim.sc.seed ^ sim.sc.seed >> 32);
+	c.loss_ppm = (uint32_t)s->loss;
+	c.burst = (uint32_t)MAX_OF(s->burst, faults_burst_least(c.loss_ppm));
+	c.duplicate_ppm = (uint32_t)s->dup;
+	c.reorder_ppm = (uint32_t)s->reorder;
+	c.reorder_us = (uint32_t)s->reorder_us;
+	c.corrupt_ppm = (uint32_t)s->corrupt;
+	c.delay_us = (uint32_t)s->delay_us;
+	c.jitter_us = (uint32_t)s->jitter_us;
+	c.rate_kbps = (uint32_t)s->rate_kbps;
+	c.queue_pkts = (uint32_t)s->queue;
+	return c;
 }
 
-static void heap_put(struct link *l, uint64_t due, struct rte_mbuf *m)
+void link_begin(void)
 {
-	uint32_t i = l->n++;
-
-	l->heap[i] = (struct flight){.due = due, .number = numbers++, .m = m};
-	for (; i != 0 && before(&l->heap[i], &l->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		swap(&l->heap[i], &l->heap[(i - 1) / 2]);
-}
-
-static struct rte_mbuf *heap_get(struct link *l)
-{
-	struct rte_mbuf *m = l->heap[0].m;
-	uint32_t i = 0;
-
-	l->heap[0] = l->heap[--l->n];
-	for (;;) {
-		uint32_t least = i;
-
-		for (uint32_t k = 2 * i + 1; k <= 2 * i + 2 && k < l->n; k++) {
-			if (before(&l->heap[k], &l->heap[least]))
-				least = k;
-		}
-		if (least == i)
-			return m;
-		swap(&l->heap[i], &l->heap[least]);
-		i = least;
-	}
-}
-
-void link_begin(struct rte_mempool *pool)
-{
-	buffers = pool;
-	numbers = 0;
+	faults_pool_init(&held, held_memory, HELD_MAX);
 	for (uint32_t i = 0; i < 2; i++) {
 		struct link *l = &links[i];
+		struct faults_config c = config_of(&sim.sc.side[i]);
 
-		l->n = 0;
-		l->free_at = 0;
-		l->burst_left = 0;
-		l->rng = rng_mix(sim.sc.seed + i);
 		memset(&l->st, 0, sizeof(l->st));
+		faults_init(&l->faults, &held, l->st.fault, i);
+		faults_set(&l->faults, &c, 0);
 	}
 }
 
-/* Is it lost by chance? A burst goes on with each packet, so its length is geometric. */
-static bool lost(struct link *l, const struct sc_side *s)
+const char *link_end(void)
 {
-	if (l->burst_left != 0) {
-		l->burst_left = !rng_ppm(&l->rng, 1000000 / MAX_OF(s->burst_len, 1u));
-		return true;
-	}
-	l->burst_left = rng_ppm(&l->rng, s->burst);
-	return l->burst_left != 0 || rng_ppm(&l->rng, s->loss);
+	if (held.n_free != held.n)
+		return "the fault stage keeps chunks";
+	return rte_mempool_full(buffers) ? NULL : "the link keeps buffers";
 }
 
-/* When it has left through the rate, or 0: its queue is full. */
-static uint64_t departure(struct link *l, const struct sc_side *s, uint32_t bytes)
+static bool parted(const struct sc_side *s)
 {
-	uint64_t takes;
+	uint64_t from = s->part_at_ms * NS_MS;
 
-	if (s->rate_kbps == 0)
-		return sim.now;
-	takes = (bytes + 24) * UINT64_C(8000000) / s->rate_kbps;
-	if (l->free_at < sim.now)
-		l->free_at = sim.now;
-	if (l->free_at - sim.now > s->queue * takes)
-		return 0;
-	return l->free_at += takes;
+	return s->part_ms != 0 && sim.now >= from && sim.now - from < s->part_ms * NS_MS;
 }
 
-/* A bit behind the Ethernet header. What has no checksum of its own is lost, as by Ethernet's. */
-static bool corrupt(struct link *l, struct rte_mbuf *m)
+/* What the fault stage did to the packet it was given last, by its counters. */
+static const char *fate(const uint64_t *was, const uint64_t *is)
 {
-	uint8_t *f = rte_pktmbuf_mtod(m, uint8_t *);
-	uint32_t type = f[12] == 0x81 ? 16 : 12;
-	uint64_t bit = rng_next(&l->rng) % ((m->data_len - type - 2) * 8u);
+	static const char *const text[FAULTS_COUNTS] = {[FAULTS_LOST] = "lost",
+		[FAULTS_QUEUE_FULL] = "lost: queue full",
+		[FAULTS_OVERFLOW] = "lost: too many under way",
+		[FAULTS_CORRUPTED] = "corrupted",
+		[FAULTS_DUPLICATED] = "doubled",
+		[FAULTS_REORDERED] = "held back"};
+	static const enum faults_count order[] = {FAULTS_LOST, FAULTS_QUEUE_FULL, FAULTS_OVERFLOW,
+		FAULTS_CORRUPTED, FAULTS_DUPLICATED, FAULTS_REORDERED};
 
-	f[type + 2 + bit / 8] ^= 1 << bit % 8;
-	l->st.corrupted++;
-	return f[type] == 8 && f[type + 1] == 0;
-}
-
-static void launch(struct link *l, const struct sc_side *s, struct rte_mbuf *m, uint64_t due)
-{
-	due += s->delay_us * 1000;
-	if (s->jitter_us != 0)
-		due += rng_next(&l->rng) % (s->jitter_us * 1000);
-	if (rng_ppm(&l->rng, s->reorder)) {
-		due += s->reorder_us * 1000;
-		l->st.late++;
+	for (uint32_t i = 0; i < ARRAY_SIZE(order); i++) {
+		if (was[order[i]] != is[order[i]])
+			return text[order[i]];
 	}
-	heap_put(l, due, m);
-}
-
-static const char *fate(struct link *l, const struct sc_side *s, struct rte_mbuf *m)
-{
-	uint64_t due, part = s->part_at_ms * 1000000;
-	struct rte_mbuf *again;
-
-	if (s->part_ms != 0 && sim.now >= part && sim.now - part < s->part_ms * 1000000) {
-		l->st.parted++;
-		return "lost: partition";
-	}
-	if (lost(l, s)) {
-		l->st.lost++;
-		return "lost";
-	}
-	due = departure(l, s, m->pkt_len);
-	if (due == 0 && s->rate_kbps != 0) {
-		l->st.queue_full++;
-		return "lost: queue full";
-	}
-	if (l->n + 2 > UNDER_WAY_MAX) {
-		l->st.queue_full++;
-		return "lost: too many under way";
-	}
-	if (rng_ppm(&l->rng, s->corrupt) && !corrupt(l, m)) {
-		l->st.lost++;
-		return "lost: corrupt, no checksum";
-	}
-	again = rng_ppm(&l->rng, s->dup) ? rte_pktmbuf_copy(m, buffers, 0, UINT32_MAX) : NULL;
-	launch(l, s, m, due);
-	if (again == NULL)
-		return NULL;
-	l->st.doubled++;
-	launch(l, s, again, due);
-	return "doubled";
+	return NULL;
 }
 
 void link_send(uint16_t from, struct rte_mbuf *m)
 {
 	struct link *l = &links[from];
-	struct rte_mbuf *mine = rte_pktmbuf_copy(m, buffers, 0, UINT32_MAX);
-	uint64_t corrupted = l->st.corrupted;
+	uint64_t was[FAULTS_COUNTS];
 	const char *why;
 
 	l->st.in++;
 	sim.n_pkts++;
-	if (mine == NULL) {
-		l->st.queue_full++;
-		why = "lost: too many under way";
+	if (parted(&sim.sc.side[from])) {
+		l->st.parted++;
+		why = "lost: partition";
 	} else {
-		why = fate(l, &sim.sc.side[from], mine);
-		if (why != NULL && strncmp(why, "lost", 4) == 0)
-			rte_pktmbuf_free(mine);
-		else if (why == NULL && corrupted != l->st.corrupted)
-			why = "corrupted";
+		/* into a buffer of the link's: the sender's device gives its own back */
+		struct rte_mbuf *mine = rte_pktmbuf_copy(m, buffers, 0, UINT32_MAX);
+
+		memcpy(was, l->st.fault, sizeof(was));
+		if (mine == NULL) {
+			l->st.no_buf++;
+			why = "lost: too many under way";
+		} else {
+			faults_in(&l->faults, sim.now / NS_US, mine);
+			why = fate(was, l->st.fault);
+		}
 	}
 	trace_packet(from, true, m, why);
 }
 
 uint64_t link_next(uint16_t port)
 {
-	const struct link *l = &links[1 - port];
+	uint64_t us = faults_next_us(&links[1 - port].faults);
 
-	return l->n != 0 ? l->heap[0].due : UINT64_MAX;
+	return us == UINT64_MAX ? us : us * NS_US;
 }
 
 struct rte_mbuf *link_take(uint16_t port)
@@ -203,8 +130,7 @@ struct rte_mbuf *link_take(uint16_t port)
 	struct link *l = &links[1 - port];
 	struct rte_mbuf *m, *mine;
 
-	while (l->n != 0 && l->heap[0].due <= sim.now) {
-		m = heap_get(l);
+	while (faults_out(&l->faults, sim.now / NS_US, &m, 1) == 1) {
 		/* into a buffer of the receiver's, as a device does it */
 		mine = rte_pktmbuf_copy(m, world.lc[port]->stash.pool, 0, UINT32_MAX);
 		trace_packet(port, false, m, mine == NULL ? "lost: no buffer" : NULL);
@@ -223,7 +149,7 @@ const struct link_stats *link_stats(uint16_t from)
 	return &links[from].st;
 }
 
-uint32_t link_under_way(void)
+bool link_idle(void)
 {
-	return links[0].n + links[1].n;
+	return links[0].faults.n == 0 && links[1].faults.n == 0;
 }

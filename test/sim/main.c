@@ -20,13 +20,13 @@
 #define HUNG_MS 120000 /* for one run, of the time on the wall */
 #define SAY_MS 5000
 
-struct options {
+struct sim_options {
 	uint64_t from, seeds, seed;
 	const char *pcapng, *scenario, *file;
 	uint32_t jobs;
 	bool one, verbose;
 };
-static struct options opts = {.seeds = 2000};
+static struct sim_options opts = {.seeds = 2000};
 static const char *program;
 
 /* A child's news: written by it, read by its parent when it has ended. */
@@ -34,7 +34,7 @@ struct child {
 	int pid;
 	uint64_t next; /* the run it does, or begins with */
 	uint64_t begun_ms;
-	uint64_t n_done, n_cut, n_pkts;
+	uint64_t n_done, n_cut, n_strict, n_pkts, n_conns, n_closed;
 	bool finished;
 	char why[400];
 };
@@ -155,7 +155,10 @@ static _Noreturn void child_main(uint64_t end)
 		sim_run();
 		me->n_done++;
 		me->n_cut += !sim.done;
+		me->n_strict += scenario_is_clean(&sim.sc);
 		me->n_pkts += sim.n_pkts;
+		me->n_conns += sim.n_conns;
+		me->n_closed += sim.n_closed;
 		if (opts.file != NULL) {
 			printf("[       OK ] %s\n", lines[me->next].name);
 			fflush(stdout);
@@ -168,19 +171,21 @@ static _Noreturn void child_main(uint64_t end)
 static void child_start(uint32_t i, uint64_t end)
 {
 	struct child *c = &children[i];
+	int pid;
 
 	c->begun_ms = (uint64_t)mono_ms();
 	c->why[0] = '\0';
 	fflush(stdout);
-	c->pid = fork();
-	if (c->pid < 0) {
+	pid = fork();
+	if (pid < 0) {
 		perror("sim: fork");
 		exit(2);
 	}
-	if (c->pid == 0) {
+	if (pid == 0) {
 		me = c;
 		child_main(end);
 	}
+	c->pid = pid;
 }
 
 /* A child has ended: with all its runs done, or in one of them, which has failed then. */
@@ -241,9 +246,29 @@ static void reap(int pid, int status, uint64_t end, uint32_t *failed, uint32_t *
 	}
 }
 
+static void summary_say(uint64_t n, uint32_t failed, uint64_t ms)
+{
+	struct child sum = {0};
+
+	for (uint32_t i = 0; i < opts.jobs; i++) {
+		sum.n_cut += children[i].n_cut;
+		sum.n_strict += children[i].n_strict;
+		sum.n_pkts += children[i].n_pkts;
+		sum.n_conns += children[i].n_conns;
+		sum.n_closed += children[i].n_closed;
+	}
+	printf("sim: %" PRIu64 " runs with a clean link, %" PRIu64
+	       " stopped for their packets; %" PRIu64 " packets, %" PRIu64 " connections, %" PRIu64
+	       " of them closed by both ends\n",
+		sum.n_strict, sum.n_cut, sum.n_pkts, sum.n_conns, sum.n_closed);
+	printf("%s: sim: %" PRIu64 " of %" PRIu64 " runs done, %u failed, %" PRIu64 ".%" PRIu64
+	       " s\n",
+		failed != 0 ? "FAIL" : "PASS", n_done(), n, failed, ms / 1000, ms % 1000 / 100);
+}
+
 static int many(uint64_t from, uint64_t end)
 {
-	uint64_t began = (uint64_t)mono_ms(), said = began, pkts = 0, cut = 0;
+	uint64_t began = (uint64_t)mono_ms(), said = began;
 	uint32_t failed = 0, running = 0;
 
 	children = mmap(NULL, JOBS_MAX * sizeof(*children), PROT_READ | PROT_WRITE,
@@ -273,31 +298,33 @@ static int many(uint64_t from, uint64_t end)
 			fflush(stdout);
 		}
 	}
-	for (uint32_t i = 0; i < opts.jobs; i++) {
-		pkts += children[i].n_pkts;
-		cut += children[i].n_cut;
-	}
-	printf("%s: sim: %" PRIu64 " of %" PRIu64 " runs done, %u failed, %" PRIu64
-	       " packets, %" PRIu64 " runs cut short, %" PRIu64 " ms\n",
-		failed != 0 ? "FAIL" : "PASS", n_done(), end - from, failed, pkts, cut,
-		(uint64_t)mono_ms() - began);
+	summary_say(end - from, failed, (uint64_t)mono_ms() - began);
 	return failed != 0;
 }
 
-static void tc_say(void)
+static void count_say(const char *what, uint64_t n)
 {
-	printf("%" PRIu64 " packets, %" PRIu64 " turns, %" PRIu64 ".%06" PRIu64 " ms%s\n",
-		sim.n_pkts, sim.n_turns, sim.now / 1000000, sim.now % 1000000,
-		sim.done ? "" : ", cut short");
+	if (n != 0)
+		printf(", %s %" PRIu64, what, n);
+}
+
+static void run_say(void)
+{
+	printf("%" PRIu64 " packets, %" PRIu64 " turns, %" PRIu64 " ms%s\n", sim.n_pkts,
+		sim.n_turns, sim.now / 1000000, sim.done ? "" : ", cut short");
 	for (uint16_t port = 0; port < 2; port++) {
 		const struct link_stats *l = link_stats(port);
 
-		printf("link of %c: %" PRIu64 " in, %" PRIu64 " out, %" PRIu64 " lost, %" PRIu64
-		       " of a full queue, %" PRIu64 " parted, %" PRIu64
-		       " without a buffer, %" PRIu64 " doubled, %" PRIu64 " late, %" PRIu64
-		       " corrupted\n",
-			"ab"[port], l -> in, l -> out, l -> lost, l -> queue_full, l -> parted,
-			l -> no_buf, l -> doubled, l -> late, l -> corrupted);
+		printf("way out of %c: taken %" PRIu64 ", arrived %" PRIu64, "ab"[port], l -> in,
+			l -> out);
+		count_say("lost", l->fault[FAULTS_LOST]);
+		count_say("queue full", l->fault[FAULTS_QUEUE_FULL]);
+		count_say("partition", l->parted);
+		count_say("no buffer", l->no_buf);
+		count_say("doubled", l->fault[FAULTS_DUPLICATED]);
+		count_say("held back", l->fault[FAULTS_REORDERED]);
+		count_say("corrupted", l->fault[FAULTS_CORRUPTED]);
+		printf("\n");
 	}
 }
 
@@ -320,7 +347,7 @@ static int one(void)
 	sim_run();
 	trace_close();
 	if (opts.verbose)
-		tc_say();
+		run_say();
 	printf("PASS: sim\n");
 	return 0;
 }

@@ -241,8 +241,8 @@ void scenario_help(void)
 
 static bool link_is_clean(const struct sc_side *s)
 {
-	return s->jitter_us == 0 && s->rate_kbps == 0 && s->loss == 0 && s->burst == 0
-		&& s->dup == 0 && s->reorder == 0 && s->corrupt == 0 && s->part_ms == 0;
+	return s->jitter_us == 0 && s->rate_kbps == 0 && s->loss == 0 && s->dup == 0
+		&& s->reorder == 0 && s->corrupt == 0 && s->part_ms == 0;
 }
 
 bool scenario_is_clean(const struct scenario *sc)
@@ -256,7 +256,7 @@ bool scenario_is_clean(const struct scenario *sc)
 			|| s->sides < 1024 || s->tcbs < 512 || s->ucbs < 256 || s->mbufs < 3)
 			return false;
 		for (uint32_t k = 0; k < sc->run.n_tcs; k++) {
-			if (sc->end[k][i].rto < 4 * rtt_ms + 200)
+			if (sc->end[k][i].rto_ms < 4 * rtt_ms + 200)
 				return false;
 		}
 	}
@@ -272,7 +272,7 @@ bool scenario_is_finite(const struct scenario *sc)
 			|| tc->downtime_s != TC_FOREVER)
 			return false;
 		for (uint32_t e = 0; e < 2; e++) {
-			if (sc->end[i][e].fin_to != 0 || sc->end[i][e].orphan_to != 0)
+			if (sc->end[i][e].fin_to_ms != 0 || sc->end[i][e].orphan_to_ms != 0)
 				return false;
 		}
 	}

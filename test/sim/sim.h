@@ -3,6 +3,7 @@
  * thread; a failure ends the process. */
 #pragma once
 
+#include "engine/l1_port/l1_port.h"
 #include "engine/l4_tcp/l4_tcp.h"
 #include "engine/traffic/traffic.h"
 #include "test/sim/scenario.h"
@@ -14,7 +15,8 @@ struct sim {
 	uint64_t origin[2]; /* TSC of each worker at that time */
 	uint64_t n_pkts;    /* that the links were given */
 	uint64_t n_turns;
-	bool done; /* all that was asked for, within the budget */
+	uint64_t n_conns, n_closed; /* TCP: established at an end at least; closed at both */
+	bool done;                  /* all that was asked for, within the budget */
 };
 extern struct sim sim;
 
@@ -27,19 +29,24 @@ _Noreturn format_printf(1, 2) void sim_fail(const char *fmt, ...);
 
 /* link.c: the way out of port `from`. */
 struct link_stats {
-	uint64_t in, out;                          /* packets taken, arrived */
-	uint64_t lost, queue_full, parted, no_buf; /* by chance, by rate, by partition, no buffer */
-	uint64_t doubled, late, corrupted;
+	uint64_t in, out; /* packets taken, arrived */
+	uint64_t parted;  /* lost by partition */
+	uint64_t no_buf;  /* no buffer, on the way or where it arrived */
+	uint64_t fault[FAULTS_COUNTS];
 };
-void link_begin(struct rte_mempool *pool);
+/* Once a process; and before each run. */
+void link_init(void);
+void link_begin(void);
+/* After it: NULL, or what was kept. */
+const char *link_end(void);
 void link_send(uint16_t from, struct rte_mbuf *m);
 /* When the next packet arrives at a port, UINT64_MAX: none is under way to it. */
 uint64_t link_next(uint16_t port);
 /* The next that has arrived at the port, NULL: none. The caller's. */
 struct rte_mbuf *link_take(uint16_t port);
 const struct link_stats *link_stats(uint16_t from);
-/* Packets under way. */
-uint32_t link_under_way(void);
+/* Is none under way? */
+bool link_idle(void);
 
 /* check.c */
 void check_begin(void);
