@@ -114,6 +114,33 @@ static void failure_say(uint64_t i, const char *why)
 	fflush(stdout);
 }
 
+static void count_say(const char *what, uint64_t n)
+{
+	if (n != 0)
+		printf(", %s %" PRIu64, what, n);
+}
+
+static void run_say(void)
+{
+	printf("%" PRIu64 " packets, %" PRIu64 " turns, %" PRIu64 " ms%s\n", sim.n_pkts,
+		sim.n_turns, sim.now / 1000000, sim.done ? "" : ", cut short");
+	for (uint16_t port = 0; port < 2; port++) {
+		const struct link_stats *l = link_stats(port);
+
+		printf("way out of %c: taken %" PRIu64 ", arrived %" PRIu64, "ab"[port], l -> in,
+			l -> out);
+		count_say("lost", l->fault[FAULTS_LOST]);
+		count_say("queue full", l->fault[FAULTS_QUEUE_FULL]);
+		count_say("partition", l->parted);
+		count_say("too many", l->fault[FAULTS_OVERFLOW]);
+		count_say("no buffer", l->no_buf);
+		count_say("doubled", l->fault[FAULTS_DUPLICATED]);
+		count_say("held back", l->fault[FAULTS_REORDERED]);
+		count_say("corrupted", l->fault[FAULTS_CORRUPTED]);
+		printf("\n");
+	}
+}
+
 _Noreturn void sim_fail(const char *fmt, ...)
 {
 	char why[400];
@@ -128,6 +155,8 @@ _Noreturn void sim_fail(const char *fmt, ...)
 	}
 	printf("FAIL: sim: at %" PRIu64 ".%06" PRIu64 " ms: %s\n", sim.now / 1000000,
 		sim.now % 1000000, why);
+	if (opts.verbose)
+		run_say();
 	fflush(stdout);
 	trace_close();
 	_exit(1);
@@ -300,32 +329,6 @@ static int many(uint64_t from, uint64_t end)
 	}
 	summary_say(end - from, failed, (uint64_t)mono_ms() - began);
 	return failed != 0;
-}
-
-static void count_say(const char *what, uint64_t n)
-{
-	if (n != 0)
-		printf(", %s %" PRIu64, what, n);
-}
-
-static void run_say(void)
-{
-	printf("%" PRIu64 " packets, %" PRIu64 " turns, %" PRIu64 " ms%s\n", sim.n_pkts,
-		sim.n_turns, sim.now / 1000000, sim.done ? "" : ", cut short");
-	for (uint16_t port = 0; port < 2; port++) {
-		const struct link_stats *l = link_stats(port);
-
-		printf("way out of %c: taken %" PRIu64 ", arrived %" PRIu64, "ab"[port], l -> in,
-			l -> out);
-		count_say("lost", l->fault[FAULTS_LOST]);
-		count_say("queue full", l->fault[FAULTS_QUEUE_FULL]);
-		count_say("partition", l->parted);
-		count_say("no buffer", l->no_buf);
-		count_say("doubled", l->fault[FAULTS_DUPLICATED]);
-		count_say("held back", l->fault[FAULTS_REORDERED]);
-		count_say("corrupted", l->fault[FAULTS_CORRUPTED]);
-		printf("\n");
-	}
 }
 
 static int one(void)

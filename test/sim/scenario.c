@@ -134,6 +134,12 @@ static void defaults(struct scenario *sc)
 /* What does not belong together. */
 static void sensible(struct scenario *sc)
 {
+	uint64_t late_us = 0;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		if (sc->side[i].reorder != 0)
+			late_us = MAX_OF(late_us, sc->side[i].reorder_us);
+	}
 	for (uint32_t i = 0; i < SIM_TCS; i++) {
 		struct sc_tc *tc = &sc->tc[i];
 
@@ -141,6 +147,10 @@ static void sensible(struct scenario *sc)
 			tc->http = 0;
 		if (!tc->http && tc->req == 0)
 			tc->req = 1; /* else a client has nothing to do, for ever */
+		/* what TIME-WAIT is for, and not all connections come to it: a segment that was
+		 * held back must not come up in the tuple's next connection */
+		if (late_us != 0 && tc->downtime_s != TC_FOREVER)
+			tc->downtime_s = MAX_OF(tc->downtime_s, 1 + late_us / 1000000);
 	}
 }
 
