@@ -145,6 +145,7 @@ asan:
 sim:
 	$(Q)$(MAKE) -s MODE=$(SIM_MODE) sim-run
 sim-run: $(SIM)
+	$(Q)test/sim/self_test.sh $(SIM)
 	$(Q)$(SIM) --file test/sim/regressions.txt
 	$(Q)$(SIM) --seeds $(SEEDS) --from $(FROM)
 peers: $(PEERS)
@@ -160,7 +161,7 @@ style:
 	$(Q)scripts/check-tokens.sh $(ALL_SRC)
 	$(Q)scripts/check-layers.sh $(ALL_SRC)
 	$(Q)scripts/check-headers.sh $(CC) '$(filter-out -MMD -MP,$(CFLAGS))' $(filter %.h,$(ALL_SRC))
-	$(Q)shellcheck -S warning scripts/* .ci/run
+	$(Q)shellcheck -S warning scripts/* test/sim/*.sh .ci/run
 lint:
 	$(Q)printf '%s\n' $(filter-out test/%,$(filter %.c,$(ALL_SRC))) | xargs -P $$(nproc) -I{} \
 		clang-tidy --quiet {} -- -std=gnu2x -D_GNU_SOURCE -I. $(call sys,$(PKGS)) -march=$(ARCH) 2>/dev/null

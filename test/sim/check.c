@@ -234,6 +234,9 @@ enum app_act __wrap_app_deliver(const struct app_tc *at, struct app_conn *c, str
 	struct pair *p;
 	const char *why;
 
+	if (sim.sc.run.sabotage == 1)
+		((uint8_t *)(uintptr_t)data)[0] ^= 1;
+	BUG_ON(sim.sc.run.sabotage == 2);
 	if (sim.sc.tc[k].udp) {
 		delivered_udp(k, end, data, len);
 		return __real_app_deliver(at, c, st, data, len, idle, kind);

@@ -290,6 +290,8 @@ static void summary_say(uint64_t n, uint32_t failed, uint64_t ms)
 	       " stopped for their packets; %" PRIu64 " packets, %" PRIu64 " connections, %" PRIu64
 	       " of them closed by both ends\n",
 		sum.n_strict, sum.n_cut, sum.n_pkts, sum.n_conns, sum.n_closed);
+	if (failed == 0 && opts.file == NULL)
+		printf("[       OK ] %" PRIu64 " seeds from %" PRIu64 "\n", n, opts.from);
 	printf("%s: sim: %" PRIu64 " of %" PRIu64 " runs done, %u failed, %" PRIu64 ".%" PRIu64
 	       " s\n",
 		failed != 0 ? "FAIL" : "PASS", n_done(), n, failed, ms / 1000, ms % 1000 / 100);
