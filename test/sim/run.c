@@ -39,7 +39,7 @@ static uint64_t stop_bound; /* by then all is idle */
 
 static struct rte_mempool *pools[4][2];
 static const uint32_t pool_sizes[] = {64, 128, 512, 4096};
-static uint64_t wake[2];
+static uint64_t wake[2], busy[2]; /* when it wants its next turn; until when the last one takes */
 static uint32_t tx_left;
 
 static uint32_t side_ip(uint32_t port)
@@ -205,7 +205,7 @@ static void clock_start(uint32_t i)
 	}
 	lcore_clock_start(lc, sim.origin[i]);
 	mailbox_post(lc, &(struct lmsg){.id = LMSG_PORT_START, .port = (uint8_t)i});
-	wake[i] = 0;
+	wake[i] = busy[i] = 0;
 }
 
 static void begin(void)
@@ -346,6 +346,7 @@ static void worker_turn(uint32_t i)
 		return;
 	}
 	sim.n_turns++;
+	busy[i] = sim.now + sim.sc.run.turn_ns;
 	if (sim.n_turns > TURNS_MAX)
 		sim_fail("no end after %u turns", TURNS_MAX);
 	tx_left = sim.sc.side[i].tx_burst != 0 ? (uint32_t)sim.sc.side[i].tx_burst : UINT32_MAX;
@@ -380,15 +381,12 @@ static void step(void)
 	uint64_t next = events_run(), arrival;
 
 	for (uint16_t i = 0; i < 2; i++) {
-		arrival = link_next(i);
-		if (arrival < wake[i] && sim.now >= stalled_until(i))
-			wake[i] = MAX_OF(arrival, sim.now);
-		if (wake[i] <= sim.now)
+		if (MIN_OF(wake[i], link_next(i)) <= sim.now && busy[i] <= sim.now)
 			worker_turn(i);
 	}
 	for (uint16_t i = 0; i < 2; i++) {
-		arrival = link_next(i);
-		next = MIN_OF(next, MIN_OF(wake[i], MAX_OF(arrival, stalled_until(i))));
+		arrival = MAX_OF(link_next(i), stalled_until(i));
+		next = MIN_OF(next, MAX_OF(MIN_OF(wake[i], arrival), busy[i]));
 	}
 	if ((sim.n_pkts > sim.sc.run.budget || sim.n_turns > TURNS_PER_PKT * sim.sc.run.budget)
 		&& sim.done && !stopping) {
