@@ -8,7 +8,7 @@
 # make bench           measures speed; prints one JSON object (hugepages, root)
 # make check           lint and style
 # make lint            clang-tidy
-# make style           format, sizes, tokens, layers, headers alone, shell scripts; part of make test
+# make style           format, sizes, tokens, layers, headers alone, clauses of TCP, shell scripts; part of make test
 # make format          rewrite the sources in the one format
 # make compdb          compile_commands.json for editors
 # make clean | help
@@ -57,7 +57,7 @@ VERSION_TEXT := $(shell cat VERSION)+$(shell git describe --always --dirty 2>/de
 # -march comes after libdpdk's own (Debian says corei7), so ours is the one that holds
 CFLAGS := -std=gnu2x -D_GNU_SOURCE $(WARN) $(MODE_$(MODE)) -I. $(call sys,$(PKGS)) -march=$(ARCH) -MMD -MP $(EXTRA_CFLAGS)
 LDFLAGS := $(filter -fsanitize=%,$(MODE_$(MODE)))
-LIBS_ENGINE := $(call pc,--libs libdpdk numa) -lrte_net_ring -lrte_net_tap -lrte_bus_vdev
+LIBS_ENGINE := $(call pc,--libs libdpdk numa) -lm -lrte_net_ring -lrte_net_tap -lrte_bus_vdev
 # Clients hold the EAL alone, linked in: no driver is loaded, so nothing of theirs takes the locks that ethdev and buses
 # share with the engine, and attaching is quick. What an EAL of another version needs beside is taken when it is there.
 DPDK_LIBDIR := $(call pc,--variable=libdir libdpdk)
@@ -67,7 +67,7 @@ LIBS_EAL := -Wl,--wrap=rte_service_init,--wrap=rte_service_start_with_defaults \
 	-Wl,-Bdynamic $(call pc,--libs libbsd numa) -lpthread -ldl -lm
 LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson)
 LIBS_EXPORTER := $(LIBS_EAL) $(call pc,--libs jansson libmicrohttpd)
-LIBS_TEST := $(call pc,--libs libdpdk jansson cmocka)
+LIBS_TEST := $(call pc,--libs libdpdk jansson cmocka) -lm
 LIBS_SIM := $(patsubst %,-Wl$(comma)--wrap=%,app_conn_up app_deliver app_payload traffic_closed traffic_failed) $(LIBS_TEST)
 
 # A source that exists is built; no list to forget it in.
@@ -160,6 +160,7 @@ style:
 	$(Q)scripts/check-size.sh $(ALL_SRC)
 	$(Q)scripts/check-tokens.sh $(ALL_SRC)
 	$(Q)scripts/check-layers.sh $(ALL_SRC)
+	$(Q)scripts/check-conformance.sh >/dev/null
 	$(Q)scripts/check-headers.sh $(CC) '$(filter-out -MMD -MP,$(CFLAGS))' $(filter %.h,$(ALL_SRC))
 	$(Q)shellcheck -S warning scripts/* test/sim/*.sh .ci/run
 lint:

@@ -26,7 +26,10 @@ void tc_config_init(struct tc_config *cfg, enum tc_kind kind, enum l4proto proto
 		.rto_ms = 50,
 		.fin_to_ms = 1000,
 		.twait_to_ms = 500,
-		.orphan_to_ms = 2000};
+		.orphan_to_ms = 2000,
+		.congestion = congestion_CUBIC,
+		.wscale = 1,
+		.sack = 1};
 	cfg->app = app_kind_RAW;
 	cfg->http.method = http_method_GET;
 	cfg->http.status = http_status_NOT_FOUND_404;

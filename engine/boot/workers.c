@@ -21,6 +21,8 @@
 
 struct lcore *lcores[WORKERS_MAX];
 uint32_t n_workers;
+/* of all workers: the one that gets a tuple next goes on where another left off */
+static uint64_t isn_secret[2];
 
 void *boot_memory(const char *name, size_t len, size_t align, uint32_t node, bool any)
 {
@@ -75,8 +77,7 @@ static int worker_create(
 	lc->cycles_per_ms = lc->tsc_hz / 1000;
 	lc->cycles_per_us = lc->tsc_hz / 1000000;
 	memset(lc->lport_of, 255, sizeof(lc->lport_of));
-	if (getrandom(lc->isn_secret, sizeof(lc->isn_secret), 0) != sizeof(lc->isn_secret))
-		return -EIO;
+	memcpy(lc->isn_secret, isn_secret, sizeof(isn_secret));
 	snprintf(name, sizeof(name), "mbufs_%u", i);
 	lc->stash.pool = mbufs_create(
 		name, p->mbufs, (uint16_t)o->mbuf_bytes, node, o->mpool_any_sock);
@@ -97,6 +98,8 @@ int workers_create(const struct options *o, const struct memory_plan *p)
 		rte_socket_id(), true);
 	if (app_tcs == NULL)
 		return -ENOMEM;
+	if (getrandom(isn_secret, sizeof(isn_secret), 0) != sizeof(isn_secret))
+		return -EIO;
 	RTE_LCORE_FOREACH_WORKER(id) {
 		int rc = worker_create(o, p, i++, id);
 

@@ -33,6 +33,10 @@ struct icmp_hdr {
 } packed2_struct;
 static_assert(sizeof(struct icmp_hdr) == 8);
 
+/* RFC 3168: the field of tos */
+#define IP_ECN_ECT0 2
+#define IP_ECN_CE 3
+
 #define IPPROTO_ICMP4 1
 #define IPPROTO_TCP4 6
 #define IPPROTO_UDP4 17
@@ -47,6 +51,8 @@ static inline bool ipv4_is_multicast(uint32_t addr)
 #define TCP_RST 0x04
 #define TCP_PSH 0x08
 #define TCP_ACK 0x10
+#define TCP_ECE 0x40
+#define TCP_CWR 0x80
 
 /* How far a received packet got, before its endpoint is looked at. */
 enum pkt_class {

@@ -40,24 +40,9 @@ uint32_t tcb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash)
 	return id;
 }
 
-/* RFC 6528's clock and keyed function of the tuple. The function is a SplitMix-like finaliser:
- * cheap, keyed, not cryptographic. */
-static uint32_t isn_of(const struct lcore *lc, const struct conn *c)
-{
-	uint64_t x = ((uint64_t)c->laddr << 32 | c->raddr) ^ lc->isn_secret[0];
-
-	x ^= x >> 32;
-	x *= UINT64_C(0xd6e8feb86659fd93);
-	x ^= ((uint64_t)c->lport << 32 | (uint64_t)c->rport << 8 | c->port) + lc->isn_secret[1];
-	x ^= x >> 32;
-	x *= UINT64_C(0xd6e8feb86659fd93);
-	x ^= x >> 32;
-	return (uint32_t)x + (uint32_t)(lc->now_us >> 2);
-}
-
 void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t, bool again)
 {
-	uint32_t iss = isn_of(lc, &t->c);
+	uint32_t iss = tcp_isn(lc, &t->c);
 
 	/* the clock may not have come past what a fast connection sent: a peer in TIME-WAIT takes
 	 * only what is newer */
@@ -75,27 +60,33 @@ void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t, bool again
 	t->rto_ms = (uint16_t)tc->rto_ms;
 	t->snd_wscale = 0;
 	t->rcv_wscale = tc->wscale;
+	t->opts = tc->offers;
 	t->rcv_nxt = 0;
 	t->cwnd = 0;
-	t->ssthresh = UINT32_MAX;
-}
-
-/* RFC 6928 §2; after a loss of the SYN a segment, RFC 5681 §3.1. */
-static uint32_t initial_window(uint32_t mss)
-{
-	return MIN_OF(10 * mss, MAX_OF(2 * mss, 14600u));
+	t->ssthresh = SSTHRESH_NONE;
+	t->w_max = t->epoch = 0;
 }
 
 void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s)
 {
+	bool ecn_setup = s->flags & TCP_ACK
+		? (s->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE
+		: (s->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR); /* RFC 3168 §6.1.1 */
+
+	t->opts &= s->opts | (ecn_setup ? TO_ECN : 0);
 	t->rcv_nxt = s->seq + 1;
 	t->c.mss = MIN_OF(tc->mss, s->mss);
-	if (s->wscale == 255)
+	if (t->opts & TO_TS) {
+		t->c.mss -= TCP_OPT_TS_LEN; /* RFC 9293 §3.7.1: what is sent counts its options */
+		t->c.flags &= ~CF_RTT_TIMING;
+		t->ts.recent = s->tsval;
+		t->ts.last_ack = t->rcv_nxt;
+	}
+	if (!(t->opts & TO_WSCALE))
 		t->rcv_wscale = 0;
-	t->snd_wscale = s->wscale == 255 ? 0 : s->wscale;
+	t->snd_wscale = t->opts & TO_WSCALE ? s->wscale : 0;
 	t->snd_wnd = s->wnd; /* of a SYN: never scaled */
 	t->snd_wl1 = s->seq;
-	t->cwnd = t->retries != 0 ? t->c.mss : initial_window(t->c.mss);
 }
 
 void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id)

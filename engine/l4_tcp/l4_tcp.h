@@ -4,6 +4,16 @@
 #include "engine/l3_ip/l3_ip.h"
 #include "engine/lcore/lcore.h"
 
+/* tcb.opts: before the peer's SYN what we offer, then what both agreed on; and what ECN owes. */
+#define TO_WSCALE 0x01u
+#define TO_TS 0x02u
+#define TO_SACK 0x04u
+#define TO_ECN 0x08u
+#define TO_ECE 0x10u /* RFC 3168 §6.1.3: ECE on every ACK until the peer's CWR */
+#define TO_CWR 0x20u /* RFC 3168 §6.1.2: CWR on the next new data */
+
+#define SSTHRESH_NONE UINT16_MAX
+
 /* The second line of a TCP endpoint. */
 struct tcb {
 	struct conn c;
@@ -12,31 +22,57 @@ struct tcb {
 	uint32_t snd_wl1;
 	uint32_t rcv_nxt;
 	uint32_t recover; /* RFC 6582: snd_max when loss was last noticed */
-	uint32_t cwnd, ssthresh;
-	uint32_t srtt_us, rttvar_us;    /* RFC 6298; srtt 0: no sample yet */
-	uint32_t rtt_seq, rtt_start_us; /* the segment being timed */
-	uint32_t side;                  /* id of a side block, CONN_NONE */
-	uint8_t snd_wscale, rcv_wscale;
-	uint8_t retries, dupacks;
-	uint16_t rto_ms; /* current, backed off */
-	uint8_t probes;  /* zero-window probes since it shut */
-	uint8_t pad;
+	uint32_t cwnd;
+	uint16_t ssthresh; /* segments of c.mss, SSTHRESH_NONE */
+	uint16_t w_max;    /* RFC 9438, segments; 0: to be taken when CUBIC's epoch begins */
+	uint32_t srtt_us, rttvar_us; /* RFC 6298; srtt 0: no sample yet */
+	union {
+		struct {
+			uint32_t seq, start_us;
+		} timed; /* without timestamps: the segment being timed */
+		struct {
+			uint32_t recent, last_ack;
+		} ts; /* with: RFC 7323's TS.Recent and Last.ACK.sent */
+	};
+	uint32_t side;                          /* id of a side block, CONN_NONE */
+	uint8_t snd_wscale : 4, rcv_wscale : 4; /* 0..14 */
+	uint8_t retries;
+	uint8_t probes;                /* zero-window probes since it shut */
+	uint8_t opts : 6, dupacks : 2; /* TO_* */
+	uint16_t rto_ms;               /* current, backed off */
+	uint16_t epoch;                /* CUBIC's, EPOCH_MS of the clock; wraps */
 } cache_aligned;
 static_assert(sizeof(struct tcb) == 128, "a TCP endpoint is two lines");
 static_assert(offsetof(struct tcb, snd_una) == 64, "TCP begins on the second line");
 
-/* Rare state: segments that came before their turn, in order, without overlap. */
-#define SIDE_SEGS 46 /* the default window of 65535 bytes behind one lost segment, and one */
+/* Bytes that came before their turn, without a hole: a chain of buffers whose data begins at the
+ * payload. */
+struct tcp_run {
+	struct rte_mbuf *first, *last;
+	uint32_t start, end;
+};
+/* Bytes that the peer has selectively acknowledged, and what we know of the hole before them. */
+struct tcp_sacked {
+	uint32_t start, end;
+	uint32_t rtx_to; /* the hole was sent again up to here; at or before its begin: not */
+	uint32_t mark;   /* snd_max at that time: when later data arrives, that too was lost */
+};
+
+/* Rare state. Both arrays are in order and without overlap. */
+#define SIDE_RUNS 24
+#define SIDE_SACKED 24
+#define SACK_RECENT 4 /* RFC 2018: blocks that an option has room for */
 struct tcp_side {
-	struct rte_mbuf *seg[SIDE_SEGS]; /* data begins at the payload */
-	uint32_t seq[SIDE_SEGS];
-	uint16_t len[SIDE_SEGS];
-	uint8_t n, fin; /* fin: the last one carries FIN */
+	uint8_t n_runs, n_sacked, fin, n_recent; /* fin: FIN has come, behind fin_seq */
+	uint32_t fin_seq;
+	uint32_t recent[SACK_RECENT]; /* a byte of each run that grew last, newest first */
+	struct tcp_run run[SIDE_RUNS];
+	struct tcp_sacked sacked[SIDE_SACKED];
 };
 
 static inline uint32_t tcp_side_count(uint32_t n_tcbs)
 {
-	return MAX_OF(n_tcbs / 128, 1024u);
+	return MAX_OF(n_tcbs / 256, 1024u);
 }
 
 /* A segment for this worker; taken from pkt. Returns true when it keeps the buffer. */

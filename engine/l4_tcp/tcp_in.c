@@ -3,6 +3,9 @@
 
 #include <rte_byteorder.h>
 
+#include <stdlib.h>
+#include <string.h>
+
 /* What to do with a segment after a step. */
 enum step {
 	STEP_ON,   /* go on with the next check */
@@ -23,118 +26,121 @@ static force_inline void seg_read_hdr(const struct pkt *p, struct seg_in *s)
 	s->data = p->l4 + hlen;
 }
 
-/* RTT and congestion */
-
-uint16_t tcp_rto(const struct tc_run *tc, const struct tcb *t)
+/* Those of a connection's segment: most have none, or timestamps alone. */
+static force_inline void seg_read_options(const struct pkt *p, struct seg_in *s)
 {
-	uint32_t ms = (t->srtt_us + MAX_OF(4 * t->rttvar_us, 1000u)) / 1000;
+	const struct tcp_hdr *th = (const struct tcp_hdr *)p->l4;
+	uint32_t o[3];
 
-	if (t->srtt_us == 0)
-		return (uint16_t)tc->rto_ms;
-	return (uint16_t)MIN_OF(MAX_OF(ms, tc->rto_ms), TCP_RTO_MAX_MS);
-}
-
-/* RFC 6298 §2; the configured rto is the least and the first. */
-static void rtt_sample(struct tc_run *tc, struct tcb *t, uint32_t us)
-{
-	if (t->srtt_us == 0) {
-		t->srtt_us = us | 1;
-		t->rttvar_us = us / 2;
-	} else {
-		uint32_t err = us > t->srtt_us ? us - t->srtt_us : t->srtt_us - us;
-
-		t->rttvar_us += ((int32_t)err - (int32_t)t->rttvar_us) / 4;
-		t->srtt_us = (t->srtt_us + ((int32_t)us - (int32_t)t->srtt_us) / 8) | 1;
-	}
-	t->rto_ms = tcp_rto(tc, t);
-}
-
-/* RFC 5681 §3.1: slow start, then a segment a window. */
-static force_inline void cwnd_grow(struct tcb *t, uint32_t acked)
-{
-	if (t->cwnd >= 0x3fffffff)
+	s->has_ts = false;
+	s->n_sack = 0;
+	if (likely(th->off == 0x50))
 		return;
-	if (t->cwnd < t->ssthresh)
-		t->cwnd += MIN_OF(acked, t->c.mss);
+	if (likely(th->off == 0x80)) {
+		memcpy(o, th + 1, sizeof(o));
+		if (likely(o[0] == RTE_BE32(0x0101080a))) {
+			s->has_ts = true;
+			s->tsval = rte_be_to_cpu_32(o[1]);
+			s->tsecr = rte_be_to_cpu_32(o[2]);
+			return;
+		}
+	}
+	tcp_parse_options(th, s);
+}
+
+/* congestion */
+
+/* What was in flight before this ACK must have made use of the window, else it says nothing of it. */
+static force_inline void cwnd_grow(const struct lcore *lc, const struct tc_run *tc, struct tcb *t,
+	uint32_t acked, uint32_t flight)
+{
+	if (likely(flight + t->c.mss <= t->cwnd / 2) || t->cwnd >= CWND_MAX)
+		return;
+	if (tcp_slow_start(t))
+		t->cwnd += MIN_OF(acked, t->c.mss); /* RFC 5681 equation 2 */
 	else
-		t->cwnd += MAX_OF((uint32_t)t->c.mss * t->c.mss / t->cwnd, 1u);
-}
-
-/* RFC 5681 §3.2: the third duplicate says that the first unacknowledged segment is lost; while
- * recovery lasts each one more says that a segment has left the network. RFC 6582: not twice for
- * one window. */
-static cold_path void dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
-{
-	uint32_t flight = t->snd_max - t->snd_una;
-
-	if (t->c.flags & CF_RECOVERY) {
-		t->cwnd += t->c.mss;
-		return;
-	}
-	if (flight == 0 || (t->c.flags & CF_RETRANS) || ++t->dupacks != TCP_DUPACKS
-		|| !seq_lt(t->recover, t->snd_una))
-		return;
-	t->recover = t->snd_max;
-	t->ssthresh = MAX_OF(flight / 2, 2u * t->c.mss);
-	t->cwnd = t->ssthresh + TCP_DUPACKS * t->c.mss;
-	t->c.flags |= CF_RECOVERY;
-	tcp_resend_first(lc, lp, tc, t);
-}
-
-/* New data is acknowledged during recovery: all of it, or up to the next hole (RFC 6582 §3.2). */
-static cold_path void recovery_ack(
-	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked)
-{
-	if (!seq_lt(t->snd_una, t->recover)) {
-		t->c.flags &= ~CF_RECOVERY;
-		t->cwnd = MIN_OF(t->ssthresh, t->snd_max - t->snd_una + t->c.mss);
-		return;
-	}
-	t->cwnd -= MIN_OF(acked, t->cwnd - t->c.mss);
-	t->cwnd += acked >= t->c.mss ? t->c.mss : 0;
-	tcp_resend_first(lc, lp, tc, t);
+		tcp_cwnd_avoid(lc, tc, t, acked);
 }
 
 /* the steps of §3.10.7.4 */
 
-/* First: is it in the window? Trims what is not. A segment that is old altogether is acknowledged.
- */
-static enum step step_window(
-	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct seg_in *s)
+/* An ACK in answer to what does not fit. Without data such a segment may itself be an answer of that
+ * kind: then only so many, else two ends that disagree answer each other for ever. */
+static enum step unacceptable(
+	struct lcore *lc, struct lport *lp, struct tcb *t, const struct seg_in *s)
 {
-	uint32_t old = t->rcv_nxt - s->seq, edge = t->rcv_nxt + tc->win;
+	if (s->flags & TCP_RST)
+		return STEP_STOP;
+	if (s->len != 0 || (s->flags & TCP_FIN) || s->seq == t->rcv_nxt - 1)
+		t->c.flags |= CF_ACK_NOW; /* sent again, or a keep-alive */
+	else
+		tcp_challenge(lc, lp, t);
+	return STEP_STOP;
+}
 
-	if (likely(old == 0 && s->len <= tc->win))
+/* RFC 7323 §5.3: R1, and §3.2: what must be there is. */
+static force_inline enum step step_paws(
+	struct lcore *lc, struct lport *lp, struct tcb *t, const struct seg_in *s)
+{
+	if (likely(!(t->opts & TO_TS)))
 		return STEP_ON;
-	if ((int32_t)old > 0) {
-		uint32_t n = old;
-
-		if (s->flags & TCP_RST) { /* RFC 5961 §3: only at exactly rcv_nxt */
-			lp->st->drop.tcp_rst_seq++;
-			return STEP_STOP;
-		}
-		if (s->flags & TCP_SYN) {
-			s->flags &= ~TCP_SYN;
-			n--;
-		}
-		if (n > s->len || (n == s->len && !(s->flags & TCP_FIN))) {
-			t->c.flags |= CF_ACK_NOW;
-			lp->st->drop.tcp_old++;
-			lp->st->tcp.rx_dup++;
-			if (t->c.state == CS_TIME_WAIT)
-				t->c.t_life = deadline_in(lc, tc->twait_to_ms);
-			return STEP_STOP;
-		}
-		s->seq = t->rcv_nxt;
-		s->data += n;
-		s->len -= n;
-	} else if (!seq_lt(s->seq, edge)) {
-		lp->st->drop.tcp_seq++;
-		if (!(s->flags & TCP_RST))
-			t->c.flags |= CF_ACK_NOW;
+	if (unlikely(!s->has_ts)) {
+		if (s->flags & TCP_RST)
+			return STEP_ON;
+		lp->st->drop.tcp_no_ts++;
 		return STEP_STOP;
 	}
-	if (seq_lt(edge, s->seq + s->len)) {
+	if (unlikely(seq_lt(s->tsval, t->ts.recent) && !(s->flags & TCP_RST))) {
+		lp->st->drop.tcp_paws++;
+		return unacceptable(lc, lp, t, s);
+	}
+	return STEP_ON;
+}
+
+/* Begins before rcv_nxt: cut off what is old; all of it is when nothing is left. */
+static cold_path enum step step_old(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct seg_in *s)
+{
+	uint32_t old = t->rcv_nxt - s->seq;
+
+	if (s->flags & TCP_RST) { /* RFC 5961 §3: only at exactly rcv_nxt */
+		lp->st->drop.tcp_rst_seq++;
+		return STEP_STOP;
+	}
+	if (s->flags & TCP_SYN) { /* RFC 5961 §4.2: an ACK, whatever its number */
+		lp->st->drop.tcp_old++;
+		return unacceptable(lc, lp, t, s);
+	}
+	if (old > s->len || (old == s->len && !(s->flags & TCP_FIN))) {
+		lp->st->drop.tcp_old++;
+		lp->st->tcp.rx_dup++;
+		if (t->c.state == CS_TIME_WAIT && (s->flags & TCP_FIN))
+			t->c.t_life = deadline_in(lc, tc->twait_to_ms);
+		return unacceptable(lc, lp, t, s);
+	}
+	s->seq = t->rcv_nxt;
+	s->data += old;
+	s->len -= old;
+	return STEP_ON;
+}
+
+/* First: is it in the window? Trims what is not. A segment that is old altogether is acknowledged.
+ */
+static force_inline enum step step_window(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct seg_in *s)
+{
+	uint32_t edge = t->rcv_nxt + tc->win;
+
+	if (unlikely(s->seq != t->rcv_nxt)) {
+		if (seq_lt(s->seq, t->rcv_nxt)) {
+			if (step_old(lc, lp, tc, t, s) != STEP_ON)
+				return STEP_STOP;
+		} else if (!seq_lt(s->seq, edge)) {
+			lp->st->drop.tcp_seq++;
+			return unacceptable(lc, lp, t, s);
+		}
+	}
+	if (unlikely(s->len > edge - s->seq)) {
 		s->len = edge - s->seq;
 		s->flags &= ~TCP_FIN;
 	}
@@ -156,8 +162,12 @@ static cold_path enum step step_rst_syn(struct lcore *lc, struct lport *lp, stru
 		tcp_end(lc, lp, tc, t, id);
 		return STEP_GONE;
 	}
-	lp->st->tcp.tx_chal_ack++;
-	t->c.flags |= CF_ACK_NOW;
+	if (t->c.state == CS_SYN_RCVD && !tc->is_client) { /* back to LISTEN */
+		traffic_failed(tc, &t->c, &tc->st->failed_rst);
+		tcp_end(lc, lp, tc, t, id);
+		return STEP_GONE;
+	}
+	tcp_challenge(lc, lp, t);
 	return STEP_STOP;
 }
 
@@ -182,54 +192,100 @@ static enum step fin_acked(
 	}
 }
 
-/* New data is acknowledged: una moves, timers and RTT follow. */
-static force_inline void ack_advance(
-	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t ack)
+/* round-trip time: RFC 6298 §2 */
+
+/* A sample for each ACK weighs less than one a round trip: RFC 7323 appendix G. */
+static cold_path void sample_of_many(struct tcb *t, int32_t err, uint32_t flight)
 {
-	uint32_t acked = ack - t->snd_una;
+	int32_t expected = (int32_t)((flight - 1) / (2u * t->c.mss) + 1);
+
+	t->rttvar_us += (abs(err) - (int32_t)t->rttvar_us) / (4 * expected);
+	t->srtt_us += (uint32_t)(err / (8 * expected));
+}
+
+static force_inline void rtt_sample(
+	const struct tc_run *tc, struct tcb *t, uint32_t us, uint32_t flight)
+{
+	int32_t err = (int32_t)(us - t->srtt_us);
+
+	if (unlikely(t->srtt_us == 0)) {
+		t->srtt_us = us;
+		t->rttvar_us = us / 2;
+	} else if (unlikely(flight > 2u * t->c.mss) && (t->opts & TO_TS)) {
+		sample_of_many(t, err, flight);
+	} else {
+		t->rttvar_us += (abs(err) - (int32_t)t->rttvar_us) / 4;
+		t->srtt_us += (uint32_t)(err / 8);
+	}
+	t->srtt_us |= 1;
+	t->rto_ms = tcp_rto(tc, t);
+}
+
+/* A round trip that this ACK has ended: with timestamps each does (RFC 7323 §4.1), else the one that
+ * was timed. */
+static force_inline void rtt_take(
+	struct lcore *lc, struct tc_run *tc, struct tcb *t, const struct seg_in *s, uint32_t flight)
+{
+	if (t->opts & TO_TS) {
+		uint32_t ms = tcp_ts_now(lc) - s->tsecr;
+
+		if (likely(s->has_ts && ms < 1u << 20))
+			rtt_sample(tc, t, ms * 1000, flight);
+	} else if ((t->c.flags & CF_RTT_TIMING) && seq_lt(t->timed.seq, s->ack)) {
+		t->c.flags &= ~CF_RTT_TIMING;
+		rtt_sample(tc, t, (uint32_t)lc->now_us - t->timed.start_us, flight);
+	}
+}
+
+/* New data is acknowledged: una moves, timers and RTT follow. */
+static force_inline void ack_advance(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct tcb *t, const struct seg_in *s)
+{
+	uint32_t ack = s->ack, acked = ack - t->snd_una, flight = t->snd_max - t->snd_una;
 
 	t->snd_una = ack;
 	if (seq_lt(t->snd_nxt, ack))
 		t->snd_nxt = ack;
-	if ((t->c.flags & CF_RTT_TIMING) && seq_lt(t->rtt_seq, ack)) {
-		t->c.flags &= ~CF_RTT_TIMING;
-		rtt_sample(tc, t, (uint32_t)lc->now_us - t->rtt_start_us);
-	}
+	rtt_take(lc, tc, t, s, flight);
 	t->c.flags &= ~CF_RETRANS;
 	t->retries = 0;
 	t->dupacks = 0;
 	t->c.t_rtx = ack == t->snd_max ? 0 : deadline_in(lc, t->rto_ms);
+	if (unlikely(t->side != CONN_NONE))
+		tcp_sack_advance(lc, t);
 	if (unlikely(t->c.flags & CF_RECOVERY))
-		recovery_ack(lc, lp, tc, t, acked);
+		tcp_recovery_ack(lc, lp, tc, t, acked);
 	else
-		cwnd_grow(t, acked);
+		cwnd_grow(lc, tc, t, acked, flight);
 	if (seq_lt(t->recover, ack)) /* comes along: left 2^31 behind, it would seem to lie ahead */
 		t->recover = ack - 1;
 }
 
 /* The window opens again: what was sent past its edge, probes among it, may have been thrown away,
  * and how long it was shut says nothing of the path. */
-static cold_path void window_opens(struct tc_run *tc, struct tcb *t)
+static cold_path void window_opens(struct lcore *lc, struct tc_run *tc, struct tcb *t)
 {
+	tcp_sack_clear(lc, t);
 	t->snd_nxt = t->snd_una;
 	t->c.t_rtx = 0;
 	t->rto_ms = tcp_rto(tc, t);
 	t->retries = t->dupacks = t->probes = 0;
-	t->c.flags &= ~(CF_RTT_TIMING | CF_RETRANS);
+	t->c.flags &= ~(CF_RTT_TIMING | CF_RETRANS | CF_RECOVERY);
 }
 
 /* SYN-RECEIVED: the ACK that makes it ESTABLISHED, or one that earns a RST. */
 static enum step step_ack_syn_rcvd(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	struct tcb *t, uint32_t id, const struct pkt *p, struct seg_in *s)
 {
+	bool syn_lost = t->retries != 0;
+
 	if (s->ack != t->snd_una + 1) {
 		lp->st->drop.tcp_ack++;
 		tcp_refuse(lc, lp, p, s);
 		return STEP_STOP;
 	}
-	if (t->retries != 0)
-		t->cwnd = t->c.mss; /* RFC 5681 §3.1: a SYN-ACK was lost */
-	ack_advance(lc, lp, tc, t, s->ack);
+	ack_advance(lc, lp, tc, t, s);
+	tcp_cwnd_init(tc, t, syn_lost);
 	t->snd_wnd = s->wnd << t->snd_wscale;
 	t->snd_wl1 = s->seq;
 	tcp_established(lc, tc, t, id);
@@ -241,6 +297,7 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	uint32_t id, const struct pkt *p, struct seg_in *s)
 {
 	uint32_t wnd = s->wnd << t->snd_wscale;
+	bool news = false;
 
 	if (unlikely(!(s->flags & TCP_ACK))) {
 		lp->st->drop.tcp_state++;
@@ -252,20 +309,25 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	if (unlikely(seq_lt(t->snd_max, s->ack)
 		    || seq_lt(s->ack, t->snd_una - (UINT32_C(65535) << t->snd_wscale)))) {
 		lp->st->drop.tcp_ack++;
-		t->c.flags |= CF_ACK_NOW;
+		tcp_challenge(lc, lp, t);
 		return STEP_STOP;
 	}
+	if (unlikely(s->n_sack != 0) && (t->opts & TO_SACK))
+		news = tcp_sack_take(lc, t, s);
 	if (seq_lt(t->snd_una, s->ack)) {
-		ack_advance(lc, lp, tc, t, s->ack);
+		ack_advance(lc, lp, tc, t, s);
 	} else if (unlikely(wnd == 0)) {
 		t->retries = 0; /* a shut window is answered, not lost */
-	} else if (s->ack == t->snd_una && s->len == 0 && wnd == t->snd_wnd
-		&& t->snd_max != t->snd_una && !(s->flags & TCP_FIN)) {
-		dup_ack(lc, lp, tc, t);
+	} else if (unlikely(news)
+		|| (s->ack == t->snd_una && s->len == 0 && wnd == t->snd_wnd
+			&& t->snd_max != t->snd_una && !(s->flags & TCP_FIN))) {
+		tcp_dup_ack(lc, lp, tc, t);
 	}
+	if (unlikely(t->opts & TO_ECN) && (s->flags & TCP_ECE))
+		tcp_ece(lc, lp, tc, t);
 	if (seq_le(t->snd_una, s->ack) && seq_le(t->snd_wl1, s->seq)) {
 		if (unlikely(t->snd_wnd == 0 && wnd != 0))
-			window_opens(tc, t);
+			window_opens(lc, tc, t);
 		t->snd_wnd = wnd;
 		t->snd_wl1 = s->seq;
 	}
@@ -283,7 +345,7 @@ void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 	t->rcv_nxt += len;
 	tc->st->rx_bytes += len;
 	/* what fills a hole is acknowledged at once, RFC 5681 §4.2 */
-	if (tc->ack_delay && !(t->c.flags & CF_ACK_NOW) && t->c.t_ack == 0 && t->side == CONN_NONE)
+	if (tc->ack_delay && !(t->c.flags & CF_ACK_NOW) && t->c.t_ack == 0 && !tcp_has_hole(lc, t))
 		t->c.t_ack = deadline_in(lc, TCP_DELACK_MS);
 	else
 		t->c.flags |= CF_ACK_NOW;
@@ -308,11 +370,13 @@ static bool step_text(struct lcore *lc, struct lport *lp, struct tc_run *tc, str
 		t->c.flags |= CF_ACK_NOW; /* a duplicate ACK tells of the hole */
 		return tcp_ooo_keep(lc, lp, t, p, s);
 	}
+	if (tcp_has_hole(lc, t)) {
+		*fin = tcp_hole_filled(lc, lp, tc, t, id, s);
+		return false;
+	}
 	if (s->len != 0)
 		tcp_deliver(lc, lp, tc, t, id, s->data, s->len);
 	*fin = s->flags & TCP_FIN;
-	if (unlikely(t->side != CONN_NONE && t->c.state != CS_CLOSED))
-		*fin |= tcp_ooo_deliver(lc, lp, tc, t, id);
 	return false;
 }
 
@@ -342,20 +406,43 @@ static void step_fin(
 	}
 }
 
+/* RFC 3168 §6.1.3: CE is told with ECE until CWR comes. */
+static cold_path void ecn_in(
+	struct lport *lp, struct tcb *t, const struct pkt *p, const struct seg_in *s)
+{
+	const struct ip4_hdr *ip = rte_pktmbuf_mtod_offset(p->m, struct ip4_hdr *, p->l2_len);
+
+	if (s->flags & TCP_CWR)
+		t->opts &= ~TO_ECE;
+	if ((ip->tos & IP_ECN_CE) == IP_ECN_CE) {
+		t->opts |= TO_ECE;
+		lp->st->tcp.rx_ce++;
+	}
+}
+
 /* Any state from SYN-RECEIVED on. True: the buffer is kept. */
 static bool tcp_segment(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
 	uint32_t id, struct pkt *p, struct seg_in *s)
 {
 	bool fin = false, kept = false;
-	enum step step = step_window(lc, lp, tc, t, s);
+	enum step step;
+	uint32_t seq = s->seq;
 
+	seg_read_options(p, s);
+	step = step_paws(lc, lp, t, s);
+	if (likely(step == STEP_ON))
+		step = step_window(lc, lp, tc, t, s);
+	if ((t->opts & TO_TS) && step == STEP_ON && s->has_ts && seq_le(seq, t->ts.last_ack))
+		t->ts.recent = s->tsval; /* RFC 7323 §4.3 */
+	if (unlikely(t->opts & TO_ECN))
+		ecn_in(lp, t, p, s);
 	if (step == STEP_ON && unlikely(s->flags & (TCP_RST | TCP_SYN)))
 		step = step_rst_syn(lc, lp, tc, t, id, s);
 	if (step == STEP_ON)
 		step = step_ack(lc, lp, tc, t, id, p, s);
 	if (step == STEP_ON) {
 		kept = step_text(lc, lp, tc, t, id, p, s, &fin);
-		if (fin && t->c.state != CS_CLOSED && t->c.state != CS_FREE)
+		if (fin && t->c.state > CS_CLOSED)
 			step_fin(lc, lp, tc, t, id);
 	}
 	if (step != STEP_GONE && t->c.state > CS_CLOSED)
@@ -368,7 +455,7 @@ static bool tcp_segment(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 static void syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
 	uint32_t id, struct pkt *p, struct seg_in *s)
 {
-	bool acks = s->flags & TCP_ACK;
+	bool acks = s->flags & TCP_ACK, syn_lost;
 
 	if (acks && s->ack != t->snd_una + 1) {
 		lp->st->drop.tcp_ack++;
@@ -391,14 +478,16 @@ static void syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 		return;
 	}
 	lp->st->tcp.rx_syn++;
-	tcp_parse_syn_options((struct tcp_hdr *)p->l4, s);
+	tcp_parse_options((struct tcp_hdr *)p->l4, s);
 	tcp_take_syn(tc, t, s);
 	if (!acks) { /* simultaneous open */
 		tcp_state_set(lp, t, CS_SYN_RCVD);
 		tcp_send_syn(lc, lp, tc, t, id, TCP_SYN | TCP_ACK);
 		return;
 	}
-	ack_advance(lc, lp, tc, t, s->ack);
+	syn_lost = t->retries != 0;
+	ack_advance(lc, lp, tc, t, s);
+	tcp_cwnd_init(tc, t, syn_lost);
 	t->c.flags |= CF_ACK_NOW; /* rides on the first data, when there is some */
 	tcp_established(lc, tc, t, id);
 	if (t->c.state > CS_CLOSED)
@@ -428,7 +517,7 @@ static void listen_in(
 	t->c.state = CS_FREE;
 	lp->st->tcp.rx_syn++;
 	tcp_init_snd(lc, tc, t, false);
-	tcp_parse_syn_options((struct tcp_hdr *)p->l4, s);
+	tcp_parse_options((struct tcp_hdr *)p->l4, s);
 	tcp_take_syn(tc, t, s);
 	tcp_state_set(lp, t, CS_SYN_RCVD);
 	traffic_begun(tc, &t->c);
@@ -447,11 +536,16 @@ static cold_path void no_conn(struct lcore *lc, struct lport *lp, struct pkt *p,
 }
 
 /* RFC 9293 §3.10.7.4, RFC 1122 §4.2.2.13: a new SYN beyond the old connection's numbers ends
- * TIME-WAIT. */
-static bool reopens(const struct tcb *t, const struct seg_in *s)
+ * TIME-WAIT; or a later timestamp (RFC 6191). */
+static bool reopens(const struct tcb *t, const struct pkt *p, struct seg_in *s)
 {
-	return t->c.state == CS_TIME_WAIT && (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN
-		&& seq_lt(t->rcv_nxt - 1, s->seq);
+	if (likely(t->c.state != CS_TIME_WAIT)
+		|| (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
+		return false;
+	tcp_parse_options((struct tcp_hdr *)p->l4, s);
+	if ((t->opts & TO_TS) && s->has_ts && s->tsval != t->ts.recent)
+		return seq_lt(t->ts.recent, s->tsval);
+	return seq_lt(t->rcv_nxt - 1, s->seq);
 }
 
 static void in_listen(struct lcore *lc, struct lport *lp, struct pkt *p, struct seg_in *s)
@@ -505,7 +599,7 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		return false;
 	}
 	if (likely(t->c.state != CS_SYN_SENT)) {
-		if (unlikely(reopens(t, &s))) {
+		if (unlikely(reopens(t, p, &s))) {
 			tcp_end(lc, lp, tc, t, p->id);
 			in_listen(lc, lp, p, &s);
 			return false;

@@ -42,8 +42,8 @@ static uint16_t window_field(const struct tc_run *tc, const struct tcb *t, bool 
 	return MIN_OF(w, UINT16_MAX);
 }
 
-static void header_write(struct tcp_hdr *th, const struct tcb *t, uint32_t seq, uint8_t flags,
-	uint16_t wnd, uint16_t opt_len)
+static force_inline void header_write(struct tcp_hdr *th, const struct tcb *t, uint32_t seq,
+	uint8_t flags, uint16_t wnd, uint16_t opt_len)
 {
 	th->sport_be16 = rte_cpu_to_be_16(t->c.lport);
 	th->dport_be16 = rte_cpu_to_be_16(t->c.rport);
@@ -56,30 +56,73 @@ static void header_write(struct tcp_hdr *th, const struct tcb *t, uint32_t seq, 
 	th->urg_be16 = 0;
 }
 
-bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
-	uint8_t flags, uint32_t len)
+/* RFC 3168: on a SYN that we can, on an ACK what was seen; new data may be marked on its way. */
+static cold_path uint8_t ecn_out(
+	struct lport *lp, struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len, uint8_t *tos)
 {
-	struct rte_mbuf *m;
-	uint8_t opts[8], *l4;
-	uint16_t opt = 0;
+	if (flags & TCP_SYN)
+		return flags & TCP_ACK ? flags | TCP_ECE : flags | TCP_ECE | TCP_CWR;
+	if ((t->opts & TO_ECE) && (flags & TCP_ACK))
+		flags |= TCP_ECE;
+	if (len == 0 || seq_lt(seq, t->snd_max))
+		return flags;
+	*tos = IP_ECN_ECT0;
+	if (t->opts & TO_CWR) {
+		t->opts &= ~TO_CWR;
+		flags |= TCP_CWR;
+		lp->st->tcp.tx_cwr++;
+	}
+	return flags;
+}
 
-	if (unlikely(flags & TCP_SYN))
-		opt = tcp_write_syn_options(opts, tc->mss,
-			(flags & TCP_ACK) && t->rcv_wscale == 0 && t->snd_wscale == 0
-				? 255
-				: t->rcv_wscale);
+/* The SACK option: which data is here beyond a hole. */
+static cold_path uint16_t sack_out(
+	const struct lcore *lc, const struct tcb *t, uint8_t flags, uint32_t len, uint8_t *at)
+{
+	uint32_t room = TCP_OPTS_MAX - (t->opts & TO_TS ? TCP_OPT_TS_LEN : 0);
+
+	if (!(t->opts & TO_SACK) || !(flags & TCP_ACK) || len >= t->c.mss)
+		return 0;
+	return tcp_write_sack(tcp_side(lc, t), at, MIN_OF(room, t->c.mss - len));
+}
+
+static force_inline void timestamps_write(
+	const struct lcore *lc, const struct tcb *t, uint8_t flags, uint8_t *at)
+{
+	uint32_t o[3] = {RTE_BE32(0x0101080a), rte_cpu_to_be_32(tcp_ts_now(lc)),
+		flags & TCP_ACK ? rte_cpu_to_be_32(t->ts.recent) : 0};
+
+	memcpy(at, o, sizeof(o));
+}
+
+/* Builds and sends it; syn is constant. extra: options that not every segment has, n_extra bytes. */
+static force_inline bool segment_out(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len, bool syn, const uint8_t *extra,
+	uint16_t n_extra, uint8_t tos)
+{
+	bool ts = !syn && (t->opts & TO_TS);
+	uint16_t opt = (syn ? tcp_syn_options_len(t) : ts ? TCP_OPT_TS_LEN : 0) + n_extra;
+	struct rte_mbuf *m;
+	uint8_t *l4, *at;
+
 	if (unlikely(ipv4_out(lc, lp, tc->vlan_tci, t->c.laddr, t->c.raddr, IPPROTO_TCP4,
 			     sizeof(struct tcp_hdr) + opt + len, &m, &l4)
 		    != 0)) {
 		lp->st->tcp.tx_failed++;
 		return false;
 	}
-	header_write(
-		(struct tcp_hdr *)l4, t, seq, flags, window_field(tc, t, flags & TCP_SYN), opt);
-	if (unlikely(opt != 0))
-		memcpy(l4 + sizeof(struct tcp_hdr), opts, opt);
+	header_write((struct tcp_hdr *)l4, t, seq, flags, window_field(tc, t, syn), opt);
+	at = l4 + sizeof(struct tcp_hdr);
+	if (syn)
+		tcp_write_syn_options(lc, tc, t, flags & TCP_ACK, at);
+	else if (ts)
+		timestamps_write(lc, t, flags, at);
+	if (n_extra != 0)
+		memcpy(at + opt - n_extra, extra, n_extra);
+	if (tos != 0)
+		((struct ip4_hdr *)(l4 - sizeof(struct ip4_hdr)))->tos = tos;
 	if (len != 0) {
-		payload_copy(tc, t, seq, l4 + sizeof(struct tcp_hdr), len);
+		payload_copy(tc, t, seq, at + opt, len);
 		lp->st->tcp.tx_data_pkts++;
 		lp->st->tcp.tx_data_bytes += len;
 	} else {
@@ -89,8 +132,36 @@ bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb 
 	if (flags & TCP_ACK) {
 		t->c.flags &= ~CF_ACK_NOW;
 		t->c.t_ack = 0;
+		if (ts)
+			t->ts.last_ack = t->rcv_nxt;
 	}
 	return true;
+}
+
+/* With what only some segments have: ECN, SACK. */
+static cold_path bool segment_out_rare(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len)
+{
+	uint8_t sack[TCP_OPTS_MAX], tos = 0;
+	uint16_t n = 0;
+
+	if (t->opts & TO_ECN)
+		flags = ecn_out(lp, t, seq, flags, len, &tos);
+	if (flags & TCP_SYN)
+		return segment_out(lc, lp, tc, t, seq, flags, len, true, NULL, 0, 0);
+	if (tcp_has_hole(lc, t))
+		n = sack_out(lc, t, flags, len, sack);
+	return segment_out(lc, lp, tc, t, seq, flags, len, false, sack, n, tos);
+}
+
+bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
+	uint8_t flags, uint32_t len)
+{
+	if (unlikely((t->opts & TO_ECN) || t->side != CONN_NONE))
+		return segment_out_rare(lc, lp, tc, t, seq, flags, len);
+	if (unlikely(flags & TCP_SYN))
+		return segment_out(lc, lp, tc, t, seq, flags, len, true, NULL, 0, 0);
+	return segment_out(lc, lp, tc, t, seq, flags, len, false, NULL, 0, 0);
 }
 
 void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
@@ -101,12 +172,17 @@ void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *
 void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
 	uint8_t flags)
 {
+	if (t->retries != 0)
+		t->opts &= ~TO_ECN; /* RFC 3168 §6.1.1.1: perhaps it was dropped for that */
 	if (tcp_send(lc, lp, tc, t, t->snd_una, flags, 0)) {
 		lp->st->tcp.tx_syn++;
 		if (t->retries == 0) {
-			t->c.flags |= CF_RTT_TIMING;
-			t->rtt_seq = t->snd_una;
-			t->rtt_start_us = (uint32_t)lc->now_us;
+			/* a SYN-ACK's timestamp is in use: then that tells */
+			if (!(flags & TCP_ACK) || !(t->opts & TO_TS)) {
+				t->c.flags |= CF_RTT_TIMING;
+				t->timed.seq = t->snd_una;
+				t->timed.start_us = (uint32_t)lc->now_us;
+			}
 		} else {
 			t->c.flags &= ~CF_RTT_TIMING; /* Karn */
 			lp->st->tsm.retrans_pkts++;
@@ -145,10 +221,10 @@ static void sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 		fresh = seq_lt(t->snd_max, end) ? end - t->snd_max : 0;
 		lp->st->tsm.retrans_pkts++;
 		lp->st->tsm.retrans_bytes += len - fresh;
-	} else if (!(t->c.flags & CF_RTT_TIMING)) {
+	} else if (!(t->opts & TO_TS) && !(t->c.flags & CF_RTT_TIMING)) {
 		t->c.flags |= CF_RTT_TIMING;
-		t->rtt_seq = t->snd_nxt;
-		t->rtt_start_us = (uint32_t)lc->now_us;
+		t->timed.seq = t->snd_nxt;
+		t->timed.start_us = (uint32_t)lc->now_us;
 	}
 	tc->st->tx_bytes += fresh;
 	if (fin) {
@@ -162,19 +238,41 @@ static void sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 		t->c.t_rtx = deadline_in(lc, t->rto_ms);
 }
 
-void tcp_resend_first(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+bool tcp_resend(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
+	uint32_t max)
 {
 	bool fin_sent = t->c.flags & CF_FIN_SENT;
-	uint32_t left = t->snd_max - t->snd_una - fin_sent, len = MIN_OF(left, (uint32_t)t->c.mss);
+	uint32_t left = t->snd_max - seq - fin_sent, len = MIN_OF(left, max);
 	uint8_t flags = fin_sent && len == left ? TCP_ACK | TCP_FIN : TCP_ACK;
 
 	t->c.flags &= ~CF_RTT_TIMING; /* Karn */
-	t->c.t_rtx = deadline_in(lc, t->rto_ms);
-	if (!tcp_send(lc, lp, tc, t, t->snd_una, flags, len))
-		return;
+	if (seq == t->snd_una)
+		t->c.t_rtx = deadline_in(lc, t->rto_ms);
+	if (!tcp_send(lc, lp, tc, t, seq, flags, len))
+		return false;
+	if (tcp_has_sacked(lc, t))
+		tcp_sack_resent(lc, t, seq, len + (flags & TCP_FIN));
 	lp->st->tsm.retrans_pkts++;
 	lp->st->tsm.retrans_bytes += len;
 	lp->st->tcp.tx_fin += (flags & TCP_FIN) != 0;
+	return true;
+}
+
+#define CHALLENGES_A_SECOND 10000
+
+void tcp_challenge(struct lcore *lc, struct lport *lp, struct tcb *t)
+{
+	if (lc->now_ms - lc->challenge_ms >= 1000) {
+		lc->challenge_ms = lc->now_ms;
+		lc->n_challenges = 0;
+	}
+	if (lc->n_challenges == CHALLENGES_A_SECOND) {
+		lp->st->tcp.chal_limited++;
+		return;
+	}
+	lc->n_challenges++;
+	lp->st->tcp.tx_chal_ack++;
+	t->c.flags |= CF_ACK_NOW;
 }
 
 /* FIN is on its way for the first time. */
@@ -203,11 +301,17 @@ static void message_sent(
 }
 
 /* Bytes that may be sent from snd_nxt on, by the peer's window and ours of congestion. */
-static uint32_t usable(const struct tcb *t)
+static force_inline uint32_t usable(const struct lcore *lc, const struct tcb *t)
 {
-	uint32_t wnd = MIN_OF(t->snd_wnd, t->cwnd), flight = t->snd_nxt - t->snd_una;
+	uint32_t flight = t->snd_nxt - t->snd_una, pipe = flight, cwnd = t->cwnd;
 
-	return wnd > flight ? wnd - flight : 0;
+	if (unlikely(t->side != CONN_NONE))
+		pipe = tcp_pipe(lc, t);
+	if (unlikely(t->dupacks != 0) && !tcp_has_sacked(lc, t) && !(t->c.flags & CF_RECOVERY))
+		cwnd += MIN_OF((uint32_t)t->dupacks, TCP_DUPACKS - 1u) * t->c.mss; /* RFC 3042 */
+	if (unlikely(cwnd <= pipe || t->snd_wnd <= flight))
+		return 0;
+	return MIN_OF(t->snd_wnd - flight, cwnd - pipe);
 }
 
 /* May FIN follow the byte before end? */
@@ -232,7 +336,7 @@ static bool output_one(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	uint32_t left = seq_lt(t->snd_nxt, t->c.tx_end) ? t->c.tx_end - t->snd_nxt : 0;
-	uint32_t len = MIN_OF(left, MIN_OF(usable(t), t->c.mss));
+	uint32_t len = MIN_OF(left, MIN_OF(usable(lc, t), t->c.mss));
 	uint8_t flags = TCP_ACK;
 	bool fin;
 
@@ -275,8 +379,12 @@ void tcp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tc
 		    && t->c.state != CS_FIN_WAIT_2)) {
 		if (unlikely((t->c.flags & CF_WAIT_ACKED) && t->snd_una == t->c.tx_end))
 			conn_begin_waiting(tc, &t->c);
-		while (output_one(lc, lp, tc, t, id))
-			;
+		if (unlikely(t->c.flags & CF_RECOVERY) && tcp_has_sacked(lc, t))
+			tcp_recovery_output(lc, lp, tc, t);
+		do {
+			if (tcp_has_sacked(lc, t) && seq_lt(t->snd_nxt, t->snd_max))
+				t->snd_nxt = tcp_sack_skip(lc, t, t->snd_nxt);
+		} while (output_one(lc, lp, tc, t, id));
 	}
 	if (t->c.flags & CF_ACK_NOW)
 		tcp_ack(lc, lp, tc, t);

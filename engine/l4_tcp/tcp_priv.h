@@ -11,6 +11,10 @@
 #define TCP_RTO_MAX_MS 60000
 #define TCP_DELACK_MS 40
 #define TCP_DUPACKS 3
+#define TCP_WSCALE_MAX 14
+#define TCP_OPT_TS_LEN 12 /* with its two NOPs */
+#define TCP_OPTS_MAX 40u
+#define CWND_MAX 0x3fffffffu
 
 /* A received segment in host order; trimmed to the window as it goes along. */
 struct seg_in {
@@ -18,8 +22,14 @@ struct seg_in {
 	uint8_t flags;
 	uint16_t len;
 	uint8_t *data;
-	uint16_t mss;   /* SYN: the option, or the default */
-	uint8_t wscale; /* SYN: the option, 255 none */
+	uint32_t tsval, tsecr; /* valid with has_ts */
+	bool has_ts;
+	uint8_t n_sack;      /* blocks at sack: pairs of 32 bits in network order */
+	const uint8_t *sack; /* in the packet */
+	/* SYN: */
+	uint16_t mss;   /* the option, or the default */
+	uint8_t wscale; /* valid with TO_WSCALE */
+	uint8_t opts;   /* TO_* the peer offers */
 };
 
 /* fsm.c: state changes keep the per-state gauges right. */
@@ -37,22 +47,104 @@ void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s);
 /* ESTABLISHED for the first time. */
 void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id);
 
-/* options.c */
-void tcp_parse_syn_options(const struct tcp_hdr *th, struct seg_in *s);
-uint16_t tcp_write_syn_options(uint8_t *at, uint16_t mss, uint8_t wscale);
+/* isn.c: the initial sequence number of a connection that begins now (RFC 6528). */
+uint32_t tcp_isn(const struct lcore *lc, const struct conn *c);
+
+/* options.c: those of any segment; those of a SYN too when it is one. */
+void tcp_parse_options(const struct tcp_hdr *th, struct seg_in *s);
+/* What a SYN or, with ack, a SYN-ACK of ours carries: its bytes, a multiple of 4. */
+uint16_t tcp_syn_options_len(const struct tcb *t);
+void tcp_write_syn_options(const struct lcore *lc, const struct tc_run *tc, const struct tcb *t,
+	bool ack, uint8_t *at);
+/* The SACK option, in so much room at most. Returns its bytes, a multiple of 4. */
+uint16_t tcp_write_sack(const struct tcp_side *sd, uint8_t *at, uint16_t room);
+/* Our clock of timestamps (RFC 7323 §5.4): ms. */
+static force_inline uint32_t tcp_ts_now(const struct lcore *lc)
+{
+	return lc->now_ms + (uint32_t)lc->isn_secret[1];
+}
+
+/* side.c: the blocks of rare state. tcp_side() of one that has one. tcp_side_get() takes one when
+ * it has none, NULL when the pool is empty. tcp_side_drop() gives it back once nothing is in it. */
+static force_inline struct tcp_side *tcp_side(const struct lcore *lc, const struct tcb *t)
+{
+	return (struct tcp_side *)(lc->sides.base + (size_t)t->side * lc->sides.stride);
+}
+struct tcp_side *tcp_side_get(struct lcore *lc, struct tcb *t);
+void tcp_side_drop(struct lcore *lc, struct tcb *t);
+void tcp_side_free(struct lcore *lc, struct lport *lp, struct tcb *t);
+/* Does it wait for a hole in what it receives? */
+static force_inline bool tcp_has_hole(const struct lcore *lc, const struct tcb *t)
+{
+	return unlikely(t->side != CONN_NONE)
+		&& (tcp_side(lc, t)->n_runs != 0 || tcp_side(lc, t)->fin);
+}
+/* Has the peer told of data beyond a hole in what we sent? */
+static force_inline bool tcp_has_sacked(const struct lcore *lc, const struct tcb *t)
+{
+	return unlikely(t->side != CONN_NONE) && tcp_side(lc, t)->n_sacked != 0;
+}
 
 /* reasm.c: segments ahead of rcv_nxt. True when the buffer was kept. */
 bool tcp_ooo_keep(
 	struct lcore *lc, struct lport *lp, struct tcb *t, struct pkt *p, const struct seg_in *s);
-/* Delivers what has become contiguous; returns true when the FIN was among it. */
-bool tcp_ooo_deliver(
-	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
-void tcp_side_free(struct lcore *lc, struct lport *lp, struct tcb *t);
+/* Delivers a segment at rcv_nxt and what has become contiguous by it; true when the FIN was among it.
+ */
+bool tcp_hole_filled(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, const struct seg_in *s);
 
-/* tcp_in.c: RFC 6298's timeout by what was measured, not backed off; the test case's when nothing
+/* sack.c: the sender's scoreboard (RFC 2018, 6675). */
+/* Takes the blocks of an ACK in; true when one told something new. */
+bool tcp_sack_take(struct lcore *lc, struct tcb *t, const struct seg_in *s);
+/* snd_una has moved. */
+void tcp_sack_advance(struct lcore *lc, struct tcb *t);
+/* Forgets all: the peer may have reneged (RFC 2018 §8). */
+void tcp_sack_clear(struct lcore *lc, struct tcb *t);
+/* RFC 6675 IsLost(snd_una). */
+bool tcp_sack_first_lost(const struct lcore *lc, const struct tcb *t);
+/* Was the byte at snd_una sent again since the scoreboard knows of its hole? */
+bool tcp_sack_first_resent(const struct lcore *lc, const struct tcb *t);
+/* Bytes thought to be in the network (RFC 6675 SetPipe); without a scoreboard what was sent and not
+ * acknowledged. */
+uint32_t tcp_pipe(const struct lcore *lc, const struct tcb *t);
+/* What to send again next: RFC 6675 NextSeg (1), or with rescue (3). Returns its length, 0 none. */
+uint32_t tcp_sack_next(const struct lcore *lc, struct tcb *t, bool rescue, uint32_t *seq);
+/* [seq, seq + len) was sent again. */
+void tcp_sack_resent(const struct lcore *lc, struct tcb *t, uint32_t seq, uint32_t len);
+/* The end of the acknowledged bytes that seq is among, else seq. */
+uint32_t tcp_sack_skip(const struct lcore *lc, const struct tcb *t, uint32_t seq);
+
+/* congestion.c: RFC 5681, 9438, or none, as the test case says. */
+/* The window after the SYN (RFC 6928), or of one that lost it (RFC 5681 §3.1). */
+void tcp_cwnd_init(const struct tc_run *tc, struct tcb *t, bool syn_lost);
+/* acked bytes were, in congestion avoidance. */
+void tcp_cwnd_avoid(const struct lcore *lc, const struct tc_run *tc, struct tcb *t, uint32_t acked);
+/* Loss or ECE: a new ssthresh. */
+void tcp_ssthresh_cut(const struct tc_run *tc, struct tcb *t);
+/* cwnd is to be ssthresh, and what follows congestion avoidance. */
+void tcp_cwnd_to_ssthresh(const struct lcore *lc, const struct tc_run *tc, struct tcb *t);
+/* The retransmission timer fired: slow start from one segment. */
+void tcp_cwnd_collapse(const struct tc_run *tc, struct tcb *t);
+static force_inline bool tcp_slow_start(const struct tcb *t)
+{
+	return t->ssthresh == SSTHRESH_NONE || t->cwnd < (uint32_t)t->ssthresh * t->c.mss;
+}
+
+/* recovery.c: loss that ACKs tell of (RFC 5681 §3.2, 6582, 6675). */
+void tcp_dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
+/* acked bytes were during recovery: all, or up to the next hole. */
+void tcp_recovery_ack(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked);
+/* Holes first: what recovery may send again now. */
+void tcp_recovery_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
+/* An ACK with ECE (RFC 3168 §6.1.2). */
+void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
+
+/* timer.c: RFC 6298's timeout by what was measured, not backed off; the test case's when nothing
  * was. */
 uint16_t tcp_rto(const struct tc_run *tc, const struct tcb *t);
-/* Bytes in order to the application. */
+
+/* tcp_in.c: bytes in order to the application. */
 void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
 	const uint8_t *data, uint32_t len);
 
@@ -63,7 +155,11 @@ bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb 
 void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
 	uint8_t flags);
 void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
-/* The first unacknowledged segment once more, whatever the windows say. */
-void tcp_resend_first(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
+/* At most max bytes at seq once more, FIN with the last, whatever the windows say. False: not sent. */
+bool tcp_resend(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
+	uint32_t max);
 /* RST in answer to a segment that belongs to no connection (RFC 9293 §3.5.2). */
 void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const struct seg_in *s);
+/* An ACK that nothing of ours needs: in answer to what may be forged (RFC 5961 §7), or to an ACK
+ * that may answer ours. So many a second and worker, no more. */
+void tcp_challenge(struct lcore *lc, struct lport *lp, struct tcb *t);

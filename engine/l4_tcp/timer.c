@@ -2,6 +2,33 @@
  * closing states may last. */
 #include "engine/l4_tcp/tcp_priv.h"
 
+#define GRANULARITY_US 1000u /* of the wheel, and of timestamps */
+
+uint16_t tcp_rto(const struct tc_run *tc, const struct tcb *t)
+{
+	uint32_t ms = (t->srtt_us + MAX_OF(4 * t->rttvar_us, GRANULARITY_US)) / 1000;
+
+	if (t->srtt_us == 0)
+		return (uint16_t)tc->rto_ms;
+	return (uint16_t)MIN_OF(MAX_OF(ms, tc->rto_ms), TCP_RTO_MAX_MS);
+}
+
+/* ms that the peer has been silent for, when the timer fires for the (retries + 1)th time: RFC 9293
+ * §3.8.3 counts the user time-out from the first transmission. */
+static uint32_t silent_ms(const struct tc_run *tc, const struct tcb *t)
+{
+	uint32_t ms = tcp_rto(tc, t), sum = 0;
+
+	for (uint32_t i = 0; i <= t->retries; i++, ms = MIN_OF(2 * ms, TCP_RTO_MAX_MS))
+		sum += ms;
+	return sum;
+}
+
+static bool user_timeout(const struct tc_run *tc, const struct tcb *t)
+{
+	return tc->user_to_ms != 0 && silent_ms(tc, t) >= tc->user_to_ms;
+}
+
 static void back_off(struct tcb *t)
 {
 	t->rto_ms = MIN_OF((uint32_t)t->rto_ms * 2, TCP_RTO_MAX_MS);
@@ -13,7 +40,7 @@ static bool syn_again(
 {
 	bool active = t->c.state == CS_SYN_SENT;
 
-	if (t->retries >= (active ? tc->syn_retry : tc->syn_ack_retry)) {
+	if (t->retries >= (active ? tc->syn_retry : tc->syn_ack_retry) || user_timeout(tc, t)) {
 		if (active)
 			lp->st->tsm.syn_to++;
 		else
@@ -50,7 +77,7 @@ static bool data_again(
 	uint32_t flight = t->snd_max - t->snd_una;
 	bool fin_only = flight == 1 && (t->c.flags & CF_FIN_SENT);
 
-	if (t->retries >= (fin_only ? tc->retry : tc->data_retry)) {
+	if (t->retries >= (fin_only ? tc->retry : tc->data_retry) || user_timeout(tc, t)) {
 		lp->st->tsm.retrans_to++;
 		tcp_abort(lc, t, id, &tc->st->failed_retry);
 		return false;
@@ -59,14 +86,15 @@ static bool data_again(
 	t->c.flags |= CF_RETRANS;
 	t->c.flags &= ~(CF_RTT_TIMING | CF_RECOVERY);
 	t->dupacks = 0;
+	tcp_sack_clear(lc, t);
 	if (t->snd_wnd == 0 && !fin_only) {
 		probe(lc, lp, tc, t, id);
 		return true;
 	}
+	lp->st->tsm.rto++;
 	back_off(t);
 	t->recover = t->snd_max;
-	t->ssthresh = MAX_OF(flight / 2, 2u * t->c.mss);
-	t->cwnd = t->c.mss;
+	tcp_cwnd_collapse(tc, t);
 	t->snd_nxt = t->snd_una;
 	tcp_output(lc, lp, tc, t, id);
 	return true;

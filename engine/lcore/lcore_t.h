@@ -107,6 +107,7 @@ struct lcore {
 	struct idq blocked; /* endpoints with something to send for which a port had no room */
 	struct chunk_pool queues; /* of all idqs: each endpoint can be in every kind at once */
 	uint64_t isn_secret[2];
+	uint32_t challenge_ms, n_challenges; /* challenge ACKs sent since then */
 	uint16_t ip_id;
 	uint32_t n_kept; /* buffers kept until a hole in their stream is filled */
 	uint8_t quit;    /* the loop is to end */

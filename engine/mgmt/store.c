@@ -296,6 +296,9 @@ int cmd_set_tests_tcp_options(const struct req_set_tests_tcp_options *q, struct 
 		return rc;
 	if (tc_cfgs[q->port][q->tcid].proto != l4proto_TCP)
 		return reply_fail(r, -EINVAL, "test case %u is not TCP", q->tcid);
+	if (REQ_HAS(q, set_tests_tcp_options, mss) && q->mss != 0 && q->mss < TCP_MSS_MIN)
+		return reply_fail(
+			r, -EINVAL, "mss %u: expected 0 or %d..65495", q->mss, TCP_MSS_MIN);
 #define TAKE(field, to)                               \
 	if (REQ_HAS(q, set_tests_tcp_options, field)) \
 	o->to = q->field
@@ -310,6 +313,13 @@ int cmd_set_tests_tcp_options(const struct req_set_tests_tcp_options *q, struct 
 	TAKE(orphan_to, orphan_to_ms);
 	TAKE(twait_skip, twait_skip);
 	TAKE(ack_delay, ack_delay);
+	TAKE(congestion, congestion);
+	TAKE(mss, mss);
+	TAKE(user_to, user_to_ms);
+	TAKE(window_scale, wscale);
+	TAKE(timestamps, ts);
+	TAKE(sack, sack);
+	TAKE(ecn, ecn);
 #undef TAKE
 	tc_changed(q->port, q->tcid);
 	return 0;

@@ -41,10 +41,15 @@ static void settings_take(struct lcore *lc, struct tc_run *tc)
 	tc->retry = o->retry;
 	tc->twait_skip = o->twait_skip != 0 || o->twait_to_ms == 0;
 	tc->ack_delay = o->ack_delay != 0;
-	tc->win = o->win_size;
-	tc->wscale = tcp_wscale_for(o->win_size);
+	tc->win = o->wscale ? o->win_size : MIN_OF(o->win_size, UINT16_MAX);
+	tc->wscale = o->wscale ? tcp_wscale_for(o->win_size) : 0;
+	tc->offers = (o->wscale ? TO_WSCALE : 0) | (o->ts ? TO_TS : 0) | (o->sack ? TO_SACK : 0)
+		| (o->ecn ? TO_ECN : 0);
+	tc->congestion = o->congestion;
+	tc->user_to_ms = o->user_to_ms;
 	tc->vlan_tci = cfg->vlan_id != 0 ? cfg->vlan_id | cfg->vlan_pri << 13 : 0;
 	tc->mss = mtu - (tc->is_udp ? HEADERS_UDP : HEADERS_TCP);
+	tc->mss_say = o->mss != 0 ? MIN_OF(o->mss, tc->mss) : tc->mss;
 	tc->vlan = (uint16_t)cfg->vlan_id;
 	tc->send_limited = tc->is_client && cfg->rate_send != RATE_INFINITE;
 	tc->close_limited = tc->is_client && cfg->rate_close != RATE_INFINITE;

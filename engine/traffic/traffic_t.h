@@ -43,9 +43,11 @@ struct tc_run {
 		downtime_ms; /* TC_FOREVER */
 	uint8_t syn_retry, syn_ack_retry, data_retry, retry;
 	uint8_t twait_skip, ack_delay, wscale;
+	uint8_t offers;     /* TO_* */
+	uint8_t congestion; /* enum congestion */
 	uint8_t send_limited, close_limited;
-	uint16_t mss, vlan_tci, vlan;
-	uint32_t win;
+	uint16_t mss, mss_say, vlan_tci, vlan; /* mss: that the MTU leaves; mss_say: announced */
+	uint32_t win, user_to_ms;
 	uint64_t start_us, open_tsc; /* when started; when clients begin to open */
 	/* clients: sessions [first, first + n) of the test case are this worker's */
 	uint64_t first;

@@ -1,6 +1,7 @@
 """The Makefile: what is built anew when what it was made of is no longer the same. On a copy of the tree, by a compiler that
 only says what it was asked for."""
 import os
+import re
 import shutil
 import subprocess
 
@@ -59,3 +60,28 @@ def test_what_is_built_anew(tree):
 def test_a_mode_that_is_none_is_refused(mode):
     done = subprocess.run(["make", "-n", f"MODE={mode}", "all"], cwd=TOP, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "expected release, debug or asan" in done.stderr
+
+
+@pytest.mark.parametrize("what, instead, why", [
+    (r"tcp_test\.c::simultaneous_open_establishes", "tcp_test.c::simultaneous_open", "MUST-10: there is no test test/unit/tcp_test.c::simul"),
+    (r"tcp_test\.c::simultaneous_open_establishes", "no_test.c::simultaneous_open_establishes", "MUST-10: there is no test test/unit/no_"),
+    (r"test_kernel\.py::\w+", "test_kernel.py::server", "MUST-2: there is no test test/functional/test_kernel.py::server"),
+    (r"tcp_clauses_test\.c::urgent\w+", "tcp_peer.h::peer_estab", "SHLD-13: there is no test test/unit/tcp_peer.h::peer_estab"),
+    (r"^\| MUST-37 .*\n", "", "RFC 9293 MUST-37 is missing"),
+    (r"^\| SHLD-31 ", "| SHLD-30 ", "RFC 9293 SHLD-30 is there twice"),
+    (r"^(\| MUST-5 .*) done ", r"\1 nearly ", 'MUST-5: status "nearly" is unknown'),
+    (r"^(\| MUST-5 .*) done \|.*", r"\1 done | | |", "MUST-5 is done, but no test is named"),
+    (r"^(\| MUST-5 .*) done \|.*", r"\1 not done | | |", "MUST-5 is not done, and no reason is given"),
+    (r"^(\| MUST-5 .*) done ", r"\1 not done ", "MUST-5 is not done, but a test is named"),
+    (r"^(\| MUST-5 .*) \|$", r"\1", "a row of 5 cells, not 6"),
+    (r"^## RFC 9438$", "## Annex", "no clause of RFC 9438"),
+])
+def test_the_clause_table_is_checked(tmp_path, what, instead, why):
+    text = (TOP / "doc/tcp-conformance.md").read_text()
+    wrong, n = re.subn(what, instead, text, count=1, flags=re.M)
+    assert n == 1
+    for name, good in ((text, True), (wrong, False)):
+        (tmp_path / "doc.md").write_text(name)
+        done = subprocess.run(["scripts/check-conformance.sh", tmp_path / "doc.md"], cwd=TOP, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == good, done.stderr
+    assert why in done.stderr

@@ -132,6 +132,7 @@ static void random_value(const struct arg_desc *a, void *out)
 		WORD(http_method)
 		WORD(http_status)
 		WORD(loglevel)
+		WORD(congestion)
 	case ARG_COUNT:
 		break;
 	}

@@ -272,16 +272,21 @@ void peer_send(uint16_t port, const struct peer_seg *s)
 		.dport_be16 = rte_cpu_to_be_16(s->dport),
 		.seq_be32 = rte_cpu_to_be_32(s->seq),
 		.ack_be32 = rte_cpu_to_be_32(s->ack),
-		.off = 0x50,
+		.off = (uint8_t)((sizeof(th) + s->opts_len + 3) / 4 << 4),
 		.flags = s->flags,
-		.wnd_be16 = rte_cpu_to_be_16(s->wnd)};
-	uint8_t f[1600], *l4;
+		.wnd_be16 = rte_cpu_to_be_16(s->wnd),
+		.urg_be16 = rte_cpu_to_be_16(s->urg)};
+	uint16_t hlen = (th.off >> 4) * 4;
+	uint8_t f[1700] = {0}, *l4;
 
-	l4 = headers(f, port, s->vlan, s->group, IPPROTO_TCP4, (uint16_t)(sizeof(th) + s->len));
+	assert_true(s->opts_len <= 40);
+	l4 = headers(f, port, s->vlan, s->group, IPPROTO_TCP4, (uint16_t)(hlen + s->len));
 	memcpy(l4, &th, sizeof(th));
+	if (s->opts_len != 0)
+		memcpy(l4 + sizeof(th), s->opts, s->opts_len);
 	if (s->len != 0)
-		memcpy(l4 + sizeof(th), s->data, s->len);
-	peer_frame(port, f, (uint16_t)(l4 + sizeof(th) + s->len - f));
+		memcpy(l4 + hlen, s->data, s->len);
+	peer_frame(port, f, (uint16_t)(l4 + hlen + s->len - f));
 }
 
 void peer_datagram(uint16_t port, uint16_t sport, uint16_t dport, uint16_t n)
@@ -324,6 +329,9 @@ bool peer_take(uint16_t port, struct peer_seg *s)
 			.ack = rte_be_to_cpu_32(th->ack_be32),
 			.wnd = rte_be_to_cpu_16(th->wnd_be16),
 			.flags = th->flags,
+			.urg = rte_be_to_cpu_16(th->urg_be16),
+			.opts = (uint8_t *)(th + 1),
+			.opts_len = (uint8_t)((th->off >> 4) * 4u - sizeof(*th)),
 			.len = rte_be_to_cpu_16(ip->total_len_be16) - sizeof(*ip)
 				- (th->off >> 4) * 4u,
 			.data = (uint8_t *)th + (th->off >> 4) * 4};

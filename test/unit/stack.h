@@ -57,7 +57,12 @@ struct peer_seg {
 	uint16_t wnd;
 	uint8_t flags;
 	const void *data; /* valid until the next turn */
-	bool group;       /* sent: in a broadcast frame */
+	/* the option bytes as they stand, valid as long as data is; sent: padded with EOL to a
+	 * multiple of four */
+	const uint8_t *opts;
+	uint8_t opts_len;
+	uint16_t urg; /* the urgent pointer */
+	bool group;   /* sent: in a broadcast frame */
 	uint16_t vlan;
 };
 /* The peer at the other port's address sends into `port`. */

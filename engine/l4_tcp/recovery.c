@@ -1,0 +1,97 @@
+/* Loss that ACKs tell of. With a scoreboard RFC 6675: what is known to be lost is sent again, as much as the window
+ * has room for beside what is still under way. Without one, as the peer does not speak SACK or side blocks have run
+ * out, NewReno (RFC 6582). RACK (RFC 8985) needs the time of each segment, that is a record of each; what it finds
+ * beside, a retransmission that is lost again, is found by order here. Its tail loss probe is not sent sooner than
+ * the rto that a test case chooses. */
+#include "engine/l4_tcp/tcp_priv.h"
+
+/* Is it worth to notice a loss now? RFC 6582 §3.2: once a window. */
+static bool loss_is_new(const struct tcb *t)
+{
+	uint32_t una = t->snd_una;
+
+	/* behind recover without SACK duplicates may answer what was sent again in vain */
+	return !(t->c.flags & CF_RETRANS) && seq_lt(t->recover, t->opts & TO_SACK ? una + 1 : una);
+}
+
+void tcp_dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+{
+	bool sacks = tcp_has_sacked(lc, t);
+
+	if (t->c.flags & CF_RECOVERY) {
+		if (!sacks && tc->congestion != congestion_NONE)
+			t->cwnd += t->c.mss; /* a segment has left the network, RFC 5681 §3.2 */
+		return;
+	}
+	if (t->snd_max == t->snd_una || !loss_is_new(t))
+		return;
+	if (t->dupacks < TCP_DUPACKS)
+		t->dupacks++;
+	if (t->dupacks < TCP_DUPACKS && !(sacks && tcp_sack_first_lost(lc, t)))
+		return;
+	lp->st->tsm.fast_rtx++;
+	tcp_ssthresh_cut(tc, t);
+	tcp_cwnd_to_ssthresh(lc, tc, t);
+	if (!sacks && tc->congestion != congestion_NONE)
+		t->cwnd += TCP_DUPACKS * t->c.mss;
+	t->recover = t->snd_max;
+	t->c.flags |= CF_RECOVERY;
+	tcp_resend(lc, lp, tc, t, t->snd_una, t->c.mss);
+}
+
+void tcp_recovery_ack(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked)
+{
+	bool sacks = tcp_has_sacked(lc, t);
+	uint32_t inflated = t->cwnd;
+
+	if (!seq_lt(t->snd_una, t->recover)) {
+		t->c.flags &= ~CF_RECOVERY;
+		tcp_cwnd_to_ssthresh(lc, tc, t);
+		if (!(t->opts & TO_SACK)) /* RFC 6582 §3.2 step 3: no burst */
+			t->cwnd = MIN_OF(t->cwnd, t->snd_max - t->snd_una + t->c.mss);
+		return;
+	}
+	if (sacks) {
+		if (!tcp_sack_first_resent(lc, t)) /* the peer waits for it, RFC 6582 */
+			tcp_resend(lc, lp, tc, t, t->snd_una, t->c.mss);
+		return; /* tcp_recovery_output() knows the holes */
+	}
+	if (tc->congestion != congestion_NONE) {
+		inflated -= MIN_OF(acked, inflated - t->c.mss);
+		t->cwnd = inflated + (acked >= t->c.mss ? t->c.mss : 0);
+	}
+	tcp_resend(lc, lp, tc, t, t->snd_una, t->c.mss);
+}
+
+/* RFC 6675 §5 step C. */
+void tcp_recovery_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+{
+	bool rescue = false;
+
+	while (!rescue && tcp_pipe(lc, t) + t->c.mss <= t->cwnd) {
+		uint32_t seq, len = tcp_sack_next(lc, t, false, &seq);
+
+		if (len == 0) { /* what may yet arrive goes behind new data */
+			rescue = !seq_lt(t->snd_nxt, t->c.tx_end);
+			if (!rescue)
+				return;
+			len = tcp_sack_next(lc, t, true, &seq);
+		}
+		if (len == 0 || !tx_room(lc, lp) || !tcp_resend(lc, lp, tc, t, seq, len))
+			return;
+		lp->st->tsm.sack_rtx++;
+	}
+}
+
+void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+{
+	lp->st->tcp.rx_ece++;
+	if ((t->c.flags & (CF_RECOVERY | CF_RETRANS)) || seq_le(t->snd_una, t->recover)
+		|| t->snd_max == t->snd_una)
+		return;
+	tcp_ssthresh_cut(tc, t);
+	tcp_cwnd_to_ssthresh(lc, tc, t);
+	t->recover = t->snd_max;
+	t->opts |= TO_CWR;
+}
