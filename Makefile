@@ -3,7 +3,7 @@
 # make test            everything: units, then the programs together
 # make unit            units only (no hugepages, no root)
 # make asan            units with address and undefined-behaviour sanitizers
-# make sim             simulated seeds, SEEDS=n FROM=s: two stacks, a bad link between them
+# make sim             two stacks and a bad link, simulated: SEEDS=2000 FROM=0; see doc/sim.md
 # make functional      pytest on the programs and on peers that misbehave (hugepages, root)
 # make bench           measures speed; prints one JSON object (hugepages, root)
 # make check           lint and style
