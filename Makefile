@@ -68,7 +68,7 @@ LIBS_EAL := -Wl,--wrap=rte_service_init,--wrap=rte_service_start_with_defaults \
 LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson)
 LIBS_EXPORTER := $(LIBS_EAL) $(call pc,--libs jansson libmicrohttpd)
 LIBS_TEST := $(call pc,--libs libdpdk jansson cmocka) -lm
-LIBS_SIM := $(patsubst %,-Wl$(comma)--wrap=%,app_conn_up app_deliver app_payload traffic_closed traffic_failed) $(LIBS_TEST)
+LIBS_SIM := $(patsubst %,-Wl$(comma)--wrap=%,app_conn_up app_deliver app_payload traffic_begun traffic_closed traffic_failed) $(LIBS_TEST)
 
 # A source that exists is built; no list to forget it in.
 src = $(sort $(wildcard $(1)/*.c $(1)/*/*.c))

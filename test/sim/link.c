@@ -131,8 +131,12 @@ struct rte_mbuf *link_take(uint16_t port)
 	struct rte_mbuf *m, *mine;
 
 	while (faults_out(&l->faults, sim.now / NS_US, &m, 1) == 1) {
-		/* into a buffer of the receiver's, as a device does it */
-		mine = rte_pktmbuf_copy(m, world.lc[port]->stash.pool, 0, UINT32_MAX);
+		/* Into a buffer of the receiver's, as a device does it; but of those that the
+		 * worker keeps for itself too: with so few there would be none left. */
+		mine = pkt_alloc(world.lc[port], m->data_len);
+		if (mine != NULL)
+			memcpy(rte_pktmbuf_mtod(mine, void *), rte_pktmbuf_mtod(m, void *),
+				m->data_len);
 		trace_packet(port, false, m, mine == NULL ? "lost: no buffer" : NULL);
 		rte_pktmbuf_free(m);
 		if (mine != NULL) {

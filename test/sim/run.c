@@ -17,6 +17,7 @@
 #define STOP_MS 10000                   /* the engine's own bound for FIN to all sessions */
 #define STOP_MORE_MS 5000               /* and what we grant beyond that and the grace time */
 #define TURNS_MAX 20000000
+#define IDLE_PKTS_FEW 1000
 #define TURNS_PER_PKT 20 /* of the budget: sessions may open and close without one */
 
 struct sim sim;
@@ -388,7 +389,9 @@ static void step(void)
 		arrival = MAX_OF(link_next(i), stalled_until(i));
 		next = MIN_OF(next, MAX_OF(MIN_OF(wake[i], arrival), busy[i]));
 	}
-	if ((sim.n_pkts > sim.sc.run.budget || sim.n_turns > TURNS_PER_PKT * sim.sc.run.budget)
+	/* those of which nothing comes are not cut short: they have to end */
+	if (((sim.n_pkts > sim.sc.run.budget && sim.n_idle_pkts < IDLE_PKTS_FEW)
+		    || sim.n_turns > TURNS_PER_PKT * sim.sc.run.budget)
 		&& sim.done && !stopping) {
 		stop_early();
 		next = sim.now;

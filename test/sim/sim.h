@@ -16,6 +16,7 @@ struct sim {
 	uint64_t n_pkts;    /* that the links were given */
 	uint64_t n_turns;
 	uint64_t n_conns, n_closed; /* TCP: established at an end at least; closed at both */
+	uint64_t n_idle_pkts;       /* since something came of one */
 	bool done;                  /* all that was asked for, within the budget */
 };
 extern struct sim sim;
