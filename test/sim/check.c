@@ -35,9 +35,10 @@ struct pair {
 	uint16_t sport;  /* the client's */
 	uint8_t tc;
 	uint8_t fate[2];
-	uint32_t rx[2]; /* bytes delivered */
-	uint32_t tx[2]; /* bytes sent, known once it has ended */
-	uint32_t next;  /* of its hash chain, 0 none */
+	uint32_t rx[2];   /* bytes delivered */
+	uint32_t tx[2];   /* bytes sent, known once it has ended */
+	uint32_t seen[2]; /* bytes seen on their way, up to the highest */
+	uint32_t next;    /* of its hash chain, 0 none */
 };
 #define IDLE_PKTS_MAX 100000
 #define CHAINS 1024
@@ -52,7 +53,8 @@ static uint32_t pair_of_block[2][BLOCKS_MAX];
 #define PAGE 65536u
 static uint8_t page[2 * PAGE];
 
-/* Something has come of the packets: bytes delivered, a connection begun, up or ended. */
+/* Something has come of the packets: bytes sent for the first time, or delivered, a connection begun,
+ * up or ended. */
 static void progress(void)
 {
 	sim.n_idle_pkts = 0;
@@ -319,8 +321,9 @@ static void sent_tcp(uint16_t port, const struct ip4_hdr *ip, uint16_t vlan)
 	uint32_t src = rte_be_to_cpu_32(ip->src_be32), dst = rte_be_to_cpu_32(ip->dst_be32);
 	uint16_t sport = rte_be_to_cpu_16(th->sport_be16), dport = rte_be_to_cpu_16(th->dport_be16);
 	const struct conn *c;
-	const struct pair *p;
+	struct pair *p;
 	const char *why;
+	uint32_t off;
 
 	if (len == 0)
 		return;
@@ -331,23 +334,28 @@ static void sent_tcp(uint16_t port, const struct ip4_hdr *ip, uint16_t vlan)
 	c = pool_at(&lc->tcbs, id);
 	p = &pairs[pair_of_block[port][id]];
 	end = end_of(&tc_cfgs[port][c->tcid]);
-	why = stream_differs(c->tcid, end, rte_be_to_cpu_32(th->seq_be32) - p->iss[end] - 1,
-		(const uint8_t *)th + hlen, len);
+	off = rte_be_to_cpu_32(th->seq_be32) - p->iss[end] - 1;
+	why = stream_differs(c->tcid, end, off, (const uint8_t *)th + hlen, len);
 	if (why != NULL)
 		sim_fail("%s of port %u sends %u %s at byte %u", end == 0 ? "client" : "server",
-			p->sport, len, why, rte_be_to_cpu_32(th->seq_be32) - p->iss[end] - 1);
+			p->sport, len, why, off);
+	if (off + len > p->seen[end]) { /* never sent before */
+		p->seen[end] = off + len;
+		progress();
+	}
 }
 
 void check_sent(uint16_t port, const struct rte_mbuf *m)
 {
-	if (++sim.n_idle_pkts > IDLE_PKTS_MAX)
-		sim_fail("%u packets, and nothing comes of them", IDLE_PKTS_MAX);
 	const uint8_t *f = rte_pktmbuf_mtod(m, const uint8_t *);
 	bool tagged = f[12] == 0x81;
 	const struct ip4_hdr *ip = (const struct ip4_hdr *)(f + (tagged ? 18 : 14));
 
-	if (f[tagged ? 16 : 12] == 8 && f[tagged ? 17 : 13] == 0 && ip->proto == IPPROTO_TCP4)
-		sent_tcp(port, ip, tagged ? (uint16_t)((f[14] & 15) << 8 | f[15]) : 0);
+	if (f[tagged ? 16 : 12] != 8 || f[tagged ? 17 : 13] != 0 || ip->proto != IPPROTO_TCP4)
+		return;
+	if (++sim.n_idle_pkts > IDLE_PKTS_MAX)
+		sim_fail("%u packets, and nothing comes of them", IDLE_PKTS_MAX);
+	sent_tcp(port, ip, tagged ? (uint16_t)((f[14] & 15) << 8 | f[15]) : 0);
 }
 
 /* A TCP endpoint that awaits something has a timer, or stands in a queue. */
