@@ -389,6 +389,25 @@ static const char *tcb_stuck(const struct tcb *t)
 	}
 }
 
+/* Does it go on for longer than it may? */
+static const char *tcb_endless(const struct lcore *lc, const struct tcb *t)
+{
+	const struct tc_run *tc = lcore_tc((struct lcore *)(uintptr_t)lc, t->c.port, t->c.tcid);
+	uint32_t most = MAX_OF(tc->data_retry, tc->retry);
+
+	if (t->c.state == CS_SYN_SENT)
+		most = tc->syn_retry;
+	else if (t->c.state == CS_SYN_RCVD)
+		most = tc->syn_ack_retry;
+	if (t->retries > most)
+		return "more retries than configured";
+	if (t->c.t_rtx != 0 && (int32_t)(t->c.t_rtx - lc->now_ms) > TCP_RTO_MAX_MS + 1)
+		return "a retransmission that is too far off";
+	if (t->c.t_ack != 0 && (int32_t)(t->c.t_ack - lc->now_ms) > TCP_DELACK_MS + 1)
+		return "an ACK that is delayed for too long";
+	return NULL;
+}
+
 static uint64_t deadline_check(const struct lcore *lc, uint32_t worker, uint32_t id)
 {
 	const struct conn *c = conn_at(lc, id);
@@ -399,6 +418,8 @@ static uint64_t deadline_check(const struct lcore *lc, uint32_t worker, uint32_t
 		return UINT64_MAX;
 	if (c->state > CS_CLOSED && !(id & CONN_UDP)) {
 		why = tcb_stuck((const struct tcb *)c);
+		if (why == NULL)
+			why = tcb_endless(lc, (const struct tcb *)c);
 		if (why != NULL)
 			sim_fail("side %c, test case %u, ports %u and %u: %s", "ab"[worker],
 				c -> tcid, c -> lport, c -> rport, why);
