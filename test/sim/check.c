@@ -91,9 +91,9 @@ static uint32_t block_of(uint16_t port, const struct conn *c)
 	return (uint32_t)(((const char *)c - p->base) / p->stride);
 }
 
-static uint32_t end_of(const struct tc_config *cfg)
+static uint32_t end_of(uint16_t port, uint32_t k)
 {
-	return cfg->kind == tc_kind_CLIENT ? 0 : 1;
+	return port == scenario_port(&sim.sc, k, 0) ? 0 : 1;
 }
 
 /* what is right */
@@ -115,7 +115,7 @@ const uint8_t *__wrap_app_payload(
 static bool message_kind(uint32_t k, uint32_t end, uint64_t i, uint8_t *kind)
 {
 	const struct sc_tc *t = &sim.sc.tc[k];
-	uint64_t last = end == 0 ? t->requests_c : t->requests_s;
+	uint64_t last = end == 0 || t->simopen ? t->requests_c : t->requests_s;
 	bool close = i + 1 == last;
 
 	*kind = 0;
@@ -206,7 +206,7 @@ enum app_act __wrap_app_conn_up(
 {
 	struct conn *conn = (struct conn *)((char *)c - offsetof(struct conn, app));
 	uint16_t port = port_of(at);
-	uint32_t k = tc_of(at), end = end_of(&tc_cfgs[port][k]), b, p;
+	uint32_t k = tc_of(at), end = end_of(port, k), b, p;
 	const struct tcb *t = (struct tcb *)conn;
 
 	if (sim.sc.tc[k].udp)
@@ -241,7 +241,7 @@ enum app_act __wrap_app_deliver(const struct app_tc *at, struct app_conn *c, str
 {
 	struct conn *conn = (struct conn *)((char *)c - offsetof(struct conn, app));
 	uint16_t port = port_of(at);
-	uint32_t k = tc_of(at), end = end_of(&tc_cfgs[port][k]);
+	uint32_t k = tc_of(at), end = end_of(port, k);
 	struct pair *p;
 	const char *why;
 
@@ -266,7 +266,7 @@ enum app_act __wrap_app_deliver(const struct app_tc *at, struct app_conn *c, str
 
 static void ended(const struct tc_run *tc, const struct conn *c, enum fate fate)
 {
-	uint32_t b, end = end_of(tc->cfg), fin = (c->flags & CF_FIN_SENT) != 0;
+	uint32_t b, end = end_of(tc->port, tc->tcid), fin = (c->flags & CF_FIN_SENT) != 0;
 	const struct tcb *t = (const struct tcb *)c;
 	struct pair *p;
 
@@ -333,7 +333,7 @@ static void sent_tcp(uint16_t port, const struct ip4_hdr *ip, uint16_t vlan)
 		return; /* ended meanwhile */
 	c = pool_at(&lc->tcbs, id);
 	p = &pairs[pair_of_block[port][id]];
-	end = end_of(&tc_cfgs[port][c->tcid]);
+	end = end_of(port, c->tcid);
 	off = rte_be_to_cpu_32(th->seq_be32) - p->iss[end] - 1;
 	why = stream_differs(c->tcid, end, off, (const uint8_t *)th + hlen, len);
 	if (why != NULL)
@@ -397,8 +397,8 @@ static const char *tcb_endless(const struct lcore *lc, const struct tcb *t)
 
 	if (t->c.state == CS_SYN_SENT)
 		most = tc->syn_retry;
-	else if (t->c.state == CS_SYN_RCVD)
-		most = tc->syn_ack_retry;
+	else if (t->c.state == CS_SYN_RCVD) /* a client's counts from its SYN on */
+		most = tc->is_client ? MAX_OF(tc->syn_retry, tc->syn_ack_retry) : tc->syn_ack_retry;
 	if (t->retries > most)
 		return "more retries than configured";
 	if (t->c.t_rtx != 0 && (int32_t)(t->c.t_rtx - lc->now_ms) > TCP_RTO_MAX_MS + 1)

@@ -22,10 +22,9 @@
 
 struct sim sim;
 
-/* What the scenario does, in this order of time. */
+/* What the scenario does. */
 enum deed {
-	DEED_START_SERVERS,
-	DEED_START_CLIENTS,
+	DEED_START,
 	DEED_STOP,
 };
 struct event {
@@ -117,17 +116,18 @@ static void end_config(uint32_t k, uint32_t end)
 	const struct sc_end *e = &sim.sc.end[k][end];
 	uint16_t port = scenario_port(&sim.sc, k, end);
 	struct tc_config *c = &tc_cfgs[port][k];
-	bool client = end == 0;
+	struct u16_range one = {(uint16_t)(80 + k), (uint16_t)(80 + k)};
+	struct u16_range many = {
+		(uint16_t)(1000 * (k + 1)), (uint16_t)(1000 * (k + 1) + t->sessions - 1)};
+	bool client = end == 0 || t->simopen;
 	char err[200];
 
 	tc_config_init(
 		c, client ? tc_kind_CLIENT : tc_kind_SERVER, t->udp ? l4proto_UDP : l4proto_TCP);
 	c->src.lo = c->src.hi = ip4_addr(side_ip(port));
 	c->dst.lo = c->dst.hi = ip4_addr(side_ip(1 - port));
-	c->dport = (struct u16_range){(uint16_t)(80 + k), (uint16_t)(80 + k)};
-	c->sport = client ? (struct u16_range){(uint16_t)(1000 * (k + 1)),
-			   (uint16_t)(1000 * (k + 1) + t->sessions - 1)}
-			  : c->dport;
+	c->sport = end == 0 ? many : one;
+	c->dport = end == 0 ? one : many;
 	c->init_s = (uint32_t)t->init_s;
 	c->uptime_s = (uint32_t)t->uptime_s;
 	c->downtime_s = (uint32_t)t->downtime_s;
@@ -162,8 +162,8 @@ static void plan(void)
 	for (uint32_t k = 0; k < sim.sc.run.n_tcs; k++) {
 		if (sim.sc.tc[k].start_ms >= sim.sc.run.stop_ms)
 			continue;
-		event_add(0, DEED_START_SERVERS, k, 1);
-		event_add(sim.sc.tc[k].start_ms, DEED_START_CLIENTS, k, 0);
+		event_add(sim.sc.tc[k].simopen ? sim.sc.tc[k].start_ms : 0, DEED_START, k, 1);
+		event_add(sim.sc.tc[k].start_ms, DEED_START, k, 0);
 		for (uint32_t end = 0; end < 2; end++)
 			event_add(sim.sc.run.stop_ms
 					+ ((end == 0) == !sim.sc.run.servers_first

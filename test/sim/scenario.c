@@ -143,10 +143,14 @@ static void sensible(struct scenario *sc)
 	for (uint32_t i = 0; i < SIM_TCS; i++) {
 		struct sc_tc *tc = &sc->tc[i];
 
+		if (tc->simopen) { /* what one asks is what the other gets for an answer */
+			tc->udp = tc->http = 0;
+			tc->resp = tc->req;
+		}
 		if (tc->udp)
 			tc->http = 0;
 		if (!tc->http && tc->req == 0)
-			tc->req = 1; /* else a client has nothing to do, for ever */
+			tc->req = tc->resp = 1; /* else a client has nothing to do, for ever */
 		/* what TIME-WAIT is for, and not all connections come to it: a segment that was
 		 * held back must not come up in the tuple's next connection */
 		if (late_us != 0 && tc->downtime_s != TC_FOREVER)
@@ -279,7 +283,7 @@ bool scenario_is_finite(const struct scenario *sc)
 		const struct sc_tc *tc = &sc->tc[i];
 
 		if ((tc->requests_c == 0 && tc->requests_s == 0) || tc->uptime_s != TC_FOREVER
-			|| tc->downtime_s != TC_FOREVER)
+			|| tc->downtime_s != TC_FOREVER || tc->simopen)
 			return false;
 		for (uint32_t e = 0; e < 2; e++) {
 			if (sc->end[i][e].fin_to_ms != 0 || sc->end[i][e].orphan_to_ms != 0)
