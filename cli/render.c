@@ -378,6 +378,10 @@ static void tests_config(const json_t *view)
 	const char *key;
 
 	printf("Port %s\n  GW %s\n", field(view, "port"), field(view, "gw"));
+	if (json_object_get(view, "tx_faults") != NULL)
+		printf("  Faults in what it sends (show tests faults)\n");
+	if (json_object_get(view, "rx_faults") != NULL)
+		printf("  Faults in what it receives (show tests faults)\n");
 	if (json_array_size(intfs) != 0)
 		table(intfs, 2);
 	else
@@ -385,6 +389,51 @@ static void tests_config(const json_t *view)
 	json_object_foreach((json_t *)tests, key, t) test_config(t);
 	if (json_object_size(tests) == 0)
 		printf("  no test cases\n");
+}
+
+/* Small shares as exact as they were given. */
+static const char *exact(const json_t *v)
+{
+	static char buf[2][32];
+	static uint32_t turn;
+	char *s = buf[turn++ % ARRAY_SIZE(buf)];
+
+	if (!json_is_real(v))
+		return text_of(v);
+	snprintf(s, sizeof(buf[0]), "%.10g", json_real_value(v));
+	return s;
+}
+
+/* A row for each setting, then for each counter; a column for each direction. */
+static void tests_faults(const json_t *view)
+{
+	const json_t *of[] = {json_object_get(view, "tx"), json_object_get(view, "rx")}, *v;
+	const struct stats_group *group = stats_group_find("faults");
+	struct grid g = {0};
+	const char *key;
+
+	grid_column(&g, false, "Port %s", field(view, "port"));
+	grid_column(&g, true, "TX");
+	grid_column(&g, true, "RX");
+	json_object_foreach((json_t *)of[0], key, v)
+	{
+		char head[64];
+
+		if (json_is_object(v))
+			continue;
+		heading(key, head, sizeof(head));
+		grid_cell(&g, "%s", head);
+		for (size_t d = 0; d < ARRAY_SIZE(of); d++)
+			grid_cell(&g, "%s", exact(json_object_get(of[d], key)));
+	}
+	/* the first half of the group is tx's, of which each label begins with "TX " */
+	for (size_t i = 0; i < group->n / 2; i++) {
+		grid_cell(&g, "%s", group->stats[i].label + 3);
+		for (size_t d = 0; d < ARRAY_SIZE(of); d++)
+			grid_cell(&g, "%s",
+				field(json_object_get(of[d], "stats"), group->stats[i].name + 3));
+	}
+	grid_print(&g, 0, 0);
 }
 
 void render_text(enum cmd_id id, const json_t *view)
@@ -395,6 +444,8 @@ void render_text(enum cmd_id id, const json_t *view)
 		statistics(group, view);
 	else if (id == CMD_show_tests_config)
 		tests_config(view);
+	else if (id == CMD_show_tests_faults)
+		tests_faults(view);
 	else if (id == CMD_show_tests_state)
 		tests_state(view);
 	else if (id == CMD_show_tests_stats)

@@ -137,6 +137,54 @@ static json_t *nothing(int rc, json_t *begun)
 	return NULL;
 }
 
+/* One direction's settings, in the units of the command. */
+static json_t *faults_config(const struct faults_config *c)
+{
+	return json_pack("{sb sf sI sf sf sf sf sf sf sf sI sI}", "on", faults_config_on(c),
+		"loss_percent", c->loss_ppm / 1e4, "burst_pkts", INT(c->burst), "duplicate_percent",
+		c->duplicate_ppm / 1e4, "reorder_percent", c->reorder_ppm / 1e4, "reorder_by_ms",
+		c->reorder_us / 1e3, "corrupt_percent", c->corrupt_ppm / 1e4, "delay_ms",
+		c->delay_us / 1e3, "jitter_ms", c->jitter_us / 1e3, "rate_mbps", c->rate_kbps / 1e3,
+		"queue_pkts", INT(c->queue_pkts), "seed", INT(c->seed));
+}
+
+/* Of the group, those of one direction: "tx_lost" is "lost" of tx. */
+static json_t *faults_stats(const struct stats_port_block *b, const char *dir)
+{
+	const struct stats_group *g = stats_group_find("faults");
+	json_t *all = show_group(g, b), *o = json_object();
+	size_t len = strlen(dir);
+
+	for (size_t i = 0; i < g->n; i++) {
+		const char *name = g->stats[i].name;
+
+		if (strncmp(name, dir, len) == 0 && name[len] == '_')
+			json_object_set(o, name + len + 1, json_object_get(all, name));
+	}
+	json_decref(all);
+	return o;
+}
+
+json_t *show_tests_faults(const struct seg *s, uint32_t port)
+{
+	static struct seg_port p;
+	struct stats_port_block b;
+	json_t *o;
+	int rc = seg_read(seg_port(s, port), &p, sizeof(p));
+
+	if (rc != 0)
+		return nothing(rc, NULL);
+	seg_sum_port(s, 0, s->hdr.n_workers, port, port + 1, &b);
+	o = json_pack("{sI}", "port", INT(port));
+	for (uint32_t d = 0; d < FAULTS_DIRS; d++) {
+		json_t *of = faults_config(&p.faults[d]);
+
+		json_object_set_new(of, "stats", faults_stats(&b, fault_dir_word(d)));
+		json_object_set_new(o, fault_dir_word(d), of);
+	}
+	return o;
+}
+
 json_t *show_tests_config(const struct seg *s, uint32_t port)
 {
 	static struct seg_port p;
@@ -147,6 +195,11 @@ json_t *show_tests_config(const struct seg *s, uint32_t port)
 	if (rc != 0)
 		return nothing(rc, NULL);
 	o = json_pack("{sI so}", "port", INT(port), "gw", ip(&p.gw));
+	for (uint32_t d = 0; d < FAULTS_DIRS; d++) {
+		if (faults_config_on(&p.faults[d]))
+			json_object_set_new(o, d == fault_dir_TX ? "tx_faults" : "rx_faults",
+				faults_config(&p.faults[d]));
+	}
 	json_object_set_new(o, "l3_interfaces", intfs = json_array());
 	json_object_set_new(o, "tests", tests = json_object());
 	for (uint32_t i = 0; i < MIN_OF(p.n_intfs, L3_INTFS_MAX); i++)

@@ -153,6 +153,8 @@ static json_t *view_of(
 		return show_help();
 	case CMD_show_tests_config:
 		return port_ok(s, port, err, errlen) ? show_tests_config(s, port) : NULL;
+	case CMD_show_tests_faults:
+		return port_ok(s, port, err, errlen) ? show_tests_faults(s, port) : NULL;
 	case CMD_show_tests_state:
 		return port_ok(s, port, err, errlen) ? show_tests_state(s, port) : NULL;
 	case CMD_show_tests_stats:

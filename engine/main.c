@@ -30,10 +30,10 @@ static int up_and_run(
 
 	if (rc == 0)
 		rc = ports_create(o, eal, plan->n_ports);
-	if (rc == 0) {
-		workers_map_ports();
+	if (rc == 0)
+		rc = workers_map_ports();
+	if (rc == 0)
 		rc = segment_create(eal->prefix);
-	}
 	if (rc == 0)
 		rc = ports_start(o);
 	if (rc == 0) {

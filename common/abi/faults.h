@@ -2,9 +2,12 @@
  * workers obey and clients show. One for each direction of a port. */
 #pragma once
 
+#include "common/cmd/cmd.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
+#define FAULTS_DIRS fault_dir_BOTH   /* fault_dir_TX, fault_dir_RX */
 #define FAULTS_PPM UINT32_C(1000000) /* of shares: always */
 
 struct faults_config {

@@ -4,6 +4,7 @@
  * Integers, fixed arrays and offsets only. Each struct says who writes it. */
 #pragma once
 
+#include "common/abi/faults.h"
 #include "common/abi/testcase.h"
 #include "common/stats/stats.h"
 
@@ -64,6 +65,7 @@ struct seg_port {
 	uint16_t queue_lcore[WORKERS_MAX]; /* worker index of each queue */
 	uint32_t n_intfs, n_arps;
 	struct ip_addr gw;
+	struct faults_config faults[FAULTS_DIRS];
 	struct l3_intf intfs[L3_INTFS_MAX];
 	struct seg_arp arps[ARP_MAX];
 } cache_aligned;

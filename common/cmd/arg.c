@@ -31,13 +31,51 @@ uint64_t arg_max(const struct arg_desc *a)
 	return a->tag == ARG_l4range ? UINT16_MAX : UINT32_MAX - (a->tag == ARG_inf32);
 }
 
-/* "1..65535", "0..10 or infinite", "<ip>" */
+/* Numbers with a fraction. A factor is what a value of 1 is in that unit, a power of ten; the first
+ * unit is that of a number alone. */
+struct unit {
+	const char *word;
+	uint32_t factor;
+};
+
+static const struct unit *units_of(enum arg_tag tag)
+{
+	static const struct unit pct[] = {{"%", 10000}, {NULL, 0}},
+				 ms[] = {{"ms", 1000}, {"us", 1}, {"s", 1000000}, {NULL, 0}},
+				 mbps[] = {
+					 {"Mbit", 1000}, {"kbit", 1}, {"Gbit", 1000000}, {NULL, 0}};
+
+	return tag == ARG_pct ? pct : tag == ARG_ms ? ms : tag == ARG_mbps ? mbps : NULL;
+}
+
+/* Without zeros at its end. */
+static int fraction_str(char *buf, size_t len, uint32_t v, uint32_t factor)
+{
+	uint32_t millionths = v % factor * (1000000 / factor);
+	char part[16] = "";
+
+	snprintf(part, sizeof(part), ".%06" PRIu32, millionths);
+	for (size_t i = 6; part[i] == '0'; i--)
+		part[i] = '\0';
+	return snprintf(buf, len, "%" PRIu32 "%s", v / factor, millionths ? part : "");
+}
+
+/* "1..65535", "0..10 or infinite", "<percent>, 0..100", "<ip>" */
 static void expected(const struct arg_desc *a, char *buf, size_t len)
 {
 	if (a->tag == ARG_u32 || a->tag == ARG_inf32)
 		snprintf(buf, len, "%" PRIu64 "..%" PRIu64 "%s", a->min, arg_max(a),
 			a->tag == ARG_inf32 ? " or " INFINITE : "");
-	else if (a->tag == ARG_l4range)
+	else if (units_of(a->tag) != NULL) {
+		char lo[32], hi[32];
+
+		fraction_str(lo, sizeof(lo), a->min, units_of(a->tag)->factor);
+		fraction_str(hi, sizeof(hi), arg_max(a), units_of(a->tag)->factor);
+		snprintf(buf, len, "%s, %s..%s%s", arg_usage(a->tag), lo, hi,
+			a->tag == ARG_ms             ? " (or in us or s: 500us)"
+				: a->tag == ARG_mbps ? " (or in kbit or Gbit: 500kbit)"
+						     : "");
+	} else if (a->tag == ARG_l4range)
 		snprintf(buf, len, "%s, %" PRIu64 "..%" PRIu64, arg_usage(a->tag), a->min,
 			arg_max(a));
 	else
@@ -91,6 +129,67 @@ FORMAT(u32)
 {
 	return snprintf(buf, len, "%" PRIu32, *value);
 }
+
+/* The unit that the text is, NULL none. */
+static const struct unit *unit_find(const struct unit *u, const char *s)
+{
+	if (*s == '\0')
+		return u;
+	while (u->word != NULL && strcmp(u->word, s) != 0)
+		u++;
+	return u->word != NULL ? u : NULL;
+}
+
+/* A number with a fraction and a unit, "0.5", "20ms", within the argument's bounds. */
+static int fraction(const struct arg_desc *a, const char *const *word, int n, uint32_t *out,
+	char *err, size_t errlen)
+{
+	const struct unit *u;
+	size_t whole, part;
+	uint64_t v, factor;
+	const char *why = NULL, *s;
+	char want[100];
+
+	if (n < 1)
+		return short_of(a, err, errlen);
+	s = word[0];
+	whole = strspn(s, "0123456789");
+	part = s[whole] == '.' ? 1 + strspn(s + whole + 1, "0123456789") : 0;
+	u = unit_find(units_of(a->tag), s + whole + part);
+	if (whole == 0 || part == 1 || u == NULL)
+		why = whole == 0 || u != NULL ? "is not a number" : "is in no unit that is known";
+	factor = u ? u->factor : 0;
+	/* no more digits than a number within any bounds has */
+	v = whole > 10 ? UINT32_MAX * UINT64_C(1000000) : strtoull(s, NULL, 10) * factor;
+	for (size_t i = 1; i < part && why == NULL; i++) {
+		if (factor == 1 && s[whole + i] != '0')
+			why = "is finer than can be told apart";
+		factor = MAX_OF(factor / 10, 1u);
+		v += (uint64_t)(s[whole + i] - '0') * factor;
+	}
+	if (why == NULL && (v < a->min || v > arg_max(a)))
+		why = "is out of range";
+	expected(a, want, sizeof(want));
+	if (why != NULL) {
+		snprintf(err, errlen, "%s: '%.40s' %s, expected %s", name_of(a), s, why, want);
+		return -1;
+	}
+	*out = (uint32_t)v;
+	return 1;
+}
+
+#define FRACTION(tag)                                                               \
+	PARSE(tag)                                                                  \
+	{                                                                           \
+		return fraction(a, word, n, out, err, errlen);                      \
+	}                                                                           \
+	FORMAT(tag)                                                                 \
+	{                                                                           \
+		return fraction_str(buf, len, *value, units_of(ARG_##tag)->factor); \
+	}
+FRACTION(pct)
+FRACTION(ms)
+FRACTION(mbps)
 
 PARSE(ip)
 {

@@ -80,6 +80,9 @@ static const char *check_value(const struct arg_desc *a, const uint8_t *at)
 	memcpy(&v, at, MIN_OF(sizeof(v), a->size));
 	switch (a->tag) {
 	case ARG_u32:
+	case ARG_pct:
+	case ARG_ms:
+	case ARG_mbps:
 		return check_number(a, v.u32);
 	case ARG_inf32:
 		return v.u32 == RATE_INFINITE ? NULL : check_number(a, v.u32);

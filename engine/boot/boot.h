@@ -103,8 +103,8 @@ uint32_t qmap_worker(uint32_t port, uint32_t queue);
 
 /* After rte_eal_init(): workers and their pools. 0 or -errno, logged. */
 int workers_create(const struct options *o, const struct memory_plan *plan);
-/* After the ports: workers get to know those they serve. */
-void workers_map_ports(void);
+/* After the ports: workers get to know those they serve. 0 or -errno, logged. */
+int workers_map_ports(void);
 void workers_launch(void);
 void workers_quit(void);
 struct rte_mempool *worker_mbuf_pool(uint32_t worker);

@@ -3,6 +3,7 @@
  * management. */
 #include "common/abi/segment.h"
 #include "engine/boot/boot.h"
+#include "engine/l3_ip/l3_ip.h"
 #include "engine/lcore/lcore.h"
 #include "engine/traffic/traffic.h"
 
@@ -88,7 +89,7 @@ static void free_look(struct memory_plan *p)
 /* Fills in what the pools' sizes take. */
 static void count(struct memory_plan *p, const struct options *o, const struct eal_cmdline *eal)
 {
-	uint64_t worker = lcore_bytes(p->tcbs, p->ucbs, p->n_ports)
+	uint64_t worker = lcore_bytes(p->tcbs, p->ucbs, p->n_ports) + frags_bytes(p->n_ports)
 		+ p->mbufs * (o->mbuf_bytes + MBUF_OVERHEAD);
 	uint64_t shared = (uint64_t)p->n_ports * TCS_MAX * sizeof(struct app_tc)
 		+ SLOTS_ALIGN * UINT64_C(2) + seg_size(p->n_ports, p->n_workers);

@@ -41,9 +41,13 @@ static void worker_enter(uint32_t i)
 		.socket = lc->socket};
 	lc->seg = segment;
 	lc->lst = seg_stats_lcore(segment, i);
-	lc->lst->memory.tcb_bytes = lcore_bytes(lc->tcbs.n, 64, 1) / MAX_OF(lc->tcbs.n, 1u);
+	lc->lst->memory.tcb_bytes = (lcore_bytes(lc->tcbs.n, 64, 1)
+					    - faults_pool_bytes(FAULTS_WORKER_HELD))
+		/ MAX_OF(lc->tcbs.n, 1u);
 	for (uint32_t k = 0; k < lc->n_lports; k++)
 		lc->lports[k].st = seg_stats_port(segment, i, lc->lports[k].port->id);
+	for (uint32_t k = 0; k < lc->n_lports; k++)
+		port_faults_init(lc, &lc->lports[k]);
 }
 
 int segment_create(const char *prefix)

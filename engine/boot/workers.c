@@ -2,6 +2,7 @@
 #include "common/util/log.h"
 #include "engine/boot/boot.h"
 #include "engine/l1_port/l1_port.h"
+#include "engine/l3_ip/l3_ip.h"
 #include "engine/lcore/lcore.h"
 #include "engine/traffic/traffic.h"
 
@@ -81,6 +82,7 @@ static int worker_create(
 	snprintf(name, sizeof(name), "mbufs_%u", i);
 	lc->stash.pool = mbufs_create(
 		name, p->mbufs, (uint16_t)o->mbuf_bytes, node, o->mpool_any_sock);
+	faults_pool_bound(&lc->held, p->mbufs / 2);
 	lcores[i] = lc;
 	return lc->stash.pool != NULL ? 0 : -ENOMEM;
 }
@@ -124,8 +126,10 @@ int worker_of_lcore(uint32_t lcore_id)
 	return -1;
 }
 
-void workers_map_ports(void)
+int workers_map_ports(void)
 {
+	int rc = 0;
+
 	for (uint32_t p = 0; p < n_ports; p++) {
 		for (uint32_t q = 0; q < ports[p].n_queues; q++) {
 			struct lcore *lc = lcores[ports[p].queue_worker[q]];
@@ -136,6 +140,11 @@ void workers_map_ports(void)
 			lc->lport_of[p] = (uint8_t)lc->n_lports++;
 		}
 	}
+	for (uint32_t i = 0; i < n_workers && rc == 0; i++)
+		rc = frags_create(lcores[i]);
+	if (rc != 0)
+		log_line(loglevel_ERR, "error: no hugepage memory for the fragments' tables");
+	return rc;
 }
 
 void workers_launch(void)

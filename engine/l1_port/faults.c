@@ -20,9 +20,15 @@ size_t faults_pool_bytes(uint32_t n_held)
 
 void faults_pool_init(struct faults_pool *p, void *mem, uint32_t n_held)
 {
-	p->n = p->n_free = MIN_OF(n_held / FAULTS_CHUNK, (uint32_t)UINT16_MAX);
+	p->n = MIN_OF(n_held / FAULTS_CHUNK, (uint32_t)UINT16_MAX);
 	p->chunk = mem;
 	p->freed = (uint16_t *)(p->chunk + p->n);
+	faults_pool_bound(p, n_held);
+}
+
+void faults_pool_bound(struct faults_pool *p, uint32_t n_held)
+{
+	p->n = p->n_free = MIN_OF(n_held / FAULTS_CHUNK, p->n);
 	/* the lowest first: what was never used stays out of the cache */
 	for (uint32_t i = 0; i < p->n; i++)
 		p->freed[i] = (uint16_t)(p->n - 1 - i);

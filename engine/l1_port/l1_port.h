@@ -107,8 +107,23 @@ uint64_t faults_next_us(const struct faults *f);
 /* Frees what is held: lost. */
 void faults_drain(struct faults *f);
 
+/* No more than n_held from now on. Nothing may be held. */
+void faults_pool_bound(struct faults_pool *p, uint32_t n_held);
+
 /* Is there nothing that faults_in() and faults_out() would do? */
 static inline bool faults_idle(const struct faults *f)
 {
 	return f->n == 0 && !faults_config_on(&f->cfg);
 }
+
+/* The stage on a worker's port: faults_port.c. */
+/* Before any traffic; lp->st is known. */
+void port_faults_init(struct lcore *lc, struct lport *lp);
+/* cfg: by fault_dir. */
+void port_faults_set(struct lcore *lc, struct lport *lp, const struct faults_config *cfg);
+/* tx_flush() with faults: what waits goes through them, what has come through waits for the port. */
+void tx_faults(struct lcore *lc, struct lport *lp);
+/* With rx_faults: takes what was received; then up to RX_BURST of what has come through, until it
+ * is less. The last of it may turn them off. */
+void rx_faults_in(struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n);
+uint32_t rx_faults_out(struct lcore *lc, struct lport *lp, struct rte_mbuf **m);

@@ -29,12 +29,16 @@ struct port {
 extern struct port ports[PORTS_MAX];
 extern uint16_t n_ports;
 
+struct faults;
+
 /* Packets waiting for a port. */
 struct txq {
 	struct rte_mbuf *pkt[TXQ_LEN];
 	uint32_t n;
-	uint32_t stuck_ms; /* since when the port takes nothing, 0: it does */
-	uint64_t bytes;    /* of pkt[0..n) */
+	uint32_t stuck_ms;     /* since when the port takes nothing, 0: it does */
+	struct faults *faults; /* that packets go through first; NULL: none */
+	uint64_t bytes;        /* of pkt[0..n) */
+	uint32_t past;         /* of pkt[0..n), those that went through the faults */
 };
 
 /* Buffers: the worker's own LIFO before the mempool. */
@@ -48,20 +52,13 @@ struct stash {
 /* The fault stage: faults.c */
 #define FAULTS_CHUNK 64 /* packets */
 #define FAULTS_CHUNKS 512
+#define FAULTS_WORKER_HELD 16384                       /* packets that all of a worker may hold */
 #define FAULTS_HELD_MAX (FAULTS_CHUNKS * FAULTS_CHUNK) /* packets that one may hold */
 
-/* What happened to packets: offered + duplicated = lost + queue_full + overflow + passed + held. */
+/* What happened to packets. */
 enum faults_count {
-	FAULTS_OFFERED,
-	FAULTS_LOST, /* by chance, or held when it was drained */
-	FAULTS_DUPLICATED,
-	FAULTS_REORDERED, /* held back */
-	FAULTS_CORRUPTED,
-	FAULTS_QUEUE_FULL, /* dropped: the rate's queue was full */
-	FAULTS_OVERFLOW,   /* dropped: no memory to hold more */
-	FAULTS_NO_BUFFER,  /* not duplicated, or not corrupted, for want of a buffer for the copy */
-	FAULTS_PASSED,
-	FAULTS_HELD, /* now */
+#define FAULT(NAME, ...) FAULTS_##NAME,
+#include "common/stats/faults.def"
 	FAULTS_COUNTS
 };
 

@@ -65,6 +65,7 @@ static void offloads_choose(
 		p->sw_csum = o->sw_checksum;
 		return;
 	}
+	soft |= o->sw_checksum;
 	p->tx_offload = !soft && (info->tx_offload_capa & TX_CSUMS) == TX_CSUMS;
 	p->rx_offload = !soft && (info->rx_offload_capa & RX_CSUMS) == RX_CSUMS;
 	p->sw_csum = !p->tx_offload || !p->rx_offload;

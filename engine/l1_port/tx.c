@@ -42,7 +42,7 @@ static void tx_drop_all(struct lcore *lc, struct lport *lp)
 	q->stuck_ms = 0;
 }
 
-void tx_flush(struct lcore *lc, struct lport *lp)
+static force_inline void tx_send(struct lcore *lc, struct lport *lp)
 {
 	struct txq *q = &lp->txq;
 	uint64_t bytes = q->bytes, left = 0;
@@ -69,6 +69,21 @@ void tx_flush(struct lcore *lc, struct lport *lp)
 		q->stuck_ms = lc->now_ms;
 	else if (lc->now_ms - q->stuck_ms > TX_STUCK_MS)
 		tx_drop_all(lc, lp);
+}
+
+static cold_path void tx_flush_faulty(struct lcore *lc, struct lport *lp)
+{
+	tx_faults(lc, lp);
+	tx_send(lc, lp);
+	lp->txq.past = lp->txq.n;
+}
+
+void tx_flush(struct lcore *lc, struct lport *lp)
+{
+	if (unlikely(lp->txq.faults != NULL))
+		tx_flush_faulty(lc, lp);
+	else
+		tx_send(lc, lp);
 }
 
 void tx_push_slow(struct lcore *lc, struct lport *lp, struct rte_mbuf *m)

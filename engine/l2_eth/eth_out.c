@@ -46,6 +46,8 @@ const struct hop *eth_hop_slow(
 		if (next == 0 || arp_resolve(lc, lp, vlan, next, mac) != 0)
 			return NULL;
 	}
+	if (h->dst != dst || h->vlan_tci != vlan_tci)
+		h->pmtu = 0;
 	h->dst = dst;
 	h->epoch = epoch;
 	h->vlan_tci = vlan_tci;

@@ -39,12 +39,17 @@ uint16_t eth_write(const struct lport *lp, uint8_t *at, const uint8_t dst[6], ui
 const struct hop *eth_hop_slow(
 	struct lcore *lc, struct lport *lp, struct hop *h, uint16_t vlan_tci, uint32_t dst);
 
+static force_inline uint32_t eth_hop_index(uint16_t vlan_tci, uint32_t dst)
+{
+	return (dst ^ dst >> 8 ^ vlan_tci) % HOPS;
+}
+
 /* The way to an address, or NULL: it is being asked for. hop_missing() counts a packet not built.
  */
 static force_inline const struct hop *eth_hop(
 	struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst)
 {
-	struct hop *h = &lp->hops[(dst ^ dst >> 8 ^ vlan_tci) % HOPS];
+	struct hop *h = &lp->hops[eth_hop_index(vlan_tci, dst)];
 
 	if (likely(h->dst == dst && h->vlan_tci == vlan_tci && h->epoch == arp_epoch(lp->port->id)))
 		return h;

@@ -12,13 +12,13 @@ static void drop(struct pkt *p, uint64_t *reason, uint64_t *also)
 	p->class = PKT_DONE;
 }
 
-/* Length and checksum of the transport header, in software where the device did not. */
-static bool l4_check(struct lport *lp, struct pkt *p, uint8_t proto)
+/* Checksum of the transport, in software where soft says so and the device did not. */
+static force_inline bool l4_check(struct lport *lp, struct pkt *p, uint8_t proto, bool soft)
 {
 	uint64_t ol = p->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
 	bool bad = ol == RTE_MBUF_F_RX_L4_CKSUM_BAD;
 
-	if (lp->port->sw_csum && ol != RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
+	if (soft && ol != RTE_MBUF_F_RX_L4_CKSUM_GOOD) {
 		uint16_t field = proto == IPPROTO_UDP4 ? ((struct udp_hdr *)p->l4)->csum : 1;
 
 		/* with the field in place the sum is all ones, its complement 0 (UDP: 0xffff) */
@@ -37,7 +37,7 @@ static bool l4_check(struct lport *lp, struct pkt *p, uint8_t proto)
 	return false;
 }
 
-static void tcp_classify(struct lcore *lc, struct lport *lp, struct pkt *p)
+static force_inline void tcp_classify(struct lcore *lc, struct lport *lp, struct pkt *p, bool soft)
 {
 	const struct tcp_hdr *th = (const struct tcp_hdr *)p->l4;
 
@@ -47,7 +47,7 @@ static void tcp_classify(struct lcore *lc, struct lport *lp, struct pkt *p)
 		drop(p, &lp->st->drop.tcp_hdr_len, &lp->st->tcp.invalid);
 		return;
 	}
-	if (!l4_check(lp, p, IPPROTO_TCP4))
+	if (!l4_check(lp, p, IPPROTO_TCP4, soft))
 		return;
 	p->sport = rte_be_to_cpu_16(th->sport_be16);
 	p->dport = rte_be_to_cpu_16(th->dport_be16);
@@ -56,7 +56,7 @@ static void tcp_classify(struct lcore *lc, struct lport *lp, struct pkt *p)
 	flow_prefetch(&lc->tcp_flows, p->hash);
 }
 
-static void udp_classify(struct lcore *lc, struct lport *lp, struct pkt *p)
+static force_inline void udp_classify(struct lcore *lc, struct lport *lp, struct pkt *p, bool soft)
 {
 	const struct udp_hdr *uh = (const struct udp_hdr *)p->l4;
 
@@ -67,7 +67,7 @@ static void udp_classify(struct lcore *lc, struct lport *lp, struct pkt *p)
 		return;
 	}
 	p->l4_len = rte_be_to_cpu_16(uh->len_be16);
-	if (!l4_check(lp, p, IPPROTO_UDP4))
+	if (!l4_check(lp, p, IPPROTO_UDP4, soft))
 		return;
 	p->sport = rte_be_to_cpu_16(uh->sport_be16);
 	p->dport = rte_be_to_cpu_16(uh->dport_be16);
@@ -104,11 +104,62 @@ static bool header_check(struct lport *lp, struct pkt *p, const struct ip4_hdr *
 		drop(p, &lp->st->drop.ip_checksum, &lp->st->ipv4.bad_csum);
 		return false;
 	}
-	if (unlikely(ip->frag_be16 & rte_cpu_to_be_16(0x3fff))) {
-		drop(p, &lp->st->drop.ip_fragment, &lp->st->ipv4.rx_frags);
-		return false;
+	return true;
+}
+
+#define IPOPT_END 0
+#define IPOPT_NOP 1
+#define IPOPT_LSRR 131
+#define IPOPT_SSRR 137
+
+/* Options are skipped unread (RFC 1122 §3.2.1.8 lets a host ignore all that it does not know), but
+ * for source routes: a packet with one was steered past what stands in its way, and to answer it
+ * would take its route back. RFC 7126 §4.3, §4.4 and all kernels' defaults: dropped. A length that
+ * makes no sense ends the list. */
+static cold_path bool options_check(struct lport *lp, struct pkt *p, const struct ip4_hdr *ip)
+{
+	const uint8_t *o = (const uint8_t *)(ip + 1),
+		      *end = (const uint8_t *)ip + (ip->ver_ihl & 15) * 4;
+
+	lp->st->ipv4.rx_opts++;
+	while (o < end && *o != IPOPT_END) {
+		if (*o == IPOPT_LSRR || *o == IPOPT_SSRR) {
+			drop(p, &lp->st->drop.ip_src_route, NULL);
+			return false;
+		}
+		if (*o == IPOPT_NOP) {
+			o++;
+			continue;
+		}
+		if (end - o < 2 || o[1] < 2)
+			break;
+		o += o[1];
 	}
 	return true;
+}
+
+/* By protocol; soft: the transport's checksum is ours to check. */
+static force_inline void l4_in(
+	struct lcore *lc, struct lport *lp, struct pkt *p, uint8_t proto, bool soft)
+{
+	if (likely(proto == IPPROTO_TCP4)) {
+		tcp_classify(lc, lp, p, soft);
+	} else if (proto == IPPROTO_UDP4) {
+		udp_classify(lc, lp, p, soft);
+	} else if (proto == IPPROTO_ICMP4) {
+		lp->st->ipv4.rx_icmp++;
+		p->class = PKT_OTHER;
+		p->sport = ETHERTYPE_IPV4;
+	} else {
+		drop(p, &lp->st->drop.ip_proto, &lp->st->ipv4.rx_other);
+		icmp_unreachable(lc, lp, p, ICMP_PROTO_UNREACH);
+	}
+}
+
+cold_path void ipv4_whole_in(struct lcore *lc, struct lport *lp, struct pkt *p, uint8_t proto)
+{
+	/* also where a device checks: of fragments it cannot */
+	l4_in(lc, lp, p, proto, lp->port->sw_csum || lp->port->rx_offload);
 }
 
 void ipv4_in(struct lcore *lc, struct lport *lp, struct pkt *p)
@@ -129,15 +180,12 @@ void ipv4_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		drop(p, &lp->st->drop.ip_src, NULL);
 		return;
 	}
-	if (likely(ip->proto == IPPROTO_TCP4)) {
-		tcp_classify(lc, lp, p);
-	} else if (ip->proto == IPPROTO_UDP4) {
-		udp_classify(lc, lp, p);
-	} else if (ip->proto == IPPROTO_ICMP4) {
-		lp->st->ipv4.rx_icmp++;
-		p->class = PKT_OTHER;
-		p->sport = ETHERTYPE_IPV4;
-	} else {
-		drop(p, &lp->st->drop.ip_proto, &lp->st->ipv4.rx_other);
+	if (unlikely(hlen != sizeof(*ip) && !options_check(lp, p, ip)))
+		return;
+	if (unlikely(ip->frag_be16 & rte_cpu_to_be_16(IP_MF | IP_OFFSET))) {
+		lp->st->ipv4.rx_frags++;
+		p->class = PKT_FRAG;
+		return;
 	}
+	l4_in(lc, lp, p, ip->proto, lp->port->sw_csum);
 }

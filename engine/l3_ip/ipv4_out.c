@@ -8,9 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define IP4_TTL 64
-#define IP_DF 0x4000
-
 void ipv4_template(uint8_t *at, uint32_t dst)
 {
 	struct ip4_hdr ip = {.ver_ihl = 0x45,
@@ -37,6 +34,39 @@ static force_inline const struct hop *hop_of(
 bool ipv4_reachable(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst)
 {
 	return hop_of(lc, lp, vlan_tci, dst) != NULL;
+}
+
+#define PMTU_AGE_MS 600000 /* RFC 1191 §6.3 */
+
+static struct hop *hop_slot(struct lport *lp, uint16_t vlan_tci, uint32_t dst)
+{
+	return &lp->hops[eth_hop_index(vlan_tci, dst)];
+}
+
+void ipv4_path_mtu_learn(
+	struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst, uint16_t mtu)
+{
+	struct hop *h = hop_slot(lp, vlan_tci, dst);
+
+	if (!lp->pmtu_learnt) {
+		for (uint32_t i = 0; i < HOPS; i++)
+			lp->hops[i].pmtu = 0;
+		lp->pmtu_learnt = 1;
+	}
+	if (h->dst != dst || h->vlan_tci != vlan_tci)
+		return; /* another's: nothing was sent there for long */
+	h->pmtu = mtu;
+	h->pmtu_ms = lc->now_ms;
+}
+
+uint16_t ipv4_path_mtu(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst)
+{
+	const struct hop *h = hop_slot(lp, vlan_tci, dst);
+
+	return lp->pmtu_learnt && h->dst == dst && h->vlan_tci == vlan_tci
+			&& lc->now_ms - h->pmtu_ms < PMTU_AGE_MS
+		? h->pmtu
+		: 0;
 }
 
 int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t src, uint32_t dst,

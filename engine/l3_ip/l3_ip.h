@@ -13,6 +13,11 @@ struct ip4_hdr {
 } packed2_struct;
 static_assert(sizeof(struct ip4_hdr) == 20);
 
+/* ip4_hdr.frag_be16 */
+#define IP_DF 0x4000 /* set in all we send but echo replies that need fragments */
+#define IP_MF 0x2000
+#define IP_OFFSET 0x1fff /* in 8 bytes */
+
 struct tcp_hdr {
 	uint16_t sport_be16, dport_be16;
 	uint32_t seq_be32, ack_be32;
@@ -37,6 +42,8 @@ static_assert(sizeof(struct icmp_hdr) == 8);
 #define IP_ECN_ECT0 2
 #define IP_ECN_CE 3
 
+#define IP4_TTL 64 /* of what we send, RFC 1700 */
+
 #define IPPROTO_ICMP4 1
 #define IPPROTO_TCP4 6
 #define IPPROTO_UDP4 17
@@ -45,6 +52,17 @@ static inline bool ipv4_is_multicast(uint32_t addr)
 {
 	return addr >> 28 == 14;
 }
+
+/* ICMP types and codes, RFC 792, 1122, 1812 */
+#define ICMP_ECHO_REPLY 0
+#define ICMP_UNREACHABLE 3
+#define ICMP_QUENCH 4
+#define ICMP_ECHO_REQUEST 8
+#define ICMP_TIME_EXCEEDED 11
+#define ICMP_PARAMETER 12
+#define ICMP_PROTO_UNREACH 2
+#define ICMP_PORT_UNREACH 3
+#define ICMP_NEED_FRAG 4
 
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
@@ -59,7 +77,9 @@ enum pkt_class {
 	PKT_OTHER, /* not for an endpoint: ARP, ICMP, or dropped already; see eth_in_slow() */
 	PKT_TCP,
 	PKT_UDP,
-	PKT_DONE /* counted, to be freed */
+	PKT_FRAG,     /* of a datagram: frag_in() */
+	PKT_ICMP_ERR, /* icmp_in() says so: icmp_quote_read() */
+	PKT_DONE      /* counted, to be freed */
 };
 
 struct pkt {
@@ -89,8 +109,48 @@ struct port_l3 {
 };
 extern struct port_l3 port_l3[PORTS_MAX];
 
-/* ICMP: echo requests for our addresses are answered in place (then the buffer is kept). */
+/* The same for a datagram that was put together: p->l4 and p->l4_len are set, nothing of it has been
+ * looked at above IP. No device has checked its transport checksum. */
+void ipv4_whole_in(struct lcore *lc, struct lport *lp, struct pkt *p, uint8_t proto);
+
+/* Fragments (RFC 791 §3.2). A table for each port of the worker, after the ports are known to it:
+ * 0 or -ENOMEM. frags_bytes(): what they take of hugepage memory for so many ports. */
+int frags_create(struct lcore *lc);
+void frags_destroy(struct lcore *lc);
+size_t frags_bytes(uint32_t n_ports);
+/* Takes the buffer of a fragment. True: the datagram is whole and *p is that now, its class set;
+ * p->m may be of several segments, p->l4 is contiguous until the next call. */
+bool frag_in(struct lcore *lc, struct lport *lp, struct pkt *p);
+/* Frees what was not whole in time; called each turn that something is held. */
+void frags_poll(struct lcore *lc);
+/* Frees all that a port holds. */
+void frags_drain(struct lcore *lc, struct lport *lp);
+
+/* ICMP: echo requests for our addresses are answered, in place where that fits (then the buffer is
+ * kept). Of an error the class becomes PKT_ICMP_ERR. */
 bool icmp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
+
+/* What an ICMP error says of a packet that we sent: RFC 1122 §4.2.3.9, RFC 5461. */
+enum icmp_effect {
+	ICMP_SOFT, /* may pass: nothing but counting */
+	ICMP_HARD, /* protocol or port unreachable, prohibited */
+	ICMP_PMTU  /* it was larger than mtu */
+};
+struct icmp_quote {
+	uint32_t laddr, raddr; /* the sender's, ours; host order, as all here */
+	uint16_t lport, rport;
+	uint32_t seq; /* TCP: of the segment */
+	uint16_t vlan;
+	uint16_t mtu;  /* ICMP_PMTU: of IP, plausible */
+	uint8_t proto; /* IPPROTO_TCP4 or IPPROTO_UDP4 */
+	uint8_t effect;
+};
+/* Reads the packet in an ICMP error. False: nothing that we can have sent, counted. */
+bool icmp_quote_read(struct lport *lp, const struct pkt *p, struct icmp_quote *q);
+
+/* Destination unreachable (code ICMP_*_UNREACH) to the sender of a packet for one of our addresses,
+ * RFC 1122 §3.2.2: never to what came for a group, not more than so many a second. */
+void icmp_unreachable(struct lcore *lc, struct lport *lp, const struct pkt *p, uint8_t code);
 
 /* Is the address one of the port's: an interface, or in a running test case's source range? Slow.
  */
@@ -123,6 +183,12 @@ void ipv4_template(uint8_t *at, uint32_t dst);
 /* Has the next hop towards dst answered? If not it is being asked for, and a packet is counted as
  * not built. */
 bool ipv4_reachable(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst);
+
+/* Path MTU discovery (RFC 1191): what was learnt of the path to dst in the last ten minutes, 0
+ * nothing. Kept with the next hop as long as that is, so it may be forgotten early. */
+void ipv4_path_mtu_learn(
+	struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst, uint16_t mtu);
+uint16_t ipv4_path_mtu(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst);
 
 /* A packet from src to dst with room for l4_len bytes of transport header and payload at *l4; its
  * lengths are set, checksums are not. 0; -EHOSTUNREACH: the next hop is being asked for; -ENOBUFS:

@@ -93,6 +93,8 @@ void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_
 {
 	struct lport *lp = lcore_lport(lc, t->c.port);
 
+	if (unlikely(lp->pmtu_learnt))
+		tcp_path_mtu(lc, lp, tc, t);
 	tcp_state_set(lp, t, CS_ESTAB);
 	t->retries = 0;
 	t->c.t_rtx = 0;

@@ -89,6 +89,8 @@ uint8_t tcp_wscale_for(uint32_t win);
 void tcp_open(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id, bool again);
 /* Sends what may be sent: data, FIN, an owed ACK. May end the connection never. */
 void tcp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
+/* An ICMP error about a segment. May end the connection while it opens. */
+void tcp_icmp_error(struct lcore *lc, struct lport *lp, const struct icmp_quote *q);
 /* Retransmission, persist, delayed ACK, TIME-WAIT and FIN-WAIT deadlines that have passed. */
 void tcp_timer(struct lcore *lc, struct tcb *t, uint32_t id);
 /* RST to the peer, and the end. failure: how the test case counts it, unless it is closed already.

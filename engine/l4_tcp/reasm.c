@@ -107,37 +107,69 @@ static void mbuf_trim(struct rte_mbuf *m, const uint8_t *data, uint32_t len)
 	m->next = NULL;
 }
 
+/* [seq, end), whose bytes are at data, in m from now on: the end of run at, or before it. */
+static void run_put(struct tcp_side *sd, uint8_t at, bool grows, struct rte_mbuf *m,
+	const uint8_t *data, uint32_t seq, uint32_t end)
+{
+	mbuf_trim(m, data, end - seq);
+	if (grows) {
+		sd->run[at].last->next = m;
+		sd->run[at].last = m;
+		sd->run[at].end = end;
+	} else {
+		runs_insert(sd, at);
+		sd->run[at] = (struct tcp_run){m, m, seq, end};
+	}
+	runs_join(sd, at);
+	recent_put(sd, &sd->run[at], seq);
+}
+
+static struct rte_mbuf *copy_of(struct lcore *lc, const uint8_t *data, uint32_t len)
+{
+	struct rte_mbuf *m = pkt_alloc(lc, (uint16_t)len);
+
+	if (m != NULL)
+		memcpy(rte_pktmbuf_mtod(m, uint8_t *), data, len);
+	return m;
+}
+
+/* What is new of the segment: mostly all, else the pieces between runs, which after the first need
+ * buffers of their own. True when the packet's is kept. */
 static bool text_keep(struct lcore *lc, struct lport *lp, struct tcp_side *sd, struct pkt *p,
 	const struct seg_in *s)
 {
 	uint32_t seq = s->seq, end = s->seq + s->len;
-	uint8_t at;
-	bool grows = runs_place(sd, &seq, &end, &at);
+	bool kept = false;
 
-	if (seq_le(end, seq)) {
-		lp->st->drop.tcp_old++;
-		lp->st->tcp.rx_dup++;
-		return false;
+	while (seq_lt(seq, end)) {
+		uint32_t to = end;
+		uint8_t at;
+		bool grows = runs_place(sd, &seq, &to, &at);
+		const uint8_t *data = s->data + (seq - s->seq);
+		struct rte_mbuf *m = p->m;
+
+		if (seq_le(end, seq))
+			break;
+		if (!grows && sd->n_runs == SIDE_RUNS) {
+			lp->st->drop.tcp_ooo_full += !kept;
+			return kept;
+		}
+		if (kept) {
+			m = copy_of(lc, data, to - seq);
+			if (m == NULL)
+				return true;
+			data = rte_pktmbuf_mtod(m, const uint8_t *);
+		}
+		lp->st->tsm.missing_seq += sd->n_runs == 0 && !sd->fin;
+		run_put(sd, at, grows, m, data, seq, to);
+		lc->n_kept++;
+		kept = true;
+		seq = to;
 	}
-	if (!grows && sd->n_runs == SIDE_RUNS) {
-		lp->st->drop.tcp_ooo_full++;
-		return false;
-	}
-	lp->st->tsm.missing_seq += sd->n_runs == 0 && !sd->fin;
-	mbuf_trim(p->m, s->data + (seq - s->seq), end - seq);
-	if (grows) {
-		sd->run[at].last->next = p->m;
-		sd->run[at].last = p->m;
-		sd->run[at].end = end;
-	} else {
-		runs_insert(sd, at);
-		sd->run[at] = (struct tcp_run){p->m, p->m, seq, end};
-	}
-	runs_join(sd, at);
-	recent_put(sd, &sd->run[at], seq);
-	lc->n_kept++;
-	lp->st->tcp.rx_ooo++;
-	return true;
+	lp->st->tcp.rx_ooo += kept;
+	lp->st->tcp.rx_dup += !kept;
+	lp->st->drop.tcp_old += !kept;
+	return kept;
 }
 
 bool tcp_ooo_keep(

@@ -85,6 +85,9 @@ static force_inline bool tcp_has_sacked(const struct lcore *lc, const struct tcb
 	return unlikely(t->side != CONN_NONE) && tcp_side(lc, t)->n_sacked != 0;
 }
 
+/* icmp_err.c: the connection begins with what is known of its path's MTU. */
+void tcp_path_mtu(struct lcore *lc, struct lport *lp, const struct tc_run *tc, struct tcb *t);
+
 /* reasm.c: segments ahead of rcv_nxt. True when the buffer was kept. */
 bool tcp_ooo_keep(
 	struct lcore *lc, struct lport *lp, struct tcb *t, struct pkt *p, const struct seg_in *s);

@@ -5,6 +5,9 @@
 #include "engine/lcore/lcore.h"
 
 void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
+/* An ICMP error about a datagram of ours: counted; smaller ones follow where one was too large. An
+ * answer that does not come for that is lost after its time, as always. */
+void udp_icmp_error(struct lcore *lc, struct lport *lp, const struct icmp_quote *q);
 /* Client: a session whose tuple is set begins; it is up at once. */
 void udp_open(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
 /* Sends what is left of the message. */

@@ -11,6 +11,7 @@
 
 #define UDP_ANSWER_MS 1000 /* after which an answer is taken for lost */
 #define NEIGHBOUR_MS 200   /* between looks whether the next hop has answered */
+#define IP_UDP_BYTES (sizeof(struct ip4_hdr) + sizeof(struct udp_hdr))
 
 uint32_t ucb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash)
 {
@@ -26,6 +27,26 @@ uint32_t ucb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash)
 	}
 	lp->st->udp.ucb_alloc++;
 	return id | CONN_UDP;
+}
+
+void udp_icmp_error(struct lcore *lc, struct lport *lp, const struct icmp_quote *q)
+{
+	uint8_t port = lp->port->id;
+	uint32_t hash = flow_hash(port, q->vlan, q->laddr, q->raddr, q->lport, q->rport),
+		 id = flow_find(&lc->udp_flows, hash, port, q->laddr, q->raddr, q->lport, q->rport);
+	struct conn *c = id == CONN_NONE ? NULL : pool_at(&lc->ucbs, id);
+	struct tc_run *tc = c == NULL ? NULL : lcore_tc(lc, port, c->tcid);
+
+	if (tc == NULL || tc->vlan != q->vlan) {
+		lp->st->icmp.err_unmatched++;
+		return;
+	}
+	lp->st->icmp.err_matched++;
+	tc->st->icmp_errors++;
+	if (q->effect != ICMP_PMTU || c->mss + IP_UDP_BYTES <= q->mtu)
+		return;
+	c->mss = q->mtu - IP_UDP_BYTES;
+	lp->st->icmp.pmtu_less++;
 }
 
 static void begin(struct tc_run *tc, struct conn *c)
@@ -188,6 +209,7 @@ static uint32_t accept_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	if (tc == NULL) {
 		lp->st->udp.ucb_miss++;
 		lp->st->drop.udp_no_socket++;
+		icmp_unreachable(lc, lp, p, ICMP_PORT_UNREACH);
 		return CONN_NONE;
 	}
 	id = ucb_alloc(lc, lp, p->hash);

@@ -23,6 +23,8 @@ struct chunk_pool {
 	uint32_t fresh; /* from here on never used */
 };
 
+#define IP_BYTES_MAX 65536 /* of a datagram, RFC 791: and one */
+
 /* The timer wheel: wheel.c */
 #define WHEEL_SLOTS 1024 /* a level; level 0 ticks in ms, level 1 in WHEEL_SLOTS ms */
 enum wheel_hunger {
@@ -51,6 +53,8 @@ struct hop {
 	uint16_t vlan_tci;
 	uint16_t l2_len; /* 14 or 18 */
 	uint8_t hdr[18 + 20];
+	uint16_t pmtu;    /* of the path to dst, 0 not learnt; see ipv4_path_mtu() */
+	uint32_t pmtu_ms; /* when it was */
 } cache_aligned;
 static_assert(sizeof(struct hop) == CACHE_LINE);
 
@@ -60,10 +64,15 @@ struct lport {
 	uint16_t queue;
 	uint8_t running; /* tests are started on it */
 	uint8_t n_listen_tcp, n_listen_udp;
+	uint8_t pmtu_learnt;      /* since the port started: some hop may have a pmtu */
+	struct faults *rx_faults; /* of faults; NULL: none */
 	struct listener listen_tcp[TCS_MAX], listen_udp[TCS_MAX];
 	struct stats_port_block *st;
+	struct rte_ip_frag_tbl *frag_tbl; /* datagrams that are not whole yet: fragments.c */
+	uint32_t n_frags;                 /* buffers in it */
 	struct txq txq;
 	struct hop hops[HOPS];
+	struct faults faults[FAULTS_DIRS];
 };
 
 /* Messages from management: mailbox.c, lmsg.def */
@@ -75,8 +84,13 @@ enum lmsg_id {
 struct lmsg {
 	uint16_t id; /* enum lmsg_id */
 	uint8_t port, tcid;
-	uint32_t grace_ms;
-	uint64_t share_first, share_n; /* TC_START: this worker's sessions */
+	union {
+		uint32_t grace_ms; /* TC_STOP */
+		struct {
+			uint64_t share_first, share_n; /* TC_START: this worker's sessions */
+		};
+		struct faults_config faults[FAULTS_DIRS]; /* FAULTS */
+	};
 };
 #define MAILBOX_LEN 256
 /* Single producer (management), single consumer (the worker). */
@@ -109,9 +123,13 @@ struct lcore {
 	uint64_t isn_secret[2];
 	uint32_t challenge_ms, n_challenges; /* challenge ACKs sent since then */
 	uint16_t ip_id;
-	uint32_t n_kept; /* buffers kept until a hole in their stream is filled */
-	uint8_t quit;    /* the loop is to end */
-	uint32_t n_tcs;  /* running test cases, in tc_list */
+	struct faults_pool held; /* packets that faults hold: never more than half of the buffers */
+	uint32_t n_kept;         /* buffers kept until a hole in their stream is filled */
+	uint32_t n_frags, frags_ms; /* fragments kept, all ports; when they were last looked at */
+	uint8_t *join; /* IP_BYTES_MAX: a datagram whose fragments do not fit one buffer */
+	uint32_t icmp_ms, icmp_tokens; /* ICMP errors that may be sent: icmp.c */
+	uint8_t quit;                  /* the loop is to end */
+	uint32_t n_tcs;                /* running test cases, in tc_list */
 	struct tc_run *tc_list[PORTS_MAX * TCS_MAX];
 	struct lport *lports;          /* [n_lports], those it serves */
 	struct tc_run (*tcs)[TCS_MAX]; /* [n_ports], by port id */

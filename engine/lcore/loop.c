@@ -43,6 +43,31 @@ static force_inline void burst_lookup(struct lcore *lc, struct pkt *p, uint32_t 
 	}
 }
 
+/* What needs more than one look: a fragment may make a datagram whole, an ICMP message may be about
+ * a connection. True: the buffer is kept. */
+static cold_path bool odd_handle(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	struct icmp_quote q;
+	bool kept = false;
+
+	if (p->class == PKT_FRAG && !frag_in(lc, lp, p))
+		return true;
+	p->id = CONN_NONE; /* to be looked up */
+	if (p->class == PKT_OTHER)
+		kept = eth_in_slow(lc, lp, p);
+	else if (p->class == PKT_TCP)
+		kept = tcp_in(lc, lp, p);
+	else if (p->class == PKT_UDP)
+		udp_in(lc, lp, p);
+	if (p->class != PKT_ICMP_ERR || !icmp_quote_read(lp, p, &q))
+		return kept;
+	if (q.proto == IPPROTO_TCP4)
+		tcp_icmp_error(lc, lp, &q);
+	else
+		udp_icmp_error(lc, lp, &q);
+	return false;
+}
+
 static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
 	bool kept = false;
@@ -61,8 +86,10 @@ static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct p
 			lp->st->drop.stopped++;
 		break;
 	case PKT_OTHER:
-		kept = eth_in_slow(lc, lp, p);
+	case PKT_FRAG:
+		kept = odd_handle(lc, lp, p);
 		break;
+	case PKT_ICMP_ERR:
 	case PKT_DONE:
 		break;
 	}
@@ -70,15 +97,13 @@ static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct p
 		pkt_free(lc, p->m);
 }
 
-static uint32_t port_rx(struct lcore *lc, struct lport *lp)
+/* Takes 1..RX_BURST packets; counted: they are the port's news. */
+static force_inline void burst_in(
+	struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n, bool counted)
 {
-	struct rte_mbuf *m[RX_BURST];
 	struct pkt p[RX_BURST];
 	uint64_t bytes = 0;
-	uint32_t n = rte_eth_rx_burst(lp->port->dev_id, lp->queue, m, RX_BURST);
 
-	if (n == 0)
-		return 0;
 	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (uint32_t i = 0; i < n; i++) {
@@ -86,11 +111,41 @@ static uint32_t port_rx(struct lcore *lc, struct lport *lp)
 		bytes += m[i]->pkt_len;
 		eth_in(lc, lp, &p[i]);
 	}
-	lp->st->port.rx_pkts += n;
-	lp->st->port.rx_bytes += bytes;
+	if (counted) {
+		lp->st->port.rx_pkts += n;
+		lp->st->port.rx_bytes += bytes;
+	}
 	burst_lookup(lc, p, n);
 	for (uint32_t i = 0; i < n; i++)
 		pkt_handle(lc, lp, &p[i]);
+}
+
+/* What came takes its time, and more or less of it arrives. */
+static cold_path uint32_t faulty_in(
+	struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n)
+{
+	uint32_t got = RX_BURST, all = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		lp->st->port.rx_bytes += m[i]->pkt_len;
+	lp->st->port.rx_pkts += n;
+	rx_faults_in(lc, lp, m, n);
+	for (; got == RX_BURST && lp->rx_faults != NULL; all += got) {
+		got = rx_faults_out(lc, lp, m);
+		burst_in(lc, lp, m, got, false);
+	}
+	return all;
+}
+
+static uint32_t port_rx(struct lcore *lc, struct lport *lp)
+{
+	struct rte_mbuf *m[RX_BURST];
+	uint32_t n = rte_eth_rx_burst(lp->port->dev_id, lp->queue, m, RX_BURST);
+
+	if (unlikely(lp->rx_faults != NULL))
+		return faulty_in(lc, lp, m, n);
+	if (n != 0)
+		burst_in(lc, lp, m, n, true);
 	return n;
 }
 
@@ -124,6 +179,8 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 		done += n;
 		tx_flush(lc, &lc->lports[i]);
 	}
+	if (unlikely(lc->n_frags != 0))
+		frags_poll(lc);
 	if (lc->wheel.now != lc->now_ms || lc->wheel.firing != 0 || lc->wheel.starved)
 		done += wheel_run(lc, TIMER_BUDGET);
 	if (lc->n_tcs != 0 || lc->blocked.n != 0)

@@ -1,4 +1,5 @@
 /* Messages from management: a ring of copies, one producer, one consumer. */
+#include "engine/l1_port/l1_port.h"
 #include "engine/l2_eth/l2_eth.h"
 #include "engine/lcore/lcore_priv.h"
 #include "engine/traffic/traffic.h"
@@ -40,6 +41,8 @@ static void on_port_stop(struct lcore *lc, const struct lmsg *m)
 	struct lport *lp = lcore_lport(lc, m->port);
 
 	arp_port_stop(lc, lp);
+	frags_drain(lc, lp);
+	lp->pmtu_learnt = 0;
 	lp->running = 0;
 }
 
@@ -51,6 +54,11 @@ static void on_tc_start(struct lcore *lc, const struct lmsg *m)
 static void on_tc_stop(struct lcore *lc, const struct lmsg *m)
 {
 	tc_run_stop(lc, lcore_tc(lc, m->port, m->tcid), m->grace_ms);
+}
+
+static void on_faults(struct lcore *lc, const struct lmsg *m)
+{
+	port_faults_set(lc, lcore_lport(lc, m->port), m->faults);
 }
 
 static void on_quit(struct lcore *lc, const struct lmsg *m)

@@ -1,4 +1,5 @@
 /* How a worker's memory is laid out: one block, reserved at boot, nothing after. */
+#include "engine/l1_port/l1_port.h"
 #include "engine/l4_tcp/l4_tcp.h"
 #include "engine/lcore/lcore.h"
 
@@ -15,7 +16,7 @@ static uint32_t queue_chunks(uint32_t n_conns, uint32_t nports)
 
 size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t nports)
 {
-	return whole_lines(sizeof(struct lcore))
+	return whole_lines(sizeof(struct lcore)) + IP_BYTES_MAX
 		+ whole_lines(nports * sizeof(struct tc_run[TCS_MAX]))
 		+ whole_lines(nports * sizeof(struct lport))
 		+ conn_pool_bytes(n_tcbs, sizeof(struct tcb))
@@ -23,6 +24,7 @@ size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t nports)
 		+ conn_pool_bytes(tcp_side_count(n_tcbs), sizeof(struct tcp_side))
 		+ whole_lines(flow_table_bytes(n_tcbs)) + whole_lines(flow_table_bytes(n_ucbs))
 		+ whole_lines(wheel_bytes(n_tcbs + n_ucbs))
+		+ whole_lines(faults_pool_bytes(FAULTS_WORKER_HELD))
 		+ whole_lines(chunk_pool_bytes(queue_chunks(n_tcbs + n_ucbs, nports)));
 }
 
@@ -64,6 +66,9 @@ struct lcore *lcore_init(void *mem, uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n
 	flow_table_init(&lc->tcp_flows, carve(&at, flow_table_bytes(n_tcbs)), n_tcbs, &lc->tcbs);
 	flow_table_init(&lc->udp_flows, carve(&at, flow_table_bytes(n_ucbs)), n_ucbs, &lc->ucbs);
 	wheel_init(&lc->wheel, carve(&at, wheel_bytes(n_tcbs + n_ucbs)), n_tcbs + n_ucbs);
+	lc->join = carve(&at, IP_BYTES_MAX);
+	faults_pool_init(
+		&lc->held, carve(&at, faults_pool_bytes(FAULTS_WORKER_HELD)), FAULTS_WORKER_HELD);
 	n_chunks = queue_chunks(n_tcbs + n_ucbs, nports);
 	chunk_pool_init(&lc->queues, carve(&at, chunk_pool_bytes(n_chunks)), n_chunks);
 	return lc;

@@ -74,6 +74,11 @@ int run_stop(uint32_t port);
 /* Every 100 ms. */
 void run_tick(uint64_t now_ns);
 
+/* faults.c: what the links of a port are told to do, by fault_dir. faults_begin(): before the first
+ * command, none of it. */
+extern struct faults_config port_faults[PORTS_MAX][FAULTS_DIRS];
+void faults_begin(void);
+
 /* check.c: 0, or why the port's test cases cannot start. */
 int start_check(uint32_t port, struct reply *r);
 

@@ -201,6 +201,7 @@ static void why_not(uint32_t port, const struct stats_tc *st, char *buf, size_t 
 		const char *what;
 	} ends[] = {{st->failed_syn, "not answered"}, {st->failed_rst, "reset by the peer"},
 		{st->failed_retry, "given up after retries"}, {st->failed_to, "timed out"},
+		{st->failed_icmp, "refused by an ICMP error"},
 		{st->failed_app, "closed for what the peer said"},
 		{st->no_tcb, "without a control block"}},
 	  *most = &ends[0];

@@ -217,6 +217,7 @@ int mgmt_run(const struct options *o, const struct eal_cmdline *eal)
 	int rc = sources();
 
 	operators_init();
+	faults_begin();
 	if (rc == 0)
 		rc = listen_at(eal->prefix);
 	if (rc != 0)

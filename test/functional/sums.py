@@ -1,33 +1,44 @@
 """What must hold of the counters once traffic has stopped (ARCHITECTURE §7): everything received is counted in the next
 layer or dropped by name, everything begun has ended by name, everything taken is given back."""
 
-IP_DROPS = ("ip_version", "ip_hdr_len", "ip_total_len", "ip_src", "ip_checksum", "ip_fragment")
-L4_DROPS = ("tcp_hdr_len", "tcp_checksum", "udp_bad", "udp_checksum", "stopped")
+IP_DROPS = ("ip_version", "ip_hdr_len", "ip_total_len", "ip_src", "ip_checksum", "ip_src_route")
+FRAG_DROPS = ("frag_not_mine", "frag_bad", "frag_full", "frag_timeout")
+L4_DROPS = ("tcp_hdr_len", "tcp_checksum", "udp_bad", "udp_checksum", "frag_too_long", "stopped")
 # buffers a driver keeps: for what it will receive next, or until the kernel says that they are sent
 HELD = {"net_tap": 1024 + 1, "net_af_xdp": 2 * 2048}
-ENDS = ("closed", "failed_syn", "failed_rst", "failed_retry", "failed_to", "failed_app", "failed_stop")
+ENDS = ("closed", "failed_syn", "failed_rst", "failed_icmp", "failed_retry", "failed_to", "failed_app", "failed_stop")
 
 
 def port_sums(s):
     """(what, left side, right side) of one port's counters."""
     drop, eth, ip, tcp, arp = s["drop"], s["eth"], s["ipv4"], s["tcp"], s["arp"]
-    icmp = s["icmp"]["rx_echo_req"] + s["icmp"]["rx_unreach"] + s["icmp"]["rx_other"] + drop["icmp_bad"]
+    ic = s["icmp"]
+    errors = sum(ic[k] for k in ("rx_unreach", "rx_need_frag", "rx_time_exc", "rx_param"))
+    icmp = ic["rx_echo_req"] + errors + ic["rx_quench"] + ic["rx_other"] + drop["icmp_bad"]
     arp_rx = arp["rx_req"] + arp["rx_rep"] + arp["rx_other"] + arp["invalid"]
     classes = eth["rx_arp"] + eth["rx_ipv4"] + eth["rx_ipv6"] + eth["rx_other"]
     built = (tcp["tx_ctrl_pkts"] + tcp["tx_data_pkts"] + s["udp"]["tx_pkts"] + arp["tx_req"] + arp["tx_rep"]
-             + s["icmp"]["tx_echo_rep"])
+             + ic["tx_echo_rep"] + ic["tx_unreach"] + ip["tx_frags"])
+    f = s["faults"]
+    gone = {d: f[d + "_lost"] + f[d + "_queue_full"] + f[d + "_overflow"] + f[d + "_held"] - f[d + "_duplicated"]
+            for d in ("tx", "rx")}
     states = sum(v for k, v in s["tsm"].items() if k.startswith("in_"))
     return [
-        ("frames by type", s["port"]["rx_pkts"], classes + drop["rx_runt"] + drop["eth_not_mine"] + drop["vlan_bad"]),
+        ("frames by type", s["port"]["rx_pkts"] - gone["rx"], classes + drop["rx_runt"] + drop["eth_not_mine"] + drop["vlan_bad"]),
         ("other types dropped", eth["rx_ipv6"] + eth["rx_other"], drop["eth_type"]),
         ("IPv4 taken", eth["rx_ipv4"], ip["rx_pkts"]),
-        ("IPv4 by protocol", ip["rx_pkts"], ip["rx_icmp"] + ip["rx_tcp"] + ip["rx_udp"] + ip["rx_other"]
-         + sum(drop[k] for k in IP_DROPS)),
+        ("IPv4 by protocol", ip["rx_pkts"] + ip["reasm"], ip["rx_icmp"] + ip["rx_tcp"] + ip["rx_udp"] + ip["rx_other"]
+         + ip["rx_frags"] + sum(drop[k] for k in IP_DROPS)),
         ("other protocols dropped", ip["rx_other"], drop["ip_proto"]),
-        ("next layer", ip["rx_tcp"] + ip["rx_udp"] + ip["rx_icmp"] + eth["rx_arp"],
-         tcp["rx_pkts"] + s["udp"]["rx_pkts"] + icmp + arp_rx + sum(drop[k] for k in L4_DROPS)),
-        ("packets built and sent", built, s["port"]["tx_pkts"] + s["port"]["tx_failures"]),
+        ("next layer", ip["rx_tcp"] + ip["rx_udp"] + ip["rx_icmp"] + ip["rx_frags"] + eth["rx_arp"],
+         tcp["rx_pkts"] + s["udp"]["rx_pkts"] + icmp + arp_rx + ip["reasm_frags"]
+         + sum(drop[k] for k in L4_DROPS + FRAG_DROPS)),
+        ("ICMP errors by whose they are", errors, ic["err_matched"] + ic["err_seq"] + ic["err_unmatched"]),
+        ("packets built and sent", built - gone["tx"], s["port"]["tx_pkts"] + s["port"]["tx_failures"]),
         ("packets not sent", s["port"]["tx_failures"], drop["tx_full"]),
+        ("faults: sent", f["tx_offered"], f["tx_passed"] + gone["tx"]),
+        ("faults: received", f["rx_offered"], f["rx_passed"] + gone["rx"]),
+        ("packets held by faults", f["tx_held"] + f["rx_held"], 0),
         ("TCBs given back", tcp["tcb_alloc"], tcp["tcb_free"]),
         ("UCBs given back", s["udp"]["ucb_alloc"], s["udp"]["ucb_free"]),
         ("connections in a TCP state", states, 0),

@@ -191,7 +191,7 @@ def test_wrong_packets_are_counted_and_change_nothing(engine, netns):
     assert int(done.stdout) > 5000
     wait_for(lambda: e.group("port")["rx_pkts"] >= int(done.stdout), 10)
     drops = e.group("drop")
-    for reason in ("eth_type", "ip_version", "ip_hdr_len", "ip_total_len", "ip_src", "ip_checksum", "ip_fragment",
+    for reason in ("eth_type", "ip_version", "ip_hdr_len", "ip_total_len", "ip_src", "ip_checksum", "frag_bad",
                    "ip_proto", "icmp_bad", "icmp_other", "udp_bad", "udp_checksum", "udp_no_socket", "tcp_hdr_len",
                    "tcp_checksum", "tcp_no_conn", "arp_bad"):
         assert drops[reason] > 0, (reason, drops)

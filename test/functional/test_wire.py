@@ -243,7 +243,6 @@ def test_overlapping_segments_deliver_each_byte_once(wire):
     assert grown["rx_ooo"] >= 3 and grown["tcp_old"] >= 3
 
 
-@pytest.mark.xfail(strict=True, reason="engine/l4_tcp/reasm.c: bytes that come later win when their segment begins before the kept one")
 def test_first_of_overlapping_bytes_win(wire):
     out, grown = wire("""
         c = Conn(2000)

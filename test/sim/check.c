@@ -465,9 +465,11 @@ static void port_sums(uint16_t port)
 	const struct stats_port_block *s = seg_stats_port(world.seg, port, port);
 	const struct link_stats *to = link_stats(port), *from = link_stats(1 - port);
 	uint64_t ip_drops = s->drop.ip_version + s->drop.ip_hdr_len + s->drop.ip_total_len
-		+ s->drop.ip_src + s->drop.ip_checksum + s->drop.ip_fragment;
+		+ s->drop.ip_src + s->drop.ip_checksum + s->drop.ip_src_route;
 	uint64_t l4_drops = s->drop.tcp_hdr_len + s->drop.tcp_checksum + s->drop.udp_bad
 		+ s->drop.udp_checksum + s->drop.stopped;
+	uint64_t icmp_errors = s->icmp.rx_unreach + s->icmp.rx_need_frag + s->icmp.rx_time_exc
+		+ s->icmp.rx_param;
 	const uint64_t *state = (const uint64_t *)&s->tsm;
 
 	equal(port, "packets sent, taken by the link", s->port.tx_pkts, to->in);
@@ -481,11 +483,14 @@ static void port_sums(uint16_t port)
 	equal(port, "IPv4 by protocol", s->ipv4.rx_pkts,
 		s->ipv4.rx_icmp + s->ipv4.rx_tcp + s->ipv4.rx_udp + s->ipv4.rx_other + ip_drops);
 	equal(port, "next layer", s->ipv4.rx_tcp + s->ipv4.rx_udp + s->ipv4.rx_icmp,
-		s->tcp.rx_pkts + s->udp.rx_pkts + s->icmp.rx_echo_req + s->icmp.rx_unreach
-			+ s->icmp.rx_other + s->drop.icmp_bad + l4_drops);
+		s->tcp.rx_pkts + s->udp.rx_pkts + s->icmp.rx_echo_req + icmp_errors
+			+ s->icmp.rx_quench + s->icmp.rx_other + s->drop.icmp_bad + l4_drops);
+	equal(port, "ICMP errors by whose they are", icmp_errors,
+		s->icmp.err_matched + s->icmp.err_seq + s->icmp.err_unmatched);
+	equal(port, "fragments", s->ipv4.rx_frags + s->ipv4.tx_frags, 0);
 	equal(port, "packets built and sent",
 		s->tcp.tx_ctrl_pkts + s->tcp.tx_data_pkts + s->udp.tx_pkts + s->arp.tx_req
-			+ s->arp.tx_rep + s->icmp.tx_echo_rep,
+			+ s->arp.tx_rep + s->icmp.tx_echo_rep + s->icmp.tx_unreach,
 		s->port.tx_pkts + s->port.tx_failures);
 	equal(port, "TCBs taken and given back", s->tcp.tcb_alloc, s->tcp.tcb_free);
 	equal(port, "UCBs taken and given back", s->udp.ucb_alloc, s->udp.ucb_free);

@@ -204,7 +204,7 @@ static void clock_start(uint32_t i)
 					 - t.snd_una)
 			* 4000;
 	}
-	lcore_clock_start(lc, sim.origin[i]);
+	world_start(lc, sim.origin[i]);
 	mailbox_post(lc, &(struct lmsg){.id = LMSG_PORT_START, .port = (uint8_t)i});
 	wake[i] = busy[i] = 0;
 }

@@ -102,6 +102,9 @@ static void random_value(const struct arg_desc *a, void *out)
 
 	switch (a->tag) {
 	case ARG_u32:
+	case ARG_pct:
+	case ARG_ms:
+	case ARG_mbps:
 		v = random_within(a, UINT32_MAX);
 		break;
 	case ARG_inf32:
@@ -133,6 +136,7 @@ static void random_value(const struct arg_desc *a, void *out)
 		WORD(http_status)
 		WORD(loglevel)
 		WORD(congestion)
+		WORD(fault_dir)
 	case ARG_COUNT:
 		break;
 	}
@@ -298,9 +302,10 @@ static void sentences(void **state)
 	expect_err(
 		"start tests port 0 now", "unexpected word 'now' after '0', expected nothing more");
 	expect_err("show tests foo",
-		"unknown word 'foo' after 'show tests', expected config|state|stats|tcp-options");
+		"unknown word 'foo' after 'show tests', expected "
+		"config|state|stats|tcp-options|faults");
 	expect_err("show tests",
-		"'show tests' is not complete, expected config|state|stats|tcp-options");
+		"'show tests' is not complete, expected config|state|stats|tcp-options|faults");
 	expect_err("nope",
 		"unknown word 'nope', expected add|del|set|start|stop|show|file|help|exit|quit");
 	expect_err("exitfoo",

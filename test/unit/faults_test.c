@@ -550,7 +550,7 @@ static void a_pool_is_shared_and_bounds_all(void **state)
 
 static void without_a_buffer_nothing_is_doubled(void **state)
 {
-	struct rte_mbuf *m[N_MBUFS];
+	static struct rte_mbuf *m[N_MBUFS + 1];
 	uint32_t n = 0;
 
 	(void)state;

@@ -134,7 +134,7 @@ void stack_begin(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n_mbufs)
 	stack.lc = world_lcore(n_tcbs, n_ucbs, world_mbufs(name, n_mbufs));
 	world_port(stack.lc, 0, CLIENT_IP, 1500, fake_rx, fake_tx);
 	world_port(stack.lc, 1, SERVER_IP, 1500, fake_rx, fake_tx);
-	lcore_clock_start(stack.lc, stack.tsc);
+	world_start(stack.lc, stack.tsc);
 	neighbour(0);
 	neighbour(1);
 	stack_run_us(TURN_US);

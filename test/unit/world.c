@@ -93,6 +93,7 @@ void world_port(struct lcore *lc, uint16_t id, uint32_t ip, uint16_t mtu, eth_rx
 	lp->port = &ports[id];
 	lp->st = seg_stats_port(world.seg, lc->index, id);
 	lp->running = 1;
+	port_faults_init(lc, lp);
 	lc->lport_of[id] = (uint8_t)lc->n_lports++;
 	queue[id] = (void *)(uintptr_t)(id + 1);
 	rte_eth_fp_ops[id].rx_pkt_burst = rx;
@@ -104,8 +105,18 @@ void world_port(struct lcore *lc, uint16_t id, uint32_t ip, uint16_t mtu, eth_rx
 		.ip = ip4_addr(ip), .mask = ip4_addr(0xffffff00)};
 }
 
+void world_start(struct lcore *lc, uint64_t tsc)
+{
+	BUG_ON(frags_create(lc) != 0);
+	lcore_clock_start(lc, tsc);
+}
+
 const char *world_pools(struct lcore *lc)
 {
+	for (uint32_t i = 0; i < lc->n_lports; i++)
+		frags_drain(lc, &lc->lports[i]);
+	if (lc->n_frags != 0)
+		return "fragments are counted as kept";
 	rte_mempool_put_bulk(lc->stash.pool, (void **)lc->stash.m, lc->stash.n);
 	lc->stash.n = 0;
 	if (pool_n_free(&lc->tcbs) != lc->tcbs.n)
@@ -126,14 +137,16 @@ const char *world_pools(struct lcore *lc)
 bool world_sums(const struct stats_tc *s)
 {
 	return s->opened
-		== s->closed + s->open_now + s->failed_syn + s->failed_rst + s->failed_retry
-		+ s->failed_to + s->failed_app + s->failed_stop;
+		== s->closed + s->open_now + s->failed_syn + s->failed_rst + s->failed_icmp
+		+ s->failed_retry + s->failed_to + s->failed_app + s->failed_stop;
 }
 
 void world_end(void)
 {
-	for (uint32_t i = 0; i < world.n_lcores; i++)
+	for (uint32_t i = 0; i < world.n_lcores; i++) {
+		frags_destroy(world.lc[i]);
 		free(memory[i]);
+	}
 	free(world.seg);
 	free(app_tcs);
 	app_tcs = NULL;

@@ -25,12 +25,14 @@ struct rte_mempool *world_mbufs(const char *name, uint32_t n);
 /* Anew: nothing configured, n_lcores workers and two ports to be made. world_end() frees all. */
 void world_begin(uint32_t n_lcores);
 void world_end(void);
-/* The next worker, with pools of these sizes; pool stays the caller's. Its clock has to be
- * started. */
+/* The next worker, with pools of these sizes; pool stays the caller's. After its ports comes
+ * world_start(). */
 struct lcore *world_lcore(uint32_t n_tcbs, uint32_t n_ucbs, struct rte_mempool *pool);
 /* Port id, served by lc, with that address (/24); rx and tx get id + 1 as their queue. */
 void world_port(struct lcore *lc, uint16_t id, uint32_t ip, uint16_t mtu, eth_rx_burst_t rx,
 	eth_tx_burst_t tx);
+/* The worker may have its first turn from that time on. */
+void world_start(struct lcore *lc, uint64_t tsc);
 /* What of a worker's pools is not full again, NULL: all is. Buffers in its stash are given back. */
 const char *world_pools(struct lcore *lc);
 /* Does opened = closed + open + failed by reason hold? */
