@@ -3,6 +3,7 @@
 # make test            everything: units, then the programs together
 # make unit            units only (no hugepages, no root)
 # make asan            units with address and undefined-behaviour sanitizers
+# make sim             two stacks and a bad link, simulated: SEEDS=2000 FROM=0; see doc/sim.md
 # make functional      pytest on the programs and on peers that misbehave (hugepages, root)
 # make bench           measures speed; prints one JSON object (hugepages, root)
 # make check           lint and style
@@ -12,23 +13,28 @@
 # make compdb          compile_commands.json for editors
 # make clean | help
 #
-# V=1 shows commands. CC=clang, MODE=release|debug|asan. EXTRA_CFLAGS is appended last.
+# V=1 shows commands. CC=clang, MODE=release|debug|asan|sim. EXTRA_CFLAGS is appended last.
 
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 MODE ?= release
 V ?= 0
+SEEDS ?= 2000
+FROM ?= 0
 EXTRA_CFLAGS ?=
-ifneq ($(words $(MODE)) $(words $(filter release debug asan,$(MODE))),1 1)
-$(error MODE=$(MODE): expected release, debug or asan)
+ifneq ($(words $(MODE)) $(words $(filter release debug asan sim,$(MODE))),1 1)
+$(error MODE=$(MODE): expected release, debug, asan or sim)
 endif
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 B := build/$(MODE)
+# the simulator: optimized, with every assertion, unless another mode is asked for
+SIM_MODE := $(if $(filter release,$(MODE)),sim,$(MODE))
 BIN := $(if $(filter release,$(MODE)),build,$(B))
 Q := $(if $(filter 1,$V),,@)
 say = $(if $(filter 1,$V),,@printf '  %-7s %s\n' $(1) $(2);)
 
+comma := ,
 PKGS := libdpdk libedit jansson numa libbsd libmicrohttpd
 pc = $(shell pkg-config $(1) 2>/dev/null)
 # these install what they need, or need nothing
@@ -43,6 +49,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 	-Wvla -Wformat=2 -Wno-format-nonliteral
 MODE_release := -O3 -g -DNDEBUG
 MODE_debug   := -O0 -g3
+MODE_sim     := -O2 -g
 MODE_asan    := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
 ARCH ?= native
 sys = $(patsubst -I%,-isystem %,$(call pc,--cflags $(1)))
@@ -61,6 +68,7 @@ LIBS_EAL := -Wl,--wrap=rte_service_init,--wrap=rte_service_start_with_defaults \
 LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson)
 LIBS_EXPORTER := $(LIBS_EAL) $(call pc,--libs jansson libmicrohttpd)
 LIBS_TEST := $(call pc,--libs libdpdk jansson cmocka) -lm
+LIBS_SIM := $(patsubst %,-Wl$(comma)--wrap=%,app_conn_up app_deliver app_payload traffic_begun traffic_closed traffic_failed) $(LIBS_TEST)
 
 # A source that exists is built; no list to forget it in.
 src = $(sort $(wildcard $(1)/*.c $(1)/*/*.c))
@@ -73,12 +81,13 @@ PROGS    := $(BIN)/warp17 $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 UNITS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/unit/*_test.c)))
 BENCHES  := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/bench/*_bench.c)))
 PEERS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/functional/*.c)))
-# what a unit test links: the packet path whole, but for ports, which stack.c plays; no main(), nothing that starts up
-TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(filter-out $(addprefix $(B)/engine/,main.o boot/% mgmt/% l1_port/port.o \
+SIM      := $(B)/test/sim/sim
+# what a unit test links: the packet path whole, but for ports, which world.c plays; no main(), nothing that starts up
+TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out $(addprefix $(B)/engine/,main.o boot/% mgmt/% l1_port/port.o \
 	l1_port/ring_pair.o l1_port/tap.o),$(ENGINE))
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit asan peers functional bench check lint style format compdb clean help FORCE
+.PHONY: all demo test unit asan sim sim-run peers functional bench check lint style format compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
@@ -88,6 +97,9 @@ $(BIN)/warp17-stats-exporter: $(COMMON) $(EXPORTER) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_EXPORTER)
 $(UNITS): $(B)/%: $(B)/%.o $(TESTABLE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_TEST)
+# the engine hands what it sends and delivers to test/sim/check.c first
+$(SIM): $(call obj,$(sort $(wildcard test/sim/*.c))) $(filter-out %/stack.o,$(TESTABLE)) $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_SIM)
 $(PEERS): $(B)/%: $(B)/%.o $(COMMON) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_EAL)
 $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
@@ -104,7 +116,7 @@ $(B)/flags: FORCE
 	$(call stamp,$(CC) $(CFLAGS) $(call pc,--modversion $(PKGS)))
 # every program on which objects it was made of, of which one may be gone, and on how they were linked
 $(B)/objects: FORCE
-	$(call stamp,$(COMMON) $(ENGINE) $(CLI) $(EXPORTER) $(LDFLAGS) $(LIBS_ENGINE) $(LIBS_CLI) $(LIBS_EXPORTER) $(LIBS_TEST))
+	$(call stamp,$(COMMON) $(ENGINE) $(CLI) $(EXPORTER) $(LDFLAGS) $(LIBS_ENGINE) $(LIBS_CLI) $(LIBS_EXPORTER) $(LIBS_TEST) $(LIBS_SIM))
 $(B)/version: FORCE
 	$(call stamp,$(VERSION_TEXT))
 # what engine and clients must have in common; a program of another sum is refused at attach
@@ -130,6 +142,12 @@ unit: $(UNITS)
 	$(Q)rc=0; for t in $(UNITS); do echo "  TEST    $$t"; $$t || rc=1; done; exit $$rc
 asan:
 	$(Q)$(MAKE) -s MODE=asan unit
+sim:
+	$(Q)$(MAKE) -s MODE=$(SIM_MODE) sim-run
+sim-run: $(SIM)
+	$(Q)test/sim/self_test.sh $(SIM)
+	$(Q)$(SIM) --file test/sim/regressions.txt
+	$(Q)$(SIM) --seeds $(SEEDS) --from $(FROM)
 peers: $(PEERS)
 functional: all peers
 	$(Q)/usr/bin/python3 -m pytest -q test/functional
@@ -144,7 +162,7 @@ style:
 	$(Q)scripts/check-layers.sh $(ALL_SRC)
 	$(Q)scripts/check-conformance.sh >/dev/null
 	$(Q)scripts/check-headers.sh $(CC) '$(filter-out -MMD -MP,$(CFLAGS))' $(filter %.h,$(ALL_SRC))
-	$(Q)shellcheck -S warning scripts/* .ci/run
+	$(Q)shellcheck -S warning scripts/* test/sim/*.sh .ci/run
 lint:
 	$(Q)printf '%s\n' $(filter-out test/%,$(filter %.c,$(ALL_SRC))) | xargs -P $$(nproc) -I{} \
 		clang-tidy --quiet {} -- -std=gnu2x -D_GNU_SOURCE -I. $(call sys,$(PKGS)) -march=$(ARCH) 2>/dev/null

@@ -3,25 +3,18 @@
 
 #include "engine/l1_port/l1_port.h"
 #include "engine/l2_eth/l2_eth.h"
+#include "test/unit/world.h"
 
 #include <rte_byteorder.h>
-#include <rte_eal.h>
-#include <rte_ethdev.h>
 #include <rte_mbuf.h>
-#include <rte_mbuf_pool_ops.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define HZ UINT64_C(1000000000)
 #define TURN_US 50
 #define QUEUE_MAX 65536
 
 struct stack stack;
-struct port ports[PORTS_MAX];
-uint16_t n_ports = 2;
 
 /* To be received by a port; sent by it and not yet taken by the test's peer. */
 struct queue {
@@ -30,7 +23,6 @@ struct queue {
 };
 static struct queue in[2], out[2];
 static struct rte_mbuf *held[2]; /* one that the next overtakes */
-static void *memory;
 
 static void put(struct queue *q, struct rte_mbuf *m)
 {
@@ -109,51 +101,8 @@ static uint16_t fake_rx(void *rxq, struct rte_mbuf **m, uint16_t n)
 
 int stack_eal(void **state)
 {
-	static char args[][32] = {"unit", "--no-huge", "--no-shconf", "-m", "256", "--no-pci",
-		"--no-telemetry", "--log-level=*:error", "--lcores", "0", "--file-prefix=w17-unit"};
-	char *argv[ARRAY_SIZE(args) + 1] = {NULL};
-	int rc;
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
-		argv[i] = args[i];
-	rc = rte_eal_init(ARRAY_SIZE(args), argv);
-	rmdir(rte_eal_get_runtime_dir()); /* made all the same, empty */
-	return rc < 0 ? -1 : 0;
-}
-
-static void port_begin(struct lcore *lc, uint16_t id)
-{
-	static void *queue[2], *clbk[2];
-	struct lport *lp = &lc->lports[lc->n_lports];
-	uint32_t ip = id == 0 ? CLIENT_IP : SERVER_IP;
-
-	ports[id] = (struct port){.id = id,
-		.dev_id = id,
-		.mtu = 1500,
-		.n_queues = 1,
-		.mac = {2, 0, 0, 0, 0, (uint8_t)id}};
-	lp->port = &ports[id];
-	lp->st = seg_stats_port(stack.seg, 0, id);
-	lp->running = 1;
-	port_faults_init(lc, lp);
-	lc->lport_of[id] = (uint8_t)lc->n_lports++;
-	queue[id] = (void *)(uintptr_t)(id + 1);
-	rte_eth_fp_ops[id].rx_pkt_burst = fake_rx;
-	rte_eth_fp_ops[id].tx_pkt_burst = fake_tx;
-	rte_eth_fp_ops[id].rxq.data = rte_eth_fp_ops[id].txq.data = &queue[id];
-	rte_eth_fp_ops[id].rxq.clbk = rte_eth_fp_ops[id].txq.clbk = &clbk[id];
-	memset(&port_l3[id], 0, sizeof(port_l3[id]));
-	port_l3[id].intf[port_l3[id].n_intfs++] = (struct l3_intf){
-		.ip = ip4_addr(ip), .mask = ip4_addr(0xffffff00)};
-}
-
-static void *zeroed(size_t len)
-{
-	void *p = aligned_alloc(4096, (len + 4095) & ~(size_t)4095);
-
-	assert_non_null(p);
-	return memset(p, 0, len);
+	return world_eal("w17-unit");
 }
 
 /* The test's peers answer no ARP: each port knows the other. */
@@ -173,34 +122,19 @@ static void neighbour(uint16_t port)
 void stack_begin(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n_mbufs)
 {
 	static int n_begun;
-	struct lcore *lc;
 	char name[16];
 
 	memset(&stack, 0, sizeof(stack));
-	memset(tc_cfgs, 0, sizeof(tc_cfgs));
 	stack.rng = 1;
 	stack.wired = true;
-	stack.tsc = 1000 * HZ;
-	stack.seg = zeroed(seg_size(2, 1));
-	seg_init(stack.seg, 2, 1);
-	memory = zeroed(lcore_bytes(n_tcbs, n_ucbs, 2));
-	stack.lc = lc = lcore_init(memory, n_tcbs, n_ucbs, 2);
-	lc->tsc_hz = HZ;
-	lc->cycles_per_ms = HZ / 1000;
-	lc->cycles_per_us = HZ / 1000000;
-	lc->seg = stack.seg;
-	lc->lst = seg_stats_lcore(stack.seg, 0);
-	lc->isn_secret[0] = 0x123456789abcdef0;
-	memset(lc->lport_of, 255, sizeof(lc->lport_of));
+	stack.tsc = 1000 * WORLD_HZ;
 	snprintf(name, sizeof(name), "unit%d", n_begun++);
-	lc->stash.pool = rte_pktmbuf_pool_create_by_ops(
-		name, n_mbufs, 0, 0, 2176, SOCKET_ID_ANY, "stack");
-	assert_non_null(lc->stash.pool);
-	app_tcs = zeroed(2 * TCS_MAX * sizeof(*app_tcs));
-	port_begin(lc, 0);
-	port_begin(lc, 1);
-	assert_int_equal(frags_create(lc), 0);
-	lcore_clock_start(lc, stack.tsc);
+	world_begin(1);
+	stack.seg = world.seg;
+	stack.lc = world_lcore(n_tcbs, n_ucbs, world_mbufs(name, n_mbufs));
+	world_port(stack.lc, 0, CLIENT_IP, 1500, fake_rx, fake_tx);
+	world_port(stack.lc, 1, SERVER_IP, 1500, fake_rx, fake_tx);
+	world_start(stack.lc, stack.tsc);
 	neighbour(0);
 	neighbour(1);
 	stack_run_us(TURN_US);
@@ -221,6 +155,7 @@ static void held_free(uint16_t port)
 void stack_end(void)
 {
 	struct lcore *lc = stack.lc;
+	const char *why;
 
 	for (uint16_t p = 0; p < 2; p++) {
 		for (uint8_t i = 0; i < TCS_MAX; i++)
@@ -230,22 +165,12 @@ void stack_end(void)
 	for (uint16_t p = 0; p < 2; p++) {
 		held_free(p);
 		arp_port_stop(lc, &lc->lports[p]);
-		frags_drain(lc, &lc->lports[p]);
 	}
-	frags_destroy(lc);
-	assert_int_equal(lc->n_frags, 0);
-	assert_int_equal(pool_n_free(&lc->tcbs), lc->tcbs.n);
-	assert_int_equal(pool_n_free(&lc->ucbs), lc->ucbs.n);
-	assert_int_equal(pool_n_free(&lc->sides), lc->sides.n);
-	assert_int_equal(lc->queues.n_free, lc->queues.n - 1);
-	assert_int_equal(lc->n_kept, 0);
-	assert_int_equal(
-		rte_mempool_avail_count(lc->stash.pool) + lc->stash.n, lc->stash.pool->size);
-	rte_mempool_put_bulk(lc->stash.pool, (void **)lc->stash.m, lc->stash.n);
+	why = world_pools(lc);
+	if (why != NULL)
+		fail_msg("%s", why);
 	rte_mempool_free(lc->stash.pool);
-	free(memory);
-	free(stack.seg);
-	free(app_tcs);
+	world_end();
 }
 
 struct tc_config *stack_tc(uint16_t port, uint8_t tcid, enum l4proto proto, uint32_t n)
@@ -288,7 +213,7 @@ void stack_stop(uint16_t port, uint8_t tcid)
 void stack_run_us(uint32_t us)
 {
 	for (uint32_t i = 0; i < us; i += TURN_US) {
-		stack.tsc += TURN_US * (HZ / 1000000);
+		stack.tsc += TURN_US * (WORLD_HZ / 1000000);
 		lcore_turn(stack.lc, stack.tsc);
 	}
 }
@@ -311,14 +236,8 @@ struct stats_port_block *stack_port(uint16_t port)
 void stack_check_sums(void)
 {
 	for (uint16_t p = 0; p < 2; p++) {
-		for (uint8_t i = 0; i < TCS_MAX; i++) {
-			const struct stats_tc *s = stack_stats(p, i);
-
-			assert_int_equal(s->opened,
-				s->closed + s->open_now + s->failed_syn + s->failed_rst
-					+ s->failed_icmp + s->failed_retry + s->failed_to
-					+ s->failed_app + s->failed_stop);
-		}
+		for (uint8_t i = 0; i < TCS_MAX; i++)
+			assert_true(world_sums(stack_stats(p, i)));
 	}
 }
 
