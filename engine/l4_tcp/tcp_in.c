@@ -105,6 +105,11 @@ static cold_path enum step step_old(
 		lp->st->drop.tcp_rst_seq++;
 		return STEP_STOP;
 	}
+	if (t->c.state == CS_SYN_RCVD && old == 1 && (s->flags & TCP_SYN) && (s->flags & TCP_ACK)) {
+		s->flags &= ~TCP_SYN; /* of a simultaneous open: it acknowledges our SYN */
+		s->seq++;
+		return STEP_ON;
+	}
 	if (s->flags & TCP_SYN) { /* RFC 5961 §4.2: an ACK, whatever its number */
 		lp->st->drop.tcp_old++;
 		return unacceptable(lc, lp, t, s);
@@ -160,7 +165,7 @@ static cold_path enum step step_rst_syn(struct lcore *lc, struct lport *lp, stru
 		tcp_end(lc, lp, tc, t, id);
 		return STEP_GONE;
 	}
-	if (t->c.state == CS_SYN_RCVD && !tc->is_client) { /* back to LISTEN */
+	if (!(s->flags & TCP_RST) && t->c.state == CS_SYN_RCVD && !tc->is_client) { /* LISTEN */
 		traffic_failed(tc, &t->c, &tc->st->failed_rst);
 		tcp_end(lc, lp, tc, t, id);
 		return STEP_GONE;
@@ -275,7 +280,7 @@ static cold_path void window_opens(struct lcore *lc, struct tc_run *tc, struct t
 static enum step step_ack_syn_rcvd(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	struct tcb *t, uint32_t id, const struct pkt *p, struct seg_in *s)
 {
-	bool syn_lost = t->retries != 0;
+	bool syn_lost = t->retries != 0 || t->cwnd != 0;
 
 	if (s->ack != t->snd_una + 1) {
 		lp->st->drop.tcp_ack++;
@@ -492,9 +497,13 @@ static void syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 	lp->st->tcp.rx_syn++;
 	tcp_parse_options((struct tcp_hdr *)p->l4, s);
 	tcp_take_syn(tc, t, s);
-	if (!acks) { /* simultaneous open */
+	if (!acks) { /* simultaneous open: the SYN-ACK has time-outs and retries of its own */
 		tcp_state_set(lp, t, CS_SYN_RCVD);
+		t->cwnd = t->retries != 0; /* remembered: a SYN was lost */
+		t->retries = 0;
+		t->rto_ms = (uint16_t)tc->rto_ms;
 		tcp_send_syn(lc, lp, tc, t, id, TCP_SYN | TCP_ACK);
+		t->c.flags &= ~CF_RTT_TIMING; /* Karn: it has our SYN's number */
 		return;
 	}
 	syn_lost = t->retries != 0;

@@ -397,8 +397,8 @@ static const char *tcb_endless(const struct lcore *lc, const struct tcb *t)
 
 	if (t->c.state == CS_SYN_SENT)
 		most = tc->syn_retry;
-	else if (t->c.state == CS_SYN_RCVD) /* a client's counts from its SYN on */
-		most = tc->is_client ? MAX_OF(tc->syn_retry, tc->syn_ack_retry) : tc->syn_ack_retry;
+	else if (t->c.state == CS_SYN_RCVD)
+		most = tc->syn_ack_retry;
 	if (t->retries > most)
 		return "more retries than configured";
 	if (t->c.t_rtx != 0 && (int32_t)(t->c.t_rtx - lc->now_ms) > TCP_RTO_MAX_MS + 1)
