@@ -235,8 +235,8 @@ void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const s
 
 /* Counts a segment at snd_nxt that is on its way and moves snd_nxt; starts timing and the
  * retransmission timer. */
-static void sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t len,
-	bool fin)
+static force_inline void sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t len, bool fin)
 {
 	uint32_t end = t->snd_nxt + len, fresh = len;
 
@@ -323,18 +323,26 @@ static void message_sent(
 	traffic_act(lc, tc, &t->c, id, act, kind, true);
 }
 
+/* The same when ACKs tell of a hole: what has left the network makes room. */
+static cold_path uint32_t usable_rare(const struct lcore *lc, const struct tcb *t, uint32_t flight)
+{
+	uint32_t pipe = tcp_pipe(lc, t), cwnd = t->cwnd;
+
+	if (!tcp_has_sacked(lc, t) && !(t->c.flags & CF_RECOVERY))
+		cwnd += MIN_OF((uint32_t)t->dupacks, TCP_DUPACKS - 1u) * t->c.mss; /* RFC 3042 */
+	if (cwnd <= pipe || t->snd_wnd <= flight)
+		return 0;
+	return MIN_OF(t->snd_wnd - flight, cwnd - pipe);
+}
+
 /* Bytes that may be sent from snd_nxt on, by the peer's window and ours of congestion. */
 static force_inline uint32_t usable(const struct lcore *lc, const struct tcb *t)
 {
-	uint32_t flight = t->snd_nxt - t->snd_una, pipe = flight, cwnd = t->cwnd;
+	uint32_t wnd = MIN_OF(t->snd_wnd, t->cwnd), flight = t->snd_nxt - t->snd_una;
 
-	if (unlikely(t->side != CONN_NONE))
-		pipe = tcp_pipe(lc, t);
-	if (unlikely(t->dupacks != 0) && !tcp_has_sacked(lc, t) && !(t->c.flags & CF_RECOVERY))
-		cwnd += MIN_OF((uint32_t)t->dupacks, TCP_DUPACKS - 1u) * t->c.mss; /* RFC 3042 */
-	if (unlikely(cwnd <= pipe || t->snd_wnd <= flight))
-		return 0;
-	return MIN_OF(t->snd_wnd - flight, cwnd - pipe);
+	if (unlikely(t->side != CONN_NONE || t->dupacks != 0))
+		return usable_rare(lc, t, flight);
+	return wnd > flight ? wnd - flight : 0;
 }
 
 /* May FIN follow the byte before end? */
@@ -355,7 +363,7 @@ static void window_shut(struct lcore *lc, struct lport *lp, struct tcb *t)
 }
 
 /* One segment of data, FIN with the last. False: nothing more may be sent now. */
-static bool output_one(
+static force_inline bool output_one(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	uint32_t left = seq_lt(t->snd_nxt, t->c.tx_end) ? t->c.tx_end - t->snd_nxt : 0;
@@ -396,18 +404,29 @@ static bool output_one(
 	return !fin;
 }
 
+/* With a side block: holes first, and nothing again that the peer has. */
+static cold_path void output_holes(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	if ((t->c.flags & CF_RECOVERY) && tcp_has_sacked(lc, t))
+		tcp_recovery_output(lc, lp, tc, t);
+	do {
+		if (tcp_has_sacked(lc, t) && seq_lt(t->snd_nxt, t->snd_max))
+			t->snd_nxt = tcp_sack_skip(lc, t, t->snd_nxt);
+	} while (output_one(lc, lp, tc, t, id));
+}
+
 void tcp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	if (likely(t->c.state >= CS_ESTAB && t->c.state < CS_TIME_WAIT
 		    && t->c.state != CS_FIN_WAIT_2)) {
 		if (unlikely((t->c.flags & CF_WAIT_ACKED) && t->snd_una == t->c.tx_end))
 			conn_begin_waiting(tc, &t->c);
-		if (unlikely(t->c.flags & CF_RECOVERY) && tcp_has_sacked(lc, t))
-			tcp_recovery_output(lc, lp, tc, t);
-		do {
-			if (tcp_has_sacked(lc, t) && seq_lt(t->snd_nxt, t->snd_max))
-				t->snd_nxt = tcp_sack_skip(lc, t, t->snd_nxt);
-		} while (output_one(lc, lp, tc, t, id));
+		if (unlikely(t->side != CONN_NONE))
+			output_holes(lc, lp, tc, t, id);
+		else
+			while (output_one(lc, lp, tc, t, id))
+				;
 	}
 	if (t->c.flags & CF_ACK_NOW)
 		tcp_ack(lc, lp, tc, t);
