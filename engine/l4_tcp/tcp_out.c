@@ -143,15 +143,21 @@ static cold_path bool segment_out_rare(struct lcore *lc, struct lport *lp, struc
 	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len)
 {
 	uint8_t sack[TCP_OPTS_MAX], tos = 0;
-	uint16_t n = 0;
+	uint16_t n = 0, owed;
+	bool ok;
 
 	if (t->opts & TO_ECN)
 		flags = ecn_out(lp, t, seq, flags, len, &tos);
 	if (flags & TCP_SYN)
 		return segment_out(lc, lp, tc, t, seq, flags, len, true, NULL, 0, 0);
-	if (tcp_has_hole(lc, t))
-		n = sack_out(lc, t, flags, len, sack);
-	return segment_out(lc, lp, tc, t, seq, flags, len, false, sack, n, tos);
+	if (!tcp_has_hole(lc, t))
+		return segment_out(lc, lp, tc, t, seq, flags, len, false, NULL, 0, tos);
+	n = sack_out(lc, t, flags, len, sack);
+	/* data without blocks is no duplicate ACK: that which the hole is owed goes by itself */
+	owed = len != 0 && n == 0 ? t->c.flags & CF_ACK_NOW : 0;
+	ok = segment_out(lc, lp, tc, t, seq, flags, len, false, sack, n, tos);
+	t->c.flags |= owed;
+	return ok;
 }
 
 bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
