@@ -320,7 +320,10 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 		t->retries = 0; /* a shut window is answered, not lost */
 	} else if (unlikely(news)
 		|| (s->ack == t->snd_una && s->len == 0 && wnd == t->snd_wnd
-			&& t->snd_max != t->snd_una && !(s->flags & TCP_FIN))) {
+			&& t->snd_max != t->snd_una
+			&& !(s->flags & TCP_FIN)
+			/* blocks of what is known: something came there twice */
+			&& (s->n_sack == 0 || !(t->opts & TO_SACK)))) {
 		tcp_dup_ack(lc, lp, tc, t);
 	}
 	if (unlikely(t->opts & TO_ECN) && (s->flags & TCP_ECE))

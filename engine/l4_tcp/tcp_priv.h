@@ -97,7 +97,7 @@ bool tcp_hole_filled(struct lcore *lc, struct lport *lp, struct tc_run *tc, stru
 	uint32_t id, const struct seg_in *s);
 
 /* sack.c: the sender's scoreboard (RFC 2018, 6675). */
-/* Takes the blocks of an ACK in; true when one told something new. */
+/* Takes the blocks of an ACK in; true when one told something new, or what there is no room for. */
 bool tcp_sack_take(struct lcore *lc, struct tcb *t, const struct seg_in *s);
 /* snd_una has moved. */
 void tcp_sack_advance(struct lcore *lc, struct tcb *t);
