@@ -14,6 +14,16 @@ static bool loss_is_new(const struct tcb *t)
 	return !(t->c.flags & CF_RETRANS) && seq_lt(t->recover, t->opts & TO_SACK ? una + 1 : una);
 }
 
+/* The lost segment at snd_una, no further than to what has arrived behind it. */
+static void resend_first(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+{
+	uint32_t len = t->c.mss;
+
+	if (tcp_has_sacked(lc, t) && tcp_side(lc, t)->sacked[0].start != t->snd_una)
+		len = MIN_OF(len, tcp_side(lc, t)->sacked[0].start - t->snd_una);
+	tcp_resend(lc, lp, tc, t, t->snd_una, len);
+}
+
 void tcp_dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
 {
 	bool sacks = tcp_has_sacked(lc, t);
@@ -36,7 +46,7 @@ void tcp_dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 		t->cwnd += TCP_DUPACKS * t->c.mss;
 	t->recover = t->snd_max;
 	t->c.flags |= CF_RECOVERY;
-	tcp_resend(lc, lp, tc, t, t->snd_una, t->c.mss);
+	resend_first(lc, lp, tc, t);
 }
 
 void tcp_recovery_ack(
@@ -54,14 +64,14 @@ void tcp_recovery_ack(
 	}
 	if (sacks) {
 		if (!tcp_sack_first_resent(lc, t)) /* the peer waits for it, RFC 6582 */
-			tcp_resend(lc, lp, tc, t, t->snd_una, t->c.mss);
+			resend_first(lc, lp, tc, t);
 		return; /* tcp_recovery_output() knows the holes */
 	}
 	if (tc->congestion != congestion_NONE) {
 		inflated -= MIN_OF(acked, inflated - t->c.mss);
 		t->cwnd = inflated + (acked >= t->c.mss ? t->c.mss : 0);
 	}
-	tcp_resend(lc, lp, tc, t, t->snd_una, t->c.mss);
+	resend_first(lc, lp, tc, t);
 }
 
 /* RFC 6675 §5 step C. */
