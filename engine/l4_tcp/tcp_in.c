@@ -497,9 +497,10 @@ static void syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 		tcp_output(lc, lp, tc, t, id);
 }
 
-/* A SYN for a listening test case. */
-static void listen_in(
-	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct pkt *p, struct seg_in *s)
+/* A SYN for a listening test case. used: how far the numbers of this tuple's last connection went,
+ * NULL when nothing is known of one. */
+static void listen_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct pkt *p,
+	struct seg_in *s, const uint32_t *used)
 {
 	uint32_t id = tcb_alloc(lc, lp, p->hash);
 	struct tcb *t;
@@ -519,7 +520,9 @@ static void listen_in(
 	t->c.flags = 0;
 	t->c.state = CS_FREE;
 	lp->st->tcp.rx_syn++;
-	tcp_init_snd(lc, tc, t, false);
+	if (unlikely(used != NULL))
+		t->snd_max = *used;
+	tcp_init_snd(lc, tc, t, used != NULL);
 	tcp_parse_options((struct tcp_hdr *)p->l4, s);
 	tcp_take_syn(tc, t, s);
 	tcp_state_set(lp, t, CS_SYN_RCVD);
@@ -551,7 +554,8 @@ static bool reopens(const struct tcb *t, const struct pkt *p, struct seg_in *s)
 	return seq_lt(t->rcv_nxt - 1, s->seq);
 }
 
-static void in_listen(struct lcore *lc, struct lport *lp, struct pkt *p, struct seg_in *s)
+static void in_listen(
+	struct lcore *lc, struct lport *lp, struct pkt *p, struct seg_in *s, const uint32_t *used)
 {
 	struct tc_run *tc;
 
@@ -559,7 +563,7 @@ static void in_listen(struct lcore *lc, struct lport *lp, struct pkt *p, struct 
 	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && !p->group) {
 		tc = traffic_listener(lc, lp, p);
 		if (tc != NULL) {
-			listen_in(lc, lp, tc, p, s);
+			listen_in(lc, lp, tc, p, s, used);
 			return;
 		}
 	}
@@ -591,20 +595,22 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		p->id = flow_find(
 			&lc->tcp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport, p->sport);
 	if (p->id == CONN_NONE) {
-		in_listen(lc, lp, p, &s);
+		in_listen(lc, lp, p, &s, NULL);
 		return false;
 	}
 	t = (struct tcb *)pool_at(&lc->tcbs, p->id);
 	tc = lcore_tc(lc, lp->port->id, t->c.tcid);
 	if (unlikely(tc->vlan != p->vlan
 		    || p->group)) { /* the hash knows the VLAN, the block does not */
-		in_listen(lc, lp, p, &s);
+		in_listen(lc, lp, p, &s, NULL);
 		return false;
 	}
 	if (likely(t->c.state != CS_SYN_SENT)) {
 		if (unlikely(reopens(t, p, &s))) {
+			uint32_t used = t->snd_max;
+
 			tcp_end(lc, lp, tc, t, p->id);
-			in_listen(lc, lp, p, &s);
+			in_listen(lc, lp, p, &s, &used);
 			return false;
 		}
 		if (unlikely(t->c.state == CS_SYN_RCVD && (s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN
