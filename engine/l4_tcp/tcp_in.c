@@ -436,8 +436,8 @@ static bool tcp_segment(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 	if (likely(step == STEP_ON))
 		step = step_window(lc, lp, tc, t, s);
 	if ((t->opts & TO_TS) && step == STEP_ON && s->has_ts && seq_le(seq, t->ts.last_ack))
-		t->ts.recent = s->tsval; /* RFC 7323 §4.3 */
-	if (unlikely(t->opts & TO_ECN))
+		t->ts.recent = s->tsval;                   /* RFC 7323 §4.3 */
+	if (unlikely(t->opts & TO_ECN) && step == STEP_ON) /* RFC 3168 §6.1.5 */
 		ecn_in(lp, t, p, s);
 	if (step == STEP_ON && unlikely(s->flags & (TCP_RST | TCP_SYN)))
 		step = step_rst_syn(lc, lp, tc, t, id, s);

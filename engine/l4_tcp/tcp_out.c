@@ -56,7 +56,8 @@ static force_inline void header_write(struct tcp_hdr *th, const struct tcb *t, u
 	th->urg_be16 = 0;
 }
 
-/* RFC 3168: on a SYN that we can, on an ACK what was seen; new data may be marked on its way. */
+/* RFC 3168: on a SYN that we can, on an ACK what was seen; new data may be marked on its way, but no
+ * probe of a window (§6.1.6). */
 static cold_path uint8_t ecn_out(
 	struct lport *lp, struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len, uint8_t *tos)
 {
@@ -64,7 +65,7 @@ static cold_path uint8_t ecn_out(
 		return flags & TCP_ACK ? flags | TCP_ECE : flags | TCP_ECE | TCP_CWR;
 	if ((t->opts & TO_ECE) && (flags & TCP_ACK))
 		flags |= TCP_ECE;
-	if (len == 0 || seq_lt(seq, t->snd_max))
+	if (len == 0 || seq_lt(seq, t->snd_max) || t->probes != 0)
 		return flags;
 	*tos = IP_ECN_ECT0;
 	if (t->opts & TO_CWR) {
