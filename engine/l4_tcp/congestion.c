@@ -86,6 +86,8 @@ void tcp_ssthresh_cut(const struct tc_run *tc, struct tcb *t)
 	uint32_t flight = MIN_OF(t->snd_max - t->snd_una, t->cwnd);
 	uint16_t was = segments(t, t->cwnd);
 
+	if (t->opts & TO_ECN) /* RFC 3168 §6.1.2: for whatever reason */
+		t->opts |= TO_CWR;
 	if (tc->congestion == congestion_CUBIC) {
 		t->ssthresh = MAX_OF(segments(t, (uint32_t)((float)flight * CUBIC_BETA)), 2);
 		/* §4.7: fast convergence */

@@ -14,6 +14,14 @@ static bool loss_is_new(const struct tcb *t)
 	return !(t->c.flags & CF_RETRANS) && seq_lt(t->recover, t->opts & TO_SACK ? una + 1 : una);
 }
 
+/* It is among what ECE has cut the window for: recover lies ahead, but nothing is being sent again. The
+ * loss is to be repaired, the window stays (RFC 3168 §6.1.2). */
+static bool ece_has_cut(const struct tcb *t)
+{
+	return (t->opts & TO_ECN) && !(t->c.flags & CF_RETRANS) && t->snd_nxt == t->snd_max
+		&& !tcp_slow_start(t);
+}
+
 /* The lost segment at snd_una, no further than to what has arrived behind it. */
 static void resend_first(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
 {
@@ -26,21 +34,22 @@ static void resend_first(struct lcore *lc, struct lport *lp, struct tc_run *tc, 
 
 void tcp_dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
 {
-	bool sacks = tcp_has_sacked(lc, t);
+	bool sacks = tcp_has_sacked(lc, t), is_new = loss_is_new(t);
 
 	if (t->c.flags & CF_RECOVERY) {
 		if (!sacks && tc->congestion != congestion_NONE)
 			t->cwnd += t->c.mss; /* a segment has left the network, RFC 5681 §3.2 */
 		return;
 	}
-	if (t->snd_max == t->snd_una || !loss_is_new(t))
+	if (t->snd_max == t->snd_una || (!is_new && !ece_has_cut(t)))
 		return;
 	if (t->dupacks < TCP_DUPACKS)
 		t->dupacks++;
 	if (t->dupacks < TCP_DUPACKS && !(sacks && tcp_sack_first_lost(lc, t)))
 		return;
 	lp->st->tsm.fast_rtx++;
-	tcp_ssthresh_cut(tc, t);
+	if (is_new)
+		tcp_ssthresh_cut(tc, t);
 	tcp_cwnd_to_ssthresh(lc, tc, t);
 	if (!sacks && tc->congestion != congestion_NONE)
 		t->cwnd += TCP_DUPACKS * t->c.mss;
@@ -103,5 +112,4 @@ void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *
 	tcp_ssthresh_cut(tc, t);
 	tcp_cwnd_to_ssthresh(lc, tc, t);
 	t->recover = t->snd_max;
-	t->opts |= TO_CWR;
 }
