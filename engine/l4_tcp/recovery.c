@@ -68,7 +68,8 @@ void tcp_recovery_ack(
 		t->c.flags &= ~CF_RECOVERY;
 		tcp_cwnd_to_ssthresh(lc, tc, t);
 		if (!(t->opts & TO_SACK)) /* RFC 6582 §3.2 step 3: no burst */
-			t->cwnd = MIN_OF(t->cwnd, t->snd_max - t->snd_una + t->c.mss);
+			t->cwnd = MIN_OF(t->cwnd,
+				MAX_OF(t->snd_max - t->snd_una, (uint32_t)t->c.mss) + t->c.mss);
 		return;
 	}
 	if (sacks) {
