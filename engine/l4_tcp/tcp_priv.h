@@ -61,7 +61,7 @@ uint16_t tcp_write_sack(const struct tcp_side *sd, uint8_t *at, uint16_t room);
 /* Our clock of timestamps (RFC 7323 §5.4): ms. */
 static force_inline uint32_t tcp_ts_now(const struct lcore *lc)
 {
-	return lc->now_ms + (uint32_t)lc->isn_secret[1];
+	return lc->now_ms + lc->ts_offset;
 }
 
 /* side.c: the blocks of rare state. tcp_side() of one that has one. tcp_side_get() takes one when
