@@ -24,6 +24,7 @@ struct lcore *lcores[WORKERS_MAX];
 uint32_t n_workers;
 /* of all workers: the one that gets a tuple next goes on where another left off */
 static uint64_t isn_secret[2];
+static uint32_t ts_offset;
 
 void *boot_memory(const char *name, size_t len, size_t align, uint32_t node, bool any)
 {
@@ -79,6 +80,7 @@ static int worker_create(
 	lc->cycles_per_us = lc->tsc_hz / 1000000;
 	memset(lc->lport_of, 255, sizeof(lc->lport_of));
 	memcpy(lc->isn_secret, isn_secret, sizeof(isn_secret));
+	lc->ts_offset = ts_offset;
 	snprintf(name, sizeof(name), "mbufs_%u", i);
 	lc->stash.pool = mbufs_create(
 		name, p->mbufs, (uint16_t)o->mbuf_bytes, node, o->mpool_any_sock);
@@ -100,7 +102,8 @@ int workers_create(const struct options *o, const struct memory_plan *p)
 		rte_socket_id(), true);
 	if (app_tcs == NULL)
 		return -ENOMEM;
-	if (getrandom(isn_secret, sizeof(isn_secret), 0) != sizeof(isn_secret))
+	if (getrandom(isn_secret, sizeof(isn_secret), 0) != sizeof(isn_secret)
+		|| getrandom(&ts_offset, sizeof(ts_offset), 0) != sizeof(ts_offset))
 		return -EIO;
 	RTE_LCORE_FOREACH_WORKER(id) {
 		int rc = worker_create(o, p, i++, id);

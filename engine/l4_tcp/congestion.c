@@ -48,21 +48,46 @@ static float w_est(const struct tcb *t, float rtts)
 	return rtts < to_max ? begin + CUBIC_ALPHA * rtts : (float)t->w_max + rtts - to_max;
 }
 
+/* When, in seconds of the epoch, its curves pass a window of so many segments. */
+static float cubic_time(const struct tcb *t, float cwnd, float rtt)
+{
+	float begin = t->ssthresh, w_max = t->w_max;
+	float k = cbrtf(MAX_OF(w_max - begin, 0.0f) / CUBIC_C);
+	float by_cubic = k + cbrtf((cwnd - w_max) / CUBIC_C);
+	float by_est = cwnd < w_max ? (cwnd - begin) / CUBIC_ALPHA
+				    : MAX_OF(w_max - begin, 0.0f) / CUBIC_ALPHA + cwnd - w_max;
+
+	return MAX_OF(MIN_OF(by_cubic, by_est * rtt), 0.0f);
+}
+
+/* The epoch begins anew where the window is: K is 0 (§4.8). */
+static void cubic_begin(const struct lcore *lc, struct tcb *t)
+{
+	t->w_max = t->ssthresh = segments(t, t->cwnd);
+	t->epoch = epoch_now(lc);
+}
+
 static void cubic_avoid(const struct lcore *lc, struct tcb *t, uint32_t acked)
 {
 	uint32_t ms = (uint16_t)(epoch_now(lc) - t->epoch) * EPOCH_MS;
 	float cwnd = (float)t->cwnd / t->c.mss, rtt = (float)MAX_OF(t->srtt_us, 1000u) * 1e-6f;
 	float target, est;
 
-	if (t->w_max == 0 || ms > EPOCH_MAX_MS) { /* §4.8 */
-		t->w_max = segments(t, t->cwnd);
-		t->epoch = epoch_now(lc);
+	if (t->w_max == 0 || ms > EPOCH_MAX_MS) {
+		cubic_begin(lc, t);
 		ms = 0;
 	}
 	target = w_cubic(t, (float)ms * 1e-3f + rtt);
 	est = w_est(t, (float)ms * 1e-3f / rtt);
+	if (MAX_OF(target, est) > 1.5f * cwnd + 2e-3f * EPOCH_MS / rtt) {
+		/* the window has not followed, for want of data or of the peer's window: time in
+		 * which it did not does not count (§5.8) */
+		ms = (uint32_t)(cubic_time(t, cwnd, rtt) * 1e3f);
+		t->epoch = (uint16_t)(epoch_now(lc) - ms / EPOCH_MS);
+		target = w_cubic(t, (float)ms * 1e-3f + rtt);
+		est = w_est(t, (float)ms * 1e-3f / rtt);
+	}
 	if (est > w_cubic(t, (float)ms * 1e-3f) && est > cwnd) {
-		/* time in which nothing was to be sent must not bring a burst */
 		t->cwnd += MIN_OF((uint32_t)((est - cwnd) * t->c.mss), acked);
 		return;
 	}
@@ -86,6 +111,8 @@ void tcp_ssthresh_cut(const struct tc_run *tc, struct tcb *t)
 	uint32_t flight = MIN_OF(t->snd_max - t->snd_una, t->cwnd);
 	uint16_t was = segments(t, t->cwnd);
 
+	if (t->opts & TO_ECN) /* RFC 3168 §6.1.2: for whatever reason */
+		t->opts |= TO_CWR;
 	if (tc->congestion == congestion_CUBIC) {
 		t->ssthresh = MAX_OF(segments(t, (uint32_t)((float)flight * CUBIC_BETA)), 2);
 		/* §4.7: fast convergence */

@@ -140,21 +140,35 @@ void tcp_write_syn_options(
 		word_put(&at, WORD(OPT_NOP, OPT_WSCALE, 3, t->rcv_wscale));
 }
 
+/* Run r at *p, unless it is among the n blocks before. */
+static bool block_put(uint8_t **p, uint8_t n, const struct tcp_run *r)
+{
+	const uint8_t *b = *p - 8 * n;
+
+	for (uint8_t i = 0; i < n; i++, b += 8) {
+		if (be32_at(b) == r->start)
+			return false;
+	}
+	word_put(p, r->start);
+	word_put(p, r->end);
+	return true;
+}
+
 uint16_t tcp_write_sack(const struct tcp_side *sd, uint8_t *at, uint16_t room)
 {
 	uint8_t *p = at + 4, n_max = room < 4 ? 0 : MIN_OF((room - 4) / 8, SACK_RECENT), n = 0;
 
+	/* those that grew last, then, when some of them are delivered, any */
 	for (uint8_t i = 0; i < sd->n_recent && n < n_max; i++) {
 		const struct tcp_run *r = sd->run;
 
 		while (r < sd->run + sd->n_runs && seq_le(r->end, sd->recent[i]))
 			r++;
-		if (r == sd->run + sd->n_runs || seq_lt(sd->recent[i], r->start))
-			continue;
-		word_put(&p, r->start);
-		word_put(&p, r->end);
-		n++;
+		if (r < sd->run + sd->n_runs && seq_le(r->start, sd->recent[i]))
+			n += block_put(&p, n, r);
 	}
+	for (uint8_t i = 0; i < sd->n_runs && n < n_max; i++)
+		n += block_put(&p, n, &sd->run[i]);
 	if (n == 0)
 		return 0;
 	word_put(&at, WORD(OPT_NOP, OPT_NOP, OPT_SACK, 2 + 8 * n));

@@ -14,29 +14,48 @@ static bool loss_is_new(const struct tcb *t)
 	return !(t->c.flags & CF_RETRANS) && seq_lt(t->recover, t->opts & TO_SACK ? una + 1 : una);
 }
 
+/* It is among what ECE has cut the window for: recover lies ahead, but nothing is being sent again. The
+ * loss is to be repaired, the window stays (RFC 3168 §6.1.2). */
+static bool ece_has_cut(const struct tcb *t)
+{
+	return (t->opts & TO_ECN) && !(t->c.flags & CF_RETRANS) && t->snd_nxt == t->snd_max
+		&& !tcp_slow_start(t);
+}
+
+/* The lost segment at snd_una, no further than to what has arrived behind it. */
+static void resend_first(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+{
+	uint32_t len = t->c.mss;
+
+	if (tcp_has_sacked(lc, t) && tcp_side(lc, t)->sacked[0].start != t->snd_una)
+		len = MIN_OF(len, tcp_side(lc, t)->sacked[0].start - t->snd_una);
+	tcp_resend(lc, lp, tc, t, t->snd_una, len);
+}
+
 void tcp_dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
 {
-	bool sacks = tcp_has_sacked(lc, t);
+	bool sacks = tcp_has_sacked(lc, t), is_new = loss_is_new(t);
 
 	if (t->c.flags & CF_RECOVERY) {
 		if (!sacks && tc->congestion != congestion_NONE)
 			t->cwnd += t->c.mss; /* a segment has left the network, RFC 5681 §3.2 */
 		return;
 	}
-	if (t->snd_max == t->snd_una || !loss_is_new(t))
+	if (t->snd_max == t->snd_una || (!is_new && !ece_has_cut(t)))
 		return;
 	if (t->dupacks < TCP_DUPACKS)
 		t->dupacks++;
 	if (t->dupacks < TCP_DUPACKS && !(sacks && tcp_sack_first_lost(lc, t)))
 		return;
 	lp->st->tsm.fast_rtx++;
-	tcp_ssthresh_cut(tc, t);
+	if (is_new)
+		tcp_ssthresh_cut(tc, t);
 	tcp_cwnd_to_ssthresh(lc, tc, t);
 	if (!sacks && tc->congestion != congestion_NONE)
 		t->cwnd += TCP_DUPACKS * t->c.mss;
 	t->recover = t->snd_max;
 	t->c.flags |= CF_RECOVERY;
-	tcp_resend(lc, lp, tc, t, t->snd_una, t->c.mss);
+	resend_first(lc, lp, tc, t);
 }
 
 void tcp_recovery_ack(
@@ -49,19 +68,20 @@ void tcp_recovery_ack(
 		t->c.flags &= ~CF_RECOVERY;
 		tcp_cwnd_to_ssthresh(lc, tc, t);
 		if (!(t->opts & TO_SACK)) /* RFC 6582 §3.2 step 3: no burst */
-			t->cwnd = MIN_OF(t->cwnd, t->snd_max - t->snd_una + t->c.mss);
+			t->cwnd = MIN_OF(t->cwnd,
+				MAX_OF(t->snd_max - t->snd_una, (uint32_t)t->c.mss) + t->c.mss);
 		return;
 	}
 	if (sacks) {
 		if (!tcp_sack_first_resent(lc, t)) /* the peer waits for it, RFC 6582 */
-			tcp_resend(lc, lp, tc, t, t->snd_una, t->c.mss);
+			resend_first(lc, lp, tc, t);
 		return; /* tcp_recovery_output() knows the holes */
 	}
 	if (tc->congestion != congestion_NONE) {
 		inflated -= MIN_OF(acked, inflated - t->c.mss);
 		t->cwnd = inflated + (acked >= t->c.mss ? t->c.mss : 0);
 	}
-	tcp_resend(lc, lp, tc, t, t->snd_una, t->c.mss);
+	resend_first(lc, lp, tc, t);
 }
 
 /* RFC 6675 §5 step C. */
@@ -93,5 +113,4 @@ void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *
 	tcp_ssthresh_cut(tc, t);
 	tcp_cwnd_to_ssthresh(lc, tc, t);
 	t->recover = t->snd_max;
-	t->opts |= TO_CWR;
 }

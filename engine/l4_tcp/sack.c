@@ -38,7 +38,7 @@ static void sacked_join(struct tcp_side *sd, uint8_t at)
 	}
 }
 
-/* True when [start, end) has bytes that were not known. */
+/* True when [start, end) has bytes that were not known; as a whole when there is no room for it. */
 static bool sacked_add(struct tcp_side *sd, uint32_t una, uint32_t start, uint32_t end)
 {
 	struct tcp_sacked *r;
@@ -58,7 +58,7 @@ static bool sacked_add(struct tcp_side *sd, uint32_t una, uint32_t start, uint32
 		return true;
 	}
 	if (sd->n_sacked == SIDE_SACKED)
-		return false;
+		return true;
 	sacked_insert(sd, i);
 	/* it splits the hole that was before range i + 1: both know how far that was sent again */
 	*r = (struct tcp_sacked){start, end, start, 0};
@@ -91,7 +91,7 @@ bool tcp_sack_take(struct lcore *lc, struct tcb *t, const struct seg_in *s)
 		if (sd == NULL)
 			sd = tcp_side_get(lc, t);
 		if (sd == NULL)
-			return false;
+			return true;
 		news |= sacked_add(sd, t->snd_una, start, end);
 	}
 	return news;

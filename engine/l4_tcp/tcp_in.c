@@ -197,28 +197,27 @@ static enum step fin_acked(
 
 /* round-trip time: RFC 6298 §2 */
 
-/* A sample for each ACK weighs less than one a round trip: RFC 7323 appendix G. */
-static cold_path void sample_of_many(struct tcb *t, int32_t err, uint32_t flight)
+/* A sample for each ACK weighs less than one a round trip: RFC 7323 appendix G, with its number of
+ * samples, flight / (2 MSS), taken to the next power of two. */
+static force_inline int samples_log2(const struct tcb *t, uint32_t flight)
 {
-	int32_t expected = (int32_t)((flight - 1) / (2u * t->c.mss) + 1);
+	int n = __builtin_clz(2u * t->c.mss) - __builtin_clz(flight | 1);
 
-	t->rttvar_us += (abs(err) - (int32_t)t->rttvar_us) / (4 * expected);
-	t->srtt_us += (uint32_t)(err / (8 * expected));
+	return (t->opts & TO_TS) && n > 0 ? n : 0;
 }
 
 static force_inline void rtt_sample(
 	const struct tc_run *tc, struct tcb *t, uint32_t us, uint32_t flight)
 {
 	int32_t err = (int32_t)(us - t->srtt_us);
+	int n = samples_log2(t, flight);
 
 	if (unlikely(t->srtt_us == 0)) {
 		t->srtt_us = us;
 		t->rttvar_us = us / 2;
-	} else if (unlikely(flight > 2u * t->c.mss) && (t->opts & TO_TS)) {
-		sample_of_many(t, err, flight);
 	} else {
-		t->rttvar_us += (abs(err) - (int32_t)t->rttvar_us) / 4;
-		t->srtt_us += (uint32_t)(err / 8);
+		t->rttvar_us += (uint32_t)((abs(err) - (int32_t)t->rttvar_us) >> (2 + n));
+		t->srtt_us += (uint32_t)(err >> (3 + n));
 	}
 	t->srtt_us |= 1;
 	t->rto_ms = tcp_rto(tc, t);
@@ -323,7 +322,10 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 		t->retries = 0; /* a shut window is answered, not lost */
 	} else if (unlikely(news)
 		|| (s->ack == t->snd_una && s->len == 0 && wnd == t->snd_wnd
-			&& t->snd_max != t->snd_una && !(s->flags & TCP_FIN))) {
+			&& t->snd_max != t->snd_una
+			&& !(s->flags & TCP_FIN)
+			/* blocks of what is known: something came there twice */
+			&& (s->n_sack == 0 || !(t->opts & TO_SACK)))) {
 		tcp_dup_ack(lc, lp, tc, t);
 	}
 	if (unlikely(t->opts & TO_ECN) && (s->flags & TCP_ECE))
@@ -436,8 +438,8 @@ static force_inline enum step step_options(struct lcore *lc, struct lport *lp, s
 	if (likely(step == STEP_ON))
 		step = step_window(lc, lp, tc, t, s);
 	if ((t->opts & TO_TS) && step == STEP_ON && s->has_ts && seq_le(seq, t->ts.last_ack))
-		t->ts.recent = s->tsval; /* RFC 7323 §4.3 */
-	if (unlikely(t->opts & TO_ECN))
+		t->ts.recent = s->tsval;                   /* RFC 7323 §4.3 */
+	if (unlikely(t->opts & TO_ECN) && step == STEP_ON) /* RFC 3168 §6.1.5 */
 		ecn_in(lp, t, p, s);
 	return step;
 }
@@ -515,9 +517,10 @@ static void syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 		tcp_output(lc, lp, tc, t, id);
 }
 
-/* A SYN for a listening test case. */
-static void listen_in(
-	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct pkt *p, struct seg_in *s)
+/* A SYN for a listening test case. used: how far the numbers of this tuple's last connection went,
+ * NULL when nothing is known of one. */
+static void listen_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct pkt *p,
+	struct seg_in *s, const uint32_t *used)
 {
 	uint32_t id = tcb_alloc(lc, lp, p->hash);
 	struct tcb *t;
@@ -537,7 +540,9 @@ static void listen_in(
 	t->c.flags = 0;
 	t->c.state = CS_FREE;
 	lp->st->tcp.rx_syn++;
-	tcp_init_snd(lc, tc, t, false);
+	if (unlikely(used != NULL))
+		t->snd_max = *used;
+	tcp_init_snd(lc, tc, t, used != NULL);
 	tcp_parse_options((struct tcp_hdr *)p->l4, s);
 	tcp_take_syn(tc, t, s);
 	tcp_state_set(lp, t, CS_SYN_RCVD);
@@ -569,7 +574,8 @@ static bool reopens(const struct tcb *t, const struct pkt *p, struct seg_in *s)
 	return seq_lt(t->rcv_nxt - 1, s->seq);
 }
 
-static void in_listen(struct lcore *lc, struct lport *lp, struct pkt *p, struct seg_in *s)
+static void in_listen(
+	struct lcore *lc, struct lport *lp, struct pkt *p, struct seg_in *s, const uint32_t *used)
 {
 	struct tc_run *tc;
 
@@ -577,7 +583,7 @@ static void in_listen(struct lcore *lc, struct lport *lp, struct pkt *p, struct 
 	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && !p->group) {
 		tc = traffic_listener(lc, lp, p);
 		if (tc != NULL) {
-			listen_in(lc, lp, tc, p, s);
+			listen_in(lc, lp, tc, p, s, used);
 			return;
 		}
 	}
@@ -599,20 +605,22 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		p->id = flow_find(
 			&lc->tcp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport, p->sport);
 	if (p->id == CONN_NONE) {
-		in_listen(lc, lp, p, &s);
+		in_listen(lc, lp, p, &s, NULL);
 		return false;
 	}
 	t = (struct tcb *)pool_at(&lc->tcbs, p->id);
 	tc = lcore_tc(lc, lp->port->id, t->c.tcid);
 	if (unlikely(tc->vlan != p->vlan
 		    || p->group)) { /* the hash knows the VLAN, the block does not */
-		in_listen(lc, lp, p, &s);
+		in_listen(lc, lp, p, &s, NULL);
 		return false;
 	}
 	if (likely(t->c.state != CS_SYN_SENT)) {
 		if (unlikely(reopens(t, p, &s))) {
+			uint32_t used = t->snd_max;
+
 			tcp_end(lc, lp, tc, t, p->id);
-			in_listen(lc, lp, p, &s);
+			in_listen(lc, lp, p, &s, &used);
 			return false;
 		}
 		if (unlikely(t->c.state == CS_SYN_RCVD && (s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN

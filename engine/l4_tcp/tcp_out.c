@@ -56,7 +56,8 @@ static force_inline void header_write(struct tcp_hdr *th, const struct tcb *t, u
 	th->urg_be16 = 0;
 }
 
-/* RFC 3168: on a SYN that we can, on an ACK what was seen; new data may be marked on its way. */
+/* RFC 3168: on a SYN that we can, on an ACK what was seen; new data may be marked on its way, but no
+ * probe of a window (§6.1.6). */
 static cold_path uint8_t ecn_out(
 	struct lport *lp, struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len, uint8_t *tos)
 {
@@ -64,7 +65,7 @@ static cold_path uint8_t ecn_out(
 		return flags & TCP_ACK ? flags | TCP_ECE : flags | TCP_ECE | TCP_CWR;
 	if ((t->opts & TO_ECE) && (flags & TCP_ACK))
 		flags |= TCP_ECE;
-	if (len == 0 || seq_lt(seq, t->snd_max))
+	if (len == 0 || seq_lt(seq, t->snd_max) || t->probes != 0)
 		return flags;
 	*tos = IP_ECN_ECT0;
 	if (t->opts & TO_CWR) {
@@ -143,15 +144,21 @@ static cold_path bool segment_out_rare(struct lcore *lc, struct lport *lp, struc
 	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len)
 {
 	uint8_t sack[TCP_OPTS_MAX], tos = 0;
-	uint16_t n = 0;
+	uint16_t n = 0, owed;
+	bool ok;
 
 	if (t->opts & TO_ECN)
 		flags = ecn_out(lp, t, seq, flags, len, &tos);
 	if (flags & TCP_SYN)
 		return segment_out(lc, lp, tc, t, seq, flags, len, true, NULL, 0, 0);
-	if (tcp_has_hole(lc, t))
-		n = sack_out(lc, t, flags, len, sack);
-	return segment_out(lc, lp, tc, t, seq, flags, len, false, sack, n, tos);
+	if (!tcp_has_hole(lc, t))
+		return segment_out(lc, lp, tc, t, seq, flags, len, false, NULL, 0, tos);
+	n = sack_out(lc, t, flags, len, sack);
+	/* data without blocks is no duplicate ACK: that which the hole is owed goes by itself */
+	owed = len != 0 && n == 0 ? t->c.flags & CF_ACK_NOW : 0;
+	ok = segment_out(lc, lp, tc, t, seq, flags, len, false, sack, n, tos);
+	t->c.flags |= owed;
+	return ok;
 }
 
 static force_inline bool segment_is_rare(const struct tcb *t)

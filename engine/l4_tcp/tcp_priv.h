@@ -69,7 +69,7 @@ uint16_t tcp_write_sack(const struct tcp_side *sd, uint8_t *at, uint16_t room);
 /* Our clock of timestamps (RFC 7323 §5.4): ms. */
 static force_inline uint32_t tcp_ts_now(const struct lcore *lc)
 {
-	return lc->now_ms + (uint32_t)lc->isn_secret[1];
+	return lc->now_ms + lc->ts_offset;
 }
 
 /* side.c: the blocks of rare state. tcp_side() of one that has one. tcp_side_get() takes one when
@@ -105,7 +105,7 @@ bool tcp_hole_filled(struct lcore *lc, struct lport *lp, struct tc_run *tc, stru
 	uint32_t id, const struct seg_in *s);
 
 /* sack.c: the sender's scoreboard (RFC 2018, 6675). */
-/* Takes the blocks of an ACK in; true when one told something new. */
+/* Takes the blocks of an ACK in; true when one told something new, or what there is no room for. */
 bool tcp_sack_take(struct lcore *lc, struct tcb *t, const struct seg_in *s);
 /* snd_una has moved. */
 void tcp_sack_advance(struct lcore *lc, struct tcb *t);

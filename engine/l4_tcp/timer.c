@@ -2,20 +2,29 @@
  * closing states may last. */
 #include "engine/l4_tcp/tcp_priv.h"
 
-/* ms that the peer has been silent for, when the timer fires for the (retries + 1)th time: RFC 9293
- * §3.8.3 counts the user time-out from the first transmission. */
-static uint32_t silent_ms(const struct tc_run *tc, const struct tcb *t)
+/* ms that the peer has been silent for, when the timer has fired n times: RFC 9293 §3.8.3 counts the
+ * user time-out from the first transmission. */
+static uint32_t silent_ms(const struct tc_run *tc, const struct tcb *t, uint32_t n)
 {
 	uint32_t ms = tcp_rto(tc, t), sum = 0;
 
-	for (uint32_t i = 0; i <= t->retries; i++, ms = MIN_OF(2 * ms, TCP_RTO_MAX_MS))
+	for (uint32_t i = 0; i < n; i++, ms = MIN_OF(2 * ms, TCP_RTO_MAX_MS))
 		sum += ms;
 	return sum;
 }
 
 static bool user_timeout(const struct tc_run *tc, const struct tcb *t)
 {
-	return tc->user_to_ms != 0 && silent_ms(tc, t) >= tc->user_to_ms;
+	return tc->user_to_ms != 0 && silent_ms(tc, t, t->retries + 1u) >= tc->user_to_ms;
+}
+
+/* It comes before the next retransmission would. */
+static void user_timeout_next(struct lcore *lc, const struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	if (likely(tc->user_to_ms == 0) || !user_timeout(tc, t))
+		return;
+	t->c.t_rtx = deadline_in(lc, tc->user_to_ms - silent_ms(tc, t, t->retries));
+	wheel_arm(lc, &t->c, id);
 }
 
 static void back_off(struct tcb *t)
@@ -41,6 +50,7 @@ static bool syn_again(
 	t->retries++;
 	back_off(t);
 	tcp_send_syn(lc, lp, tc, t, id, active ? TCP_SYN : TCP_SYN | TCP_ACK);
+	user_timeout_next(lc, tc, t, id);
 	return true;
 }
 
@@ -86,6 +96,7 @@ static bool data_again(
 	tcp_cwnd_collapse(tc, t);
 	t->snd_nxt = t->snd_una;
 	tcp_output(lc, lp, tc, t, id);
+	user_timeout_next(lc, tc, t, id);
 	return true;
 }
 

@@ -121,6 +121,7 @@ struct lcore {
 	struct idq blocked; /* endpoints with something to send for which a port had no room */
 	struct chunk_pool queues; /* of all idqs: each endpoint can be in every kind at once */
 	uint64_t isn_secret[2];
+	uint32_t ts_offset; /* of TCP's clock of timestamps, random: RFC 7323 §7.1 */
 	uint32_t challenge_ms, n_challenges; /* challenge ACKs sent since then */
 	uint16_t ip_id;
 	struct faults_pool held; /* packets that faults hold: never more than half of the buffers */

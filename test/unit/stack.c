@@ -242,10 +242,11 @@ void stack_check_sums(void)
 }
 
 /* Ethernet, tag and IPv4 from the other port's address: where the transport header goes. */
-static uint8_t *headers(
-	uint8_t *f, uint16_t port, uint16_t vlan, bool group, uint8_t proto, uint16_t l4_len)
+static uint8_t *headers(uint8_t *f, uint16_t port, uint16_t vlan, bool group, uint8_t tos,
+	uint8_t proto, uint16_t l4_len)
 {
 	struct ip4_hdr ip = {.ver_ihl = 0x45,
+		.tos = tos,
 		.total_len_be16 = rte_cpu_to_be_16(sizeof(ip) + l4_len),
 		.ttl = 64,
 		.proto = proto,
@@ -280,7 +281,7 @@ void peer_send(uint16_t port, const struct peer_seg *s)
 	uint8_t f[1700] = {0}, *l4;
 
 	assert_true(s->opts_len <= 40);
-	l4 = headers(f, port, s->vlan, s->group, IPPROTO_TCP4, (uint16_t)(hlen + s->len));
+	l4 = headers(f, port, s->vlan, s->group, s->tos, IPPROTO_TCP4, (uint16_t)(hlen + s->len));
 	memcpy(l4, &th, sizeof(th));
 	if (s->opts_len != 0)
 		memcpy(l4 + sizeof(th), s->opts, s->opts_len);
@@ -295,7 +296,7 @@ void peer_datagram(uint16_t port, uint16_t sport, uint16_t dport, uint16_t n)
 		.dport_be16 = rte_cpu_to_be_16(dport),
 		.len_be16 = rte_cpu_to_be_16((uint16_t)(sizeof(uh) + n))};
 	uint8_t f[1600] = {0},
-		*l4 = headers(f, port, 0, false, IPPROTO_UDP4, (uint16_t)(sizeof(uh) + n));
+		*l4 = headers(f, port, 0, false, 0, IPPROTO_UDP4, (uint16_t)(sizeof(uh) + n));
 
 	memcpy(l4, &uh, sizeof(uh));
 	peer_frame(port, f, (uint16_t)(l4 + sizeof(uh) + n - f));
@@ -329,6 +330,7 @@ bool peer_take(uint16_t port, struct peer_seg *s)
 			.ack = rte_be_to_cpu_32(th->ack_be32),
 			.wnd = rte_be_to_cpu_16(th->wnd_be16),
 			.flags = th->flags,
+			.tos = ip->tos,
 			.urg = rte_be_to_cpu_16(th->urg_be16),
 			.opts = (uint8_t *)(th + 1),
 			.opts_len = (uint8_t)((th->off >> 4) * 4u - sizeof(*th)),

@@ -62,6 +62,7 @@ struct peer_seg {
 	const uint8_t *opts;
 	uint8_t opts_len;
 	uint16_t urg; /* the urgent pointer */
+	uint8_t tos;  /* of the IP header */
 	bool group;   /* sent: in a broadcast frame */
 	uint16_t vlan;
 };

@@ -121,3 +121,51 @@ static inline uint32_t peer_count(uint16_t port, uint32_t *end, struct peer_seg 
 	}
 	return n;
 }
+
+/* options */
+
+/* The first of that kind in what came, NULL when there is none. */
+static inline const uint8_t *peer_option(const struct peer_seg *s, uint8_t kind)
+{
+	for (uint8_t i = 0; i < s->opts_len && s->opts[i] != 0;
+		i += s->opts[i] == 1 ? 1 : s->opts[i + 1]) {
+		if (s->opts[i] == kind)
+			return s->opts + i;
+	}
+	return NULL;
+}
+
+static inline uint32_t peer_get32(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static inline void peer_put32(uint8_t *at, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		at[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+/* A SACK option of n blocks behind two NOPs; its bytes. */
+static inline uint8_t peer_put_sack(uint8_t *at, const uint32_t (*block)[2], uint8_t n)
+{
+	at[0] = at[1] = 1;
+	at[2] = 5;
+	at[3] = (uint8_t)(2 + 8 * n);
+	for (uint8_t i = 0; i < n; i++) {
+		peer_put32(at + 4 + 8 * i, block[i][0]);
+		peer_put32(at + 8 + 8 * i, block[i][1]);
+	}
+	return (uint8_t)(4 + 8 * n);
+}
+
+/* A timestamps option behind two NOPs: 12 bytes. */
+static inline uint8_t peer_put_ts(uint8_t *at, uint32_t val, uint32_t ecr)
+{
+	at[0] = at[1] = 1;
+	at[2] = 8;
+	at[3] = 10;
+	peer_put32(at + 4, val);
+	peer_put32(at + 8, ecr);
+	return 12;
+}
