@@ -112,7 +112,7 @@ static void window_follows_the_cubic_curve(void **state)
 	begun = loss();
 	begin = cwnd();
 	assert_true(begin >= 100);
-	for (int i = 0; i < 90; i++) {
+	for (int i = 0; i < 150; i++) {
 		round_trip();
 		t = (stack.lc->now_ms - begun) / 1000.0;
 		near(cwnd(), w_cubic(w_max, begin, t));
@@ -120,7 +120,7 @@ static void window_follows_the_cubic_curve(void **state)
 			at_k = cwnd();
 	}
 	assert_in_range((uint32_t)at_k, (uint32_t)(0.95 * w_max), (uint32_t)w_max + 1);
-	assert_true(cwnd() > 1.02 * w_max);
+	assert_true(cwnd() > 1.5 * w_max);
 	stack_end();
 }
 
@@ -174,6 +174,8 @@ static void after_a_timeout_the_curve_begins_flat(void **state)
 	(void)state;
 	asked(100, congestion_CUBIC);
 	slow_start_up_to(200);
+	loss(); /* which the curve must forget */
+	round_trip();
 	for (int ms = 0; tcb()->cwnd != MSS; ms++) {
 		assert_true(ms < 5000);
 		stack_run_ms(1);

@@ -29,6 +29,7 @@ static struct peer_seg asked(uint32_t body, uint32_t rto_ms, uint16_t wnd)
 	assert_true(peer_take(1, &got));
 	assert_int_equal(got.flags, TCP_SYN | TCP_ACK | TCP_ECE);
 	assert_int_equal(got.tos, 0);
+	assert_int_equal(got.tos, 0);
 	s.seq++;
 	s.ack = got.seq + 1;
 	s.flags = TCP_ACK | TCP_PSH;

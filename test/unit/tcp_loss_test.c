@@ -57,11 +57,15 @@ static void initial_window_is_that_of_rfc_6928(void **state)
 	static const struct {
 		uint16_t mss, segments;
 	} want[] = {{536, 10}, {1000, 10}, {1460, 10}};
+	const struct tcb *t;
 	struct peer_seg s;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
 		s = peer_up_mss(100000, want[i].mss);
+		/* to the byte: the handshake's ACK has added nothing */
+		t = (const struct tcb *)pool_at(&stack.lc->tcbs, 0);
+		assert_int_equal(t->cwnd, want[i].segments * want[i].mss);
 		s.flags = TCP_ACK | TCP_PSH;
 		peer_text(1, &s, REQUEST);
 		assert_int_equal(taken(), want[i].segments);

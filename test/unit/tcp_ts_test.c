@@ -330,6 +330,40 @@ static void retransmitted_segments_are_timed_by_their_echo(void **state)
 	stack_end();
 }
 
+/* RFC 7323 §4.2: ten samples a round trip weigh together what one would. */
+static void many_samples_a_round_trip_smooth_no_faster(void **state)
+{
+	const struct tcb *t;
+	struct peer_seg s, got;
+	struct tc_config *c = peer_server(10000000);
+	uint32_t n = 0, val = 0;
+
+	(void)state;
+	c->tcp.ts = 1;
+	c->tcp.rto_ms = 10000;
+	stack_start(1, 0);
+	s = ts_syn(1000, 5000, TS0);
+	got = peer_syn_ack(&s);
+	stack_run_ms(100); /* SRTT */
+	stamp(&s, TS0 + 1, val_of(&got));
+	s.flags = TCP_ACK | TCP_PSH;
+	peer_text(1, &s, REQUEST);
+	s.flags = TCP_ACK;
+	for (; peer_take(1, &got); n += got.len != 0)
+		val = val_of(&got);
+	assert_int_equal(n, 10);
+	stack_run_ms(500); /* and then all take 500 ms */
+	for (uint32_t i = 0; i < n; i++) {
+		s.ack += MSS - 12;
+		stamp(&s, TS0 + 2 + i, val);
+		peer_say(1, &s);
+	}
+	t = (const struct tcb *)pool_at(&stack.lc->tcbs, 0);
+	/* one sample would make 150 ms of it, ten of full weight 395 */
+	assert_in_range(t->srtt_us, 130000, 190000);
+	stack_end();
+}
+
 static void echoes_from_elsewhere_are_no_sample(void **state)
 {
 	struct peer_seg s = ts_up(10000000), got;
@@ -453,6 +487,7 @@ int main(void)
 		cmocka_unit_test(segment_without_one_is_dropped_and_harms_nothing),
 		cmocka_unit_test(rst_of_ours_has_one),
 		cmocka_unit_test(retransmitted_segments_are_timed_by_their_echo),
+		cmocka_unit_test(many_samples_a_round_trip_smooth_no_faster),
 		cmocka_unit_test(echoes_from_elsewhere_are_no_sample),
 		cmocka_unit_test(later_timestamp_ends_time_wait),
 		cmocka_unit_test(connection_after_time_wait_begins_above_the_old_one),
