@@ -4,6 +4,7 @@
 # make unit            units only (no hugepages, no root)
 # make asan            units with address and undefined-behaviour sanitizers
 # make functional      pytest on the programs and on peers that misbehave (hugepages, root)
+# make interop         our ends against other people's servers, clients and the kernel's TCP over bad links (minutes)
 # make bench           measures speed; prints one JSON object (hugepages, root)
 # make check           lint and style
 # make lint            clang-tidy
@@ -79,7 +80,7 @@ TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(filter-out $(addprefix $(B)/engin
 	l1_port/ring_pair.o l1_port/tap.o),$(ENGINE))
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit asan peers functional bench check lint style format compdb clean help FORCE
+.PHONY: all demo test unit asan peers functional interop bench check lint style format compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
@@ -136,6 +137,8 @@ asan:
 peers: $(PEERS) $(BRIDGE)
 functional: all peers
 	$(Q)/usr/bin/python3 -m pytest -q test/functional
+interop: all peers
+	$(Q)scripts/interop
 bench: all $(BENCHES)
 	$(Q)/usr/bin/python3 test/bench/bench.py
 check: lint style

@@ -8,6 +8,7 @@ Each run has a seed of its own, the same for both; medians are compared. Prints 
 import argparse
 import os
 import pathlib
+import re
 import selectors
 import socket
 import statistics
@@ -17,28 +18,31 @@ import tempfile
 import threading
 import time
 
-from link import LEFT, RIGHT, Link, inside
+from link import LEFT, RIGHT, Link, go_first, inside
 from warp17 import Engine, wait_for
 
 BODY = 1 << 30
+WARM_UP = 2  # seconds until what slow start did is over
 ENGINE = ("--tcb-pool-sz", "16", "--ucb-pool-sz", "16", "--mbuf-pool-sz", "16")
 
 
 def receiver(seconds, flows, host):
-    """In its namespace: so many GETs at once for that long; prints the bytes of each flow."""
+    """In its namespace: so many GETs at once; prints the bytes of each flow in so many seconds after the first few."""
     sel, got = selectors.DefaultSelector(), [0] * flows
     for i in range(flows):
         s = socket.create_connection((host, 80), 20)
         s.sendall(b"GET /body HTTP/1.1\r\nHost: h\r\n\r\n")
         s.setblocking(False)
         sel.register(s, selectors.EVENT_READ, i)
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        for key, _ in sel.select(left):
-            n = len(key.fileobj.recv(1 << 20))
-            if n == 0:
-                sys.exit("the server closed")
-            got[key.data] += n
+    for span in (WARM_UP, seconds):
+        got = [0] * flows
+        end = time.monotonic() + span
+        while (left := end - time.monotonic()) > 0:
+            for key, _ in sel.select(left):
+                n = len(key.fileobj.recv(1 << 20))
+                if n == 0:
+                    sys.exit("the server closed")
+                got[key.data] += n
     print(*got)
 
 
@@ -80,6 +84,13 @@ class Sender:
         self.proc.wait(10)
 
 
+def round_trip(netns):
+    """ms, as the kernel's sockets of that namespace see it: (least, smoothed), medians."""
+    out = subprocess.run(inside(netns, "ss", "-tin"), capture_output=True, text=True, check=True).stdout
+    least, smooth = re.findall(r"minrtt:([0-9.]+)", out), re.findall(r" rtt:([0-9.]+)/", out)
+    return tuple(statistics.median(map(float, x)) if x else None for x in (least, smooth))
+
+
 def engine(tmp, netns, dev):
     return Engine(tmp, *ENGINE, eal=("--vdev", f"net_af_packet0,iface={dev}"), netns=netns)
 
@@ -106,8 +117,10 @@ def run_kernel(args, cc, seed, tmp):
         peer = Sender(link, cc)
         try:
             link.connect(**settings(args, seed))
+            ss = subprocess.Popen(["sh", "-c", f"sleep {args.seconds}; exec ip netns exec {link.left} ss -tin"],
+                                  stdout=subprocess.PIPE, text=True)
             got = kernel_receives(link, args)
-            return got, link.disconnect(), {}
+            return got, link.disconnect(), {"ss": re.findall(r" rtt:[0-9.]+", ss.communicate()[0])}
         finally:
             peer.stop()
 
@@ -142,14 +155,15 @@ def run_receiver(args, cc, seed, tmp):
             tcp_options(e, args, cc)
             link.connect(**settings(args, seed))
             e.cli("start tests port 0")
-            begun = time.monotonic()
             wait_for(lambda: e.stats(0)["opened"] == args.flows, 20)
-            first = time.monotonic()
+            time.sleep(WARM_UP)
+            at, was = time.monotonic(), e.stats(0)["rx_bytes"]
             time.sleep(args.seconds)
-            s = e.stats(0)
-            took = time.monotonic() - (first + begun) / 2
+            rtt = round_trip(link.left)
+            now, got = time.monotonic(), e.stats(0)["rx_bytes"] - was
             stats = {k: v for g in ("tsm", "tcp", "drop") for k, v in e.group(g).items() if v}
-            return [s["rx_bytes"] * args.seconds / took], link.disconnect(), stats
+            stats["rtt"] = rtt
+            return [got * args.seconds / (now - at)], link.disconnect(), stats
         finally:
             peer.stop()
             if e:
@@ -184,6 +198,7 @@ def main():
         return
     if args.sender:
         sender(args.cc)
+    go_first()
     lines = ["| congestion control | path | median, Mbit/s | all | of the kernel's |", "|---|---|---|---|---|"]
     for cc in args.cc.split(","):
         all_of = {}
