@@ -20,7 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FRAME_MAX 1600 /* a larger one has not been cut to the MTU: then the link would not be one */
+#define FRAME_MAX \
+	1600 /* a larger one has not been cut to the MTU: then the link would not be one */
 #define SOCKET_BYTES (8 << 20)
 #define BUFFERS 32768
 #define HELD (BUFFERS / 2)
@@ -154,7 +155,8 @@ static void report(const struct way *w, const char *from, const char *to)
 #include "common/stats/faults.def"
 	};
 
-	printf("{\"from\": \"%s\", \"to\": \"%s\", \"too_long\": %" PRIu64 ", \"not_sent\": %" PRIu64,
+	printf("{\"from\": \"%s\", \"to\": \"%s\", \"too_long\": %" PRIu64
+	       ", \"not_sent\": %" PRIu64,
 		from, to, w->too_long, w->not_sent);
 	for (int i = 0; i < FAULTS_COUNTS; i++)
 		printf(", \"%s\": %" PRIu64, names[i], w->count[i]);
@@ -163,8 +165,8 @@ static void report(const struct way *w, const char *from, const char *to)
 
 int main(int argc, char **argv)
 {
-	const char *eal[] = {argv[0], "--no-huge", "--no-pci", "--no-shconf", "-m", "256", "--no-telemetry",
-		"--log-level=error", NULL};
+	const char *eal[] = {argv[0], "--no-huge", "--no-pci", "--no-shconf", "-m", "256",
+		"--no-telemetry", "--log-level=error", NULL};
 	struct faults_config cfg = faults_config_none();
 	static struct way way[2];
 	struct faults_pool held;
@@ -185,7 +187,8 @@ int main(int argc, char **argv)
 	}
 	if (rte_eal_init(ARRAY_SIZE(eal) - 1, (char **)eal) < 0)
 		return 1;
-	pool = rte_pktmbuf_pool_create("frames", BUFFERS, 0, 0, RTE_PKTMBUF_HEADROOM + FRAME_MAX, 0);
+	pool = rte_pktmbuf_pool_create(
+		"frames", BUFFERS, 0, 0, RTE_PKTMBUF_HEADROOM + FRAME_MAX, 0);
 	if (pool == NULL) {
 		fprintf(stderr, "bridge: %s\n", rte_strerror(rte_errno));
 		return 1;
