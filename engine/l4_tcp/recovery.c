@@ -14,7 +14,8 @@ static bool loss_is_new(const struct tcb *t)
 	return !(t->c.flags & CF_RETRANS) && seq_lt(t->recover, t->opts & TO_SACK ? una + 1 : una);
 }
 
-void tcp_dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+void tcp_dup_ack(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked)
 {
 	bool sacks = tcp_has_sacked(lc, t);
 
@@ -30,7 +31,7 @@ void tcp_dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 	if (t->dupacks < TCP_DUPACKS && !(sacks && tcp_sack_first_lost(lc, t)))
 		return;
 	lp->st->tsm.fast_rtx++;
-	tcp_ssthresh_cut(tc, t);
+	tcp_ssthresh_cut(tc, t, acked);
 	tcp_cwnd_to_ssthresh(lc, tc, t);
 	if (!sacks && tc->congestion != congestion_NONE)
 		t->cwnd += TCP_DUPACKS * t->c.mss;
@@ -84,13 +85,13 @@ void tcp_recovery_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, 
 	}
 }
 
-void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked)
 {
 	lp->st->tcp.rx_ece++;
 	if ((t->c.flags & (CF_RECOVERY | CF_RETRANS)) || seq_le(t->snd_una, t->recover)
 		|| t->snd_max == t->snd_una)
 		return;
-	tcp_ssthresh_cut(tc, t);
+	tcp_ssthresh_cut(tc, t, acked);
 	tcp_cwnd_to_ssthresh(lc, tc, t);
 	t->recover = t->snd_max;
 	t->opts |= TO_CWR;

@@ -296,7 +296,7 @@ static enum step step_ack_syn_rcvd(struct lcore *lc, struct lport *lp, struct tc
 static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
 	uint32_t id, const struct pkt *p, struct seg_in *s)
 {
-	uint32_t wnd = s->wnd << t->snd_wscale;
+	uint32_t wnd = s->wnd << t->snd_wscale, acked = 0;
 	bool news = false;
 
 	if (unlikely(!(s->flags & TCP_ACK))) {
@@ -315,16 +315,19 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	if (unlikely(s->n_sack != 0) && (t->opts & TO_SACK))
 		news = tcp_sack_take(lc, t, s);
 	if (seq_lt(t->snd_una, s->ack)) {
+		acked = s->ack - t->snd_una;
 		ack_advance(lc, lp, tc, t, s);
+		if (unlikely(news)) /* RFC 6675 §2: a duplicate all the same */
+			tcp_dup_ack(lc, lp, tc, t, acked);
 	} else if (unlikely(wnd == 0)) {
 		t->retries = 0; /* a shut window is answered, not lost */
 	} else if (unlikely(news)
 		|| (s->ack == t->snd_una && s->len == 0 && wnd == t->snd_wnd
 			&& t->snd_max != t->snd_una && !(s->flags & TCP_FIN))) {
-		tcp_dup_ack(lc, lp, tc, t);
+		tcp_dup_ack(lc, lp, tc, t, 0);
 	}
 	if (unlikely(t->opts & TO_ECN) && (s->flags & TCP_ECE))
-		tcp_ece(lc, lp, tc, t);
+		tcp_ece(lc, lp, tc, t, acked);
 	if (seq_le(t->snd_una, s->ack) && seq_le(t->snd_wl1, s->seq)) {
 		if (unlikely(t->snd_wnd == 0 && wnd != 0))
 			window_opens(lc, tc, t);
