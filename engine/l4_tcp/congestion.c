@@ -103,11 +103,11 @@ void tcp_cwnd_to_ssthresh(const struct lcore *lc, const struct tc_run *tc, struc
 	t->epoch = epoch_now(lc);
 }
 
-void tcp_cwnd_collapse(const struct tc_run *tc, struct tcb *t)
+void tcp_cwnd_collapse(const struct tc_run *tc, struct tcb *t, bool again)
 {
 	if (tc->congestion == congestion_NONE)
 		return;
-	if (t->retries <= 1) /* RFC 5681 §3.1: the same segment's next time-out leaves it */
+	if (!again) /* RFC 5681 §3.1: the same segment's next time-out leaves it */
 		tcp_ssthresh_cut(tc, t, 0);
 	t->w_max = 0;
 	t->cwnd = t->c.mss;

@@ -126,8 +126,9 @@ void tcp_cwnd_avoid(const struct lcore *lc, const struct tc_run *tc, struct tcb 
 void tcp_ssthresh_cut(const struct tc_run *tc, struct tcb *t, uint32_t acked);
 /* cwnd is to be ssthresh, and what follows congestion avoidance. */
 void tcp_cwnd_to_ssthresh(const struct lcore *lc, const struct tc_run *tc, struct tcb *t);
-/* The retransmission timer fired: slow start from one segment. */
-void tcp_cwnd_collapse(const struct tc_run *tc, struct tcb *t);
+/* The retransmission timer fired: slow start from one segment. again: as it did for the same segment
+ * before. */
+void tcp_cwnd_collapse(const struct tc_run *tc, struct tcb *t, bool again);
 static force_inline bool tcp_slow_start(const struct tcb *t)
 {
 	return t->ssthresh == SSTHRESH_NONE || t->cwnd < (uint32_t)t->ssthresh * t->c.mss;
@@ -143,6 +144,14 @@ void tcp_recovery_ack(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked);
 /* Holes first: what recovery may send again now. */
 void tcp_recovery_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
+/* The retransmission timer fired, and RFC 8985's tail loss probe answers it: true, it is sent. It
+ * counts as a try (t->retries), but not as a retransmission (CF_RETRANS). */
+bool tcp_tail_probe(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
+/* The first ACK after a probe, of so many bytes. RFC 8985 §7.4: if the probe has repaired a loss, the
+ * window shrinks as for any other. */
+void tcp_tail_acked(const struct lcore *lc, const struct tc_run *tc, struct tcb *t,
+	const struct seg_in *s, uint32_t acked);
 /* An ACK with ECE (RFC 3168 §6.1.2). */
 void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked);
 
