@@ -5,6 +5,7 @@
 # make asan            units with address and undefined-behaviour sanitizers
 # make sim             two stacks and a bad link, simulated: SEEDS=2000 FROM=0; see doc/sim.md
 # make functional      pytest on the programs and on peers that misbehave (hugepages, root)
+# make interop         our ends against other people's servers, clients and the kernel's TCP over bad links (minutes)
 # make bench           measures speed; prints one JSON object (hugepages, root)
 # make check           lint and style
 # make lint            clang-tidy
@@ -82,6 +83,7 @@ EXPORTER := $(call obj,$(call src,stats-exporter))
 PROGS    := $(BIN)/warp17 $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 UNITS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/unit/*_test.c)))
 BENCHES  := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/bench/*_bench.c)))
+BRIDGE   := $(B)/test/interop/bridge
 PEERS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/functional/*.c)))
 SIM      := $(B)/test/sim/sim
 # what a unit test links: the packet path whole, but for ports, which world.c plays; no main(), nothing that starts up
@@ -89,7 +91,7 @@ TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out
 	l1_port/ring_pair.o l1_port/tap.o),$(ENGINE))
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit asan sim sim-run peers functional bench check lint style format compdb clean help FORCE
+.PHONY: all demo test unit asan sim sim-run peers functional interop bench check lint style format compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(if $(LTO),-O3 -g -flto=2) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
@@ -104,6 +106,8 @@ $(SIM): $(call obj,$(sort $(wildcard test/sim/*.c))) $(filter-out %/stack.o,$(TE
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_SIM)
 $(PEERS): $(B)/%: $(B)/%.o $(COMMON) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_EAL)
+$(BRIDGE): $(B)/test/interop/bridge.o $(B)/engine/l1_port/faults.o $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(call pc,--libs libdpdk)
 $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
 
@@ -150,9 +154,11 @@ sim-run: $(SIM)
 	$(Q)test/sim/self_test.sh $(SIM)
 	$(Q)$(SIM) --file test/sim/regressions.txt
 	$(Q)$(SIM) --seeds $(SEEDS) --from $(FROM)
-peers: $(PEERS)
+peers: $(PEERS) $(BRIDGE)
 functional: all peers
 	$(Q)/usr/bin/python3 -m pytest -q test/functional
+interop: all peers
+	$(Q)scripts/interop
 bench: all $(BENCHES)
 	$(Q)/usr/bin/python3 test/bench/bench.py
 check: lint style

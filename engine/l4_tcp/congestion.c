@@ -100,15 +100,15 @@ void tcp_cwnd_avoid(const struct lcore *lc, const struct tc_run *tc, struct tcb 
 {
 	if (tc->congestion == congestion_CUBIC)
 		cubic_avoid(lc, t, acked);
-	else /* RFC 5681 §3.1 (3), by bytes: RFC 3465 §2.1 */
-		t->cwnd += MAX_OF((uint32_t)((uint64_t)acked * t->c.mss / t->cwnd), 1u);
+	else /* RFC 5681 §3.1: a segment a round trip, by bytes of the whole segments there is room for */
+		t->cwnd += MAX_OF(acked / MAX_OF(t->cwnd / t->c.mss, 1u), 1u);
 	t->cwnd = MIN_OF(t->cwnd, CWND_MAX);
 }
 
-void tcp_ssthresh_cut(const struct tc_run *tc, struct tcb *t)
+void tcp_ssthresh_cut(const struct tc_run *tc, struct tcb *t, uint32_t acked)
 {
 	/* without what limited transmit added, RFC 5681 §3.2 */
-	uint32_t flight = MIN_OF(t->snd_max - t->snd_una, t->cwnd);
+	uint32_t flight = MIN_OF(t->snd_max - t->snd_una + acked, t->cwnd);
 	uint16_t was = segments(t, t->cwnd);
 
 	if (t->opts & TO_ECN) /* RFC 3168 §6.1.2: for whatever reason */
@@ -130,12 +130,12 @@ void tcp_cwnd_to_ssthresh(const struct lcore *lc, const struct tc_run *tc, struc
 	t->epoch = epoch_now(lc);
 }
 
-void tcp_cwnd_collapse(const struct tc_run *tc, struct tcb *t)
+void tcp_cwnd_collapse(const struct tc_run *tc, struct tcb *t, bool again)
 {
 	if (tc->congestion == congestion_NONE)
 		return;
-	if (t->retries <= 1) /* RFC 5681 §3.1: the same segment's next time-out leaves it */
-		tcp_ssthresh_cut(tc, t);
+	if (!again) /* RFC 5681 §3.1: the same segment's next time-out leaves it */
+		tcp_ssthresh_cut(tc, t, 0);
 	t->w_max = 0;
 	t->cwnd = t->c.mss;
 }

@@ -2,8 +2,12 @@
  * has room for beside what is still under way. Without one, as the peer does not speak SACK or side blocks have run
  * out, NewReno (RFC 6582). RACK (RFC 8985) needs the time of each segment, that is a record of each; what it finds
  * beside, a retransmission that is lost again, is found by order here. Its tail loss probe is not sent sooner than
- * the rto that a test case chooses. */
+ * the rto that a test case chooses: it takes the place of the first time-out, whose price it saves. */
 #include "engine/l4_tcp/tcp_priv.h"
+
+#include <rte_byteorder.h>
+
+#include <string.h>
 
 /* Is it worth to notice a loss now? RFC 6582 §3.2: once a window. */
 static bool loss_is_new(const struct tcb *t)
@@ -32,7 +36,8 @@ static void resend_first(struct lcore *lc, struct lport *lp, struct tc_run *tc, 
 	tcp_resend(lc, lp, tc, t, t->snd_una, len);
 }
 
-void tcp_dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+void tcp_dup_ack(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked)
 {
 	bool sacks = tcp_has_sacked(lc, t), is_new = loss_is_new(t);
 
@@ -49,7 +54,7 @@ void tcp_dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 		return;
 	lp->st->tsm.fast_rtx++;
 	if (is_new)
-		tcp_ssthresh_cut(tc, t);
+		tcp_ssthresh_cut(tc, t, acked);
 	tcp_cwnd_to_ssthresh(lc, tc, t);
 	if (!sacks && tc->congestion != congestion_NONE)
 		t->cwnd += TCP_DUPACKS * t->c.mss;
@@ -104,13 +109,55 @@ void tcp_recovery_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, 
 	}
 }
 
-void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked)
 {
 	lp->st->tcp.rx_ece++;
 	if ((t->c.flags & (CF_RECOVERY | CF_RETRANS)) || seq_le(t->snd_una, t->recover)
 		|| t->snd_max == t->snd_una)
 		return;
-	tcp_ssthresh_cut(tc, t);
+	tcp_ssthresh_cut(tc, t, acked);
 	tcp_cwnd_to_ssthresh(lc, tc, t);
 	t->recover = t->snd_max;
+}
+
+/* RFC 8985 §7.2, and more than a segment in flight: of one alone the time-out costs nothing. */
+static bool tail_probe_due(const struct lcore *lc, const struct tc_run *tc, const struct tcb *t)
+{
+	return (t->opts & TO_SACK) && t->retries == 0 && tc->data_retry > 1
+		&& !(t->c.flags & (CF_RETRANS | CF_RECOVERY)) && t->snd_nxt == t->snd_max
+		&& t->snd_max - t->snd_una > t->c.mss && !tcp_has_sacked(lc, t);
+}
+
+bool tcp_tail_probe(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	uint32_t max = t->snd_max, len = t->c.mss + !!(t->c.flags & CF_FIN_SENT);
+
+	if (!tail_probe_due(lc, tc, t))
+		return false;
+	/* §7.3: new data, whatever cwnd says, else the last segment once more */
+	t->cwnd += t->c.mss;
+	tcp_output(lc, lp, tc, t, id);
+	t->cwnd -= t->c.mss;
+	if (t->snd_max == max)
+		tcp_resend(lc, lp, tc, t, max - MIN_OF(len, max - t->snd_una), t->c.mss);
+	lp->st->tsm.tail_probes++;
+	return true;
+}
+
+void tcp_tail_acked(const struct lcore *lc, const struct tc_run *tc, struct tcb *t,
+	const struct seg_in *s, uint32_t acked)
+{
+	uint32_t first_end;
+
+	if (t->c.state < CS_ESTAB || s->ack != t->snd_max || seq_lt(t->snd_max, t->c.tx_end))
+		return; /* a SYN, or it was new data, or SACK tells what is missing */
+	if (s->n_sack != 0) {
+		memcpy(&first_end, s->sack + sizeof(first_end), sizeof(first_end));
+		if (seq_le(rte_be_to_cpu_32(first_end),
+			    s->ack)) /* RFC 2883: twice, none was lost */
+			return;
+	}
+	tcp_ssthresh_cut(tc, t, acked);
+	tcp_cwnd_to_ssthresh(lc, tc, t);
 }

@@ -58,7 +58,7 @@ static force_inline void cwnd_grow(const struct lcore *lc, const struct tc_run *
 		return;
 	if (tcp_slow_start(t))
 		t->cwnd += MIN_OF(acked, t->c.mss); /* RFC 5681 equation 2 */
-	else
+	else if (flight + t->c.mss >= t->cwnd)      /* RFC 9438 §4.6 */
 		tcp_cwnd_avoid(lc, tc, t, acked);
 }
 
@@ -244,6 +244,7 @@ static force_inline void ack_advance(struct lcore *lc, struct lport *lp, struct 
 	struct tcb *t, const struct seg_in *s)
 {
 	uint32_t ack = s->ack, acked = ack - t->snd_una, flight = t->snd_max - t->snd_una;
+	bool probed = unlikely(t->retries == 1) && !(t->c.flags & CF_RETRANS);
 
 	t->snd_una = ack;
 	if (seq_lt(t->snd_nxt, ack))
@@ -259,6 +260,8 @@ static force_inline void ack_advance(struct lcore *lc, struct lport *lp, struct 
 		tcp_recovery_ack(lc, lp, tc, t, acked);
 	else
 		cwnd_grow(lc, tc, t, acked, flight);
+	if (unlikely(probed))
+		tcp_tail_acked(lc, tc, t, s, acked);
 	if (seq_lt(t->recover, ack)) /* comes along: left 2^31 behind, it would seem to lie ahead */
 		t->recover = ack - 1;
 }
@@ -298,7 +301,7 @@ static enum step step_ack_syn_rcvd(struct lcore *lc, struct lport *lp, struct tc
 static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
 	uint32_t id, const struct pkt *p, struct seg_in *s)
 {
-	uint32_t wnd = s->wnd << t->snd_wscale;
+	uint32_t wnd = s->wnd << t->snd_wscale, acked = 0;
 	bool news = false;
 
 	if (unlikely(!(s->flags & TCP_ACK))) {
@@ -317,7 +320,10 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	if (unlikely(s->n_sack != 0) && (t->opts & TO_SACK))
 		news = tcp_sack_take(lc, t, s);
 	if (seq_lt(t->snd_una, s->ack)) {
+		acked = s->ack - t->snd_una;
 		ack_advance(lc, lp, tc, t, s);
+		if (unlikely(news)) /* RFC 6675 §2: a duplicate all the same */
+			tcp_dup_ack(lc, lp, tc, t, acked);
 	} else if (unlikely(wnd == 0)) {
 		t->retries = 0; /* a shut window is answered, not lost */
 	} else if (unlikely(news)
@@ -326,10 +332,10 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 			&& !(s->flags & TCP_FIN)
 			/* blocks of what is known: something came there twice */
 			&& (s->n_sack == 0 || !(t->opts & TO_SACK)))) {
-		tcp_dup_ack(lc, lp, tc, t);
+		tcp_dup_ack(lc, lp, tc, t, 0);
 	}
 	if (unlikely(t->opts & TO_ECN) && (s->flags & TCP_ECE))
-		tcp_ece(lc, lp, tc, t);
+		tcp_ece(lc, lp, tc, t, acked);
 	if (seq_le(t->snd_una, s->ack) && seq_le(t->snd_wl1, s->seq)) {
 		if (unlikely(t->snd_wnd == 0 && wnd != 0))
 			window_opens(lc, tc, t);

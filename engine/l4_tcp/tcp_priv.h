@@ -130,26 +130,38 @@ uint32_t tcp_sack_skip(const struct lcore *lc, const struct tcb *t, uint32_t seq
 void tcp_cwnd_init(const struct tc_run *tc, struct tcb *t, bool syn_lost);
 /* acked bytes were, in congestion avoidance. */
 void tcp_cwnd_avoid(const struct lcore *lc, const struct tc_run *tc, struct tcb *t, uint32_t acked);
-/* Loss or ECE: a new ssthresh. */
-void tcp_ssthresh_cut(const struct tc_run *tc, struct tcb *t);
+/* Loss or ECE: a new ssthresh. acked: bytes that the ACK which tells has taken from the flight. */
+void tcp_ssthresh_cut(const struct tc_run *tc, struct tcb *t, uint32_t acked);
 /* cwnd is to be ssthresh, and what follows congestion avoidance. */
 void tcp_cwnd_to_ssthresh(const struct lcore *lc, const struct tc_run *tc, struct tcb *t);
-/* The retransmission timer fired: slow start from one segment. */
-void tcp_cwnd_collapse(const struct tc_run *tc, struct tcb *t);
+/* The retransmission timer fired: slow start from one segment. again: as it did for the same segment
+ * before. */
+void tcp_cwnd_collapse(const struct tc_run *tc, struct tcb *t, bool again);
 static force_inline bool tcp_slow_start(const struct tcb *t)
 {
 	return t->ssthresh == SSTHRESH_NONE || t->cwnd < (uint32_t)t->ssthresh * t->c.mss;
 }
 
 /* recovery.c: loss that ACKs tell of (RFC 5681 §3.2, 6582, 6675). */
-void tcp_dup_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
+/* A duplicate ACK, or one that tells of new data beyond a hole, whether it acknowledges data too (acked
+ * bytes) or not. */
+void tcp_dup_ack(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked);
 /* acked bytes were during recovery: all, or up to the next hole. */
 void tcp_recovery_ack(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked);
 /* Holes first: what recovery may send again now. */
 void tcp_recovery_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
+/* The retransmission timer fired, and RFC 8985's tail loss probe answers it: true, it is sent. It
+ * counts as a try (t->retries), but not as a retransmission (CF_RETRANS). */
+bool tcp_tail_probe(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
+/* The first ACK after a probe, of so many bytes. RFC 8985 §7.4: if the probe has repaired a loss, the
+ * window shrinks as for any other. */
+void tcp_tail_acked(const struct lcore *lc, const struct tc_run *tc, struct tcb *t,
+	const struct seg_in *s, uint32_t acked);
 /* An ACK with ECE (RFC 3168 §6.1.2). */
-void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
+void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked);
 
 /* RFC 6298's time-out by what was measured, not backed off; the test case's when nothing was, or
  * when that is more. */

@@ -75,11 +75,18 @@ static bool data_again(
 {
 	uint32_t flight = t->snd_max - t->snd_una;
 	bool fin_only = flight == 1 && (t->c.flags & CF_FIN_SENT);
+	bool again = t->retries != 0 && (t->c.flags & CF_RETRANS);
 
 	if (t->retries >= (fin_only ? tc->retry : tc->data_retry) || user_timeout(tc, t)) {
 		lp->st->tsm.retrans_to++;
 		tcp_abort(lc, t, id, &tc->st->failed_retry);
 		return false;
+	}
+	if (t->snd_wnd != 0 && tcp_tail_probe(lc, lp, tc, t, id)) {
+		t->retries++;
+		back_off(t);
+		t->c.t_rtx = deadline_in(lc, t->rto_ms);
+		return true;
 	}
 	t->retries++;
 	t->c.flags |= CF_RETRANS;
@@ -93,7 +100,7 @@ static bool data_again(
 	lp->st->tsm.rto++;
 	back_off(t);
 	t->recover = t->snd_max;
-	tcp_cwnd_collapse(tc, t);
+	tcp_cwnd_collapse(tc, t, again);
 	t->snd_nxt = t->snd_una;
 	tcp_output(lc, lp, tc, t, id);
 	user_timeout_next(lc, tc, t, id);

@@ -440,6 +440,123 @@ static void scale_is_offered_to_whom_offered_it(void **state)
 	stack_end();
 }
 
+/* As asked(), of a peer that speaks SACK, with a response of so many bytes. */
+static struct peer_seg asked_sack(uint32_t body, uint32_t rto_ms)
+{
+	static const uint8_t opt[] = {2, 4, MSS >> 8, MSS & 255, 1, 1, 4, 2};
+	struct tc_config *c = peer_server(body);
+	struct peer_seg s = peer_syn(1000, opt, sizeof(opt));
+
+	c->tcp.rto_ms = rto_ms;
+	c->tcp.congestion = congestion_NEWRENO;
+	stack_start(1, 0);
+	peer_syn_ack(&s);
+	s.opts = NULL;
+	s.flags = TCP_ACK | TCP_PSH;
+	peer_text(1, &s, REQUEST);
+	s.flags = TCP_ACK;
+	return s;
+}
+
+/* An ACK of s->ack with one SACK block. */
+static void say_sack(struct peer_seg s, uint32_t start, uint32_t end)
+{
+	const uint8_t opt[] = {1, 1, 5, 10, start >> 24, start >> 16 & 255, start >> 8 & 255,
+		start & 255, end >> 24, end >> 16 & 255, end >> 8 & 255, end & 255};
+
+	s.opts = opt;
+	s.opts_len = sizeof(opt);
+	peer_say(1, &s);
+}
+
+static void a_lost_ack_costs_a_probe_and_not_the_window(void **state)
+{
+	struct peer_seg s = asked_sack(10000000, 100);
+	uint32_t seq = 0;
+
+	(void)state;
+	assert_int_equal(taken(), IW);
+	assert_in_range(silence(200, &seq), 95, 110);
+	assert_int_equal(seq, s.ack + IW * MSS); /* new data */
+	assert_int_equal(taken(), 0);
+	ack_segments(&s, IW + 1);
+	assert_int_equal(taken(), IW + 1); /* slow start goes on */
+	stack_end();
+}
+
+static void a_probe_without_an_answer_is_followed_by_the_timeout(void **state)
+{
+	struct peer_seg s = asked_sack(10000000, 100);
+	uint32_t base = s.ack, seq = 0, end;
+
+	(void)state;
+	assert_int_equal(taken(), IW);
+	assert_in_range(silence(200, &seq), 95, 110);
+	assert_in_range(silence(300, &seq), 190, 215);
+	assert_int_equal(seq, base);
+	assert_int_equal(taken(), 0);
+	for (int i = 0; i < IW + 1; i++) /* ssthresh is half of what was in flight */
+		ack_segments(&s, 1);
+	end = s.ack;
+	peer_count(1, &end, NULL);
+	assert_in_range((end - s.ack) / MSS, 5, 7);
+	stack_end();
+}
+
+/* Five segments are the whole response. */
+static void probed_tail(bool was_lost)
+{
+	struct peer_seg s = asked_sack(4500, 100);
+	uint32_t seq = 0, end = s.ack;
+
+	assert_int_equal(peer_count(1, &end, NULL), 5);
+	assert_in_range(silence(200, &seq), 95, 110);
+	assert_int_equal(seq, end - MSS); /* the last bytes again */
+	s.ack = end;
+	if (was_lost)
+		peer_say(1, &s);
+	else
+		say_sack(s, end - MSS, end); /* RFC 2883: twice */
+	s.flags = TCP_ACK | TCP_PSH;
+	peer_text(1, &s, REQUEST);
+	assert_int_equal(taken(), was_lost ? 2 : 5);
+	stack_end();
+}
+
+static void a_probe_that_repairs_a_loss_shrinks_the_window(void **state)
+{
+	(void)state;
+	probed_tail(true);
+	probed_tail(false);
+}
+
+/* As a receiver that takes a burst at once does: one ACK for what is before the hole and beyond. */
+static void an_ack_that_advances_tells_of_a_loss_too(void **state)
+{
+	struct peer_seg s = asked_sack(10000000, 1000), got;
+	uint32_t base = s.ack, end = base;
+
+	(void)state;
+	assert_int_equal(peer_count(1, &end, NULL), IW);
+	s.ack = base + 3 * MSS;
+	say_sack(s, base + 4 * MSS, base + 10 * MSS);
+	assert_true(peer_take(1, &got));
+	assert_int_equal(got.seq, base + 3 * MSS);
+	/* half of the ten that were in flight, not of the seven that this ACK leaves: 4 beside it */
+	end = base;
+	assert_int_equal(peer_count(1, &end, NULL), 4);
+	assert_int_equal(end, base + 14 * MSS);
+	/* then a segment more each round trip, though one ACK answers all */
+	s.ack = end;
+	for (uint32_t n = 5; n < 9; n++) {
+		peer_say(1, &s);
+		peer_count(1, &end, NULL);
+		assert_int_equal((end - s.ack) / MSS, n);
+		s.ack = end;
+	}
+	stack_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -460,6 +577,10 @@ int main(void)
 		cmocka_unit_test(scale_in_other_segments_is_ignored),
 		cmocka_unit_test(window_of_a_syn_is_never_scaled),
 		cmocka_unit_test(scale_is_offered_to_whom_offered_it),
+		cmocka_unit_test(a_lost_ack_costs_a_probe_and_not_the_window),
+		cmocka_unit_test(a_probe_without_an_answer_is_followed_by_the_timeout),
+		cmocka_unit_test(a_probe_that_repairs_a_loss_shrinks_the_window),
+		cmocka_unit_test(an_ack_that_advances_tells_of_a_loss_too),
 	};
 
 	return cmocka_run_group_tests(tests, stack_eal, NULL);
