@@ -124,6 +124,28 @@ static void window_follows_the_cubic_curve(void **state)
 	stack_end();
 }
 
+/* §4.6: two thirds of the window are under way, as the peer's is no larger. */
+static void window_that_is_not_used_does_not_grow(void **state)
+{
+	double was;
+
+	(void)state;
+	asked(100, congestion_CUBIC);
+	slow_start_up_to(60);
+	loss();
+	was = cwnd();
+	s.wnd = (uint16_t)(tcb()->cwnd * 2 / 3 >> tcb()->snd_wscale);
+	for (int i = 0; i < 3; i++) /* until what was sent before is through */
+		round_trip();
+	was = cwnd();
+	for (int i = 0; i < 20; i++) {
+		round_trip();
+		assert_true(tcb()->snd_max - tcb()->snd_una > tcb()->cwnd / 2);
+	}
+	assert_int_equal(was * MSS, cwnd() * MSS);
+	stack_end();
+}
+
 /* Near by, it does as Reno would: alpha a round trip, 1 once it is where the loss was. */
 static void near_by_it_grows_as_reno(void **state)
 {
@@ -258,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(loss_leaves_seven_tenths),
 		cmocka_unit_test(window_follows_the_cubic_curve),
+		cmocka_unit_test(window_that_is_not_used_does_not_grow),
 		cmocka_unit_test(near_by_it_grows_as_reno),
 		cmocka_unit_test(second_loss_below_the_first_converges_fast),
 		cmocka_unit_test(after_a_timeout_the_curve_begins_flat),
