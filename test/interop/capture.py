@@ -37,7 +37,7 @@ class Capture:
     def expert(self):
         """How often tshark says what, from notes on; checksums are looked at."""
         out = subprocess.run(["tshark", "-n", "-r", str(self.file), "-o", "tcp.check_checksum:TRUE", "-o",
-                              "ip.check_checksum:TRUE", "--disable-protocol", "http", "-Y",
+                              "ip.check_checksum:TRUE", "-d", "tcp.port==1-65535,data", "-Y",
                               f"_ws.expert.severity >= {NOTE} || tcp.checksum.status == 0 || ip.checksum.status == 0",
                               "-T", "fields", "-E", "separator=\t", "-E", "aggregator=|", "-e", "ip.src", "-e",
                               "_ws.expert.severity", "-e", "_ws.expert.message"], capture_output=True, text=True, check=True)
