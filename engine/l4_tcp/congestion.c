@@ -139,3 +139,15 @@ void tcp_cwnd_collapse(const struct tc_run *tc, struct tcb *t, bool again)
 	t->w_max = 0;
 	t->cwnd = t->c.mss;
 }
+
+void tcp_cwnd_undo(const struct tc_run *tc, struct tcb *t)
+{
+	float beta = tc->congestion == congestion_CUBIC ? CUBIC_BETA : 0.5f;
+	uint32_t was;
+
+	if (tc->congestion == congestion_NONE || t->ssthresh == SSTHRESH_NONE)
+		return;
+	was = (uint32_t)((float)t->ssthresh / beta); /* it was made of the flight */
+	t->cwnd = MAX_OF(t->cwnd, was * t->c.mss);
+	t->ssthresh = segments(t, t->cwnd);
+}

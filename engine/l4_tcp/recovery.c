@@ -145,19 +145,45 @@ bool tcp_tail_probe(
 	return true;
 }
 
-void tcp_tail_acked(const struct lcore *lc, const struct tc_run *tc, struct tcb *t,
-	const struct seg_in *s, uint32_t acked)
+enum tcp_retried tcp_retried(const struct lcore *lc, const struct tcb *t, const struct seg_in *s)
+{
+	uint32_t first_ms = t->c.t_rtx - t->rto_ms - 1; /* when it was sent again, not later */
+
+	if (t->c.state < CS_ESTAB || t->probes != 0)
+		return RETRIED_LOST; /* a SYN, or a window that was shut */
+	if (!(t->c.flags & CF_RETRANS))
+		return RETRIED_PROBE;
+	if (t->retries > 2 || t->c.t_rtx == 0 || !(t->opts & TO_TS) || !s->has_ts)
+		return RETRIED_LOST;
+	if (t->retries == 2) /* the try before counts, a probe or not */
+		first_ms -= t->rto_ms / 2;
+	return seq_lt(s->tsecr, first_ms + tcp_ts_now(lc) - lc->now_ms) ? RETRIED_SPURIOUS
+									: RETRIED_LOST;
+}
+
+/* Has the last segment, which was sent again, come for the first time? */
+static bool tail_was_lost(const struct tcb *t, const struct seg_in *s)
 {
 	uint32_t first_end;
 
-	if (t->c.state < CS_ESTAB || s->ack != t->snd_max || seq_lt(t->snd_max, t->c.tx_end))
-		return; /* a SYN, or it was new data, or SACK tells what is missing */
-	if (s->n_sack != 0) {
-		memcpy(&first_end, s->sack + sizeof(first_end), sizeof(first_end));
-		if (seq_le(rte_be_to_cpu_32(first_end),
-			    s->ack)) /* RFC 2883: twice, none was lost */
-			return;
+	if (s->ack != t->snd_max || seq_lt(t->snd_max, t->c.tx_end))
+		return false; /* it was new data, or SACK tells what is missing */
+	if (s->n_sack == 0)
+		return true;
+	memcpy(&first_end, s->sack + sizeof(first_end), sizeof(first_end));
+	return !seq_le(rte_be_to_cpu_32(first_end), s->ack); /* RFC 2883: twice, none was lost */
+}
+
+void tcp_retried_acked(struct lcore *lc, struct lport *lp, const struct tc_run *tc, struct tcb *t,
+	const struct seg_in *s, uint32_t acked, enum tcp_retried retried)
+{
+	if (retried == RETRIED_SPURIOUS) {
+		lp->st->tsm.rto_undone++;
+		tcp_cwnd_undo(tc, t);
+		t->snd_nxt = t->snd_max;
+		t->recover = t->snd_una - 1;
+	} else if (tail_was_lost(t, s)) {
+		tcp_ssthresh_cut(tc, t, acked);
+		tcp_cwnd_to_ssthresh(lc, tc, t);
 	}
-	tcp_ssthresh_cut(tc, t, acked);
-	tcp_cwnd_to_ssthresh(lc, tc, t);
 }

@@ -244,7 +244,7 @@ static force_inline void ack_advance(struct lcore *lc, struct lport *lp, struct 
 	struct tcb *t, const struct seg_in *s)
 {
 	uint32_t ack = s->ack, acked = ack - t->snd_una, flight = t->snd_max - t->snd_una;
-	bool probed = unlikely(t->retries == 1) && !(t->c.flags & CF_RETRANS);
+	enum tcp_retried retried = unlikely(t->retries != 0) ? tcp_retried(lc, t, s) : RETRIED_LOST;
 
 	t->snd_una = ack;
 	if (seq_lt(t->snd_nxt, ack))
@@ -260,8 +260,8 @@ static force_inline void ack_advance(struct lcore *lc, struct lport *lp, struct 
 		tcp_recovery_ack(lc, lp, tc, t, acked);
 	else
 		cwnd_grow(lc, tc, t, acked, flight);
-	if (unlikely(probed))
-		tcp_tail_acked(lc, tc, t, s, acked);
+	if (unlikely(retried != RETRIED_LOST))
+		tcp_retried_acked(lc, lp, tc, t, s, acked, retried);
 	if (seq_lt(t->recover, ack)) /* comes along: left 2^31 behind, it would seem to lie ahead */
 		t->recover = ack - 1;
 }

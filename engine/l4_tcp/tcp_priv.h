@@ -137,6 +137,8 @@ void tcp_cwnd_to_ssthresh(const struct lcore *lc, const struct tc_run *tc, struc
 /* The retransmission timer fired: slow start from one segment. again: as it did for the same segment
  * before. */
 void tcp_cwnd_collapse(const struct tc_run *tc, struct tcb *t, bool again);
+/* The retransmission timer had fired for nothing: the window is what it was. */
+void tcp_cwnd_undo(const struct tc_run *tc, struct tcb *t);
 static force_inline bool tcp_slow_start(const struct tcb *t)
 {
 	return t->ssthresh == SSTHRESH_NONE || t->cwnd < (uint32_t)t->ssthresh * t->c.mss;
@@ -156,10 +158,17 @@ void tcp_recovery_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, 
  * counts as a try (t->retries), but not as a retransmission (CF_RETRANS). */
 bool tcp_tail_probe(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
-/* The first ACK after a probe, of so many bytes. RFC 8985 §7.4: if the probe has repaired a loss, the
- * window shrinks as for any other. */
-void tcp_tail_acked(const struct lcore *lc, const struct tc_run *tc, struct tcb *t,
-	const struct seg_in *s, uint32_t acked);
+/* What the first new ACK after the timer fired says: before it is taken in. */
+enum tcp_retried {
+	RETRIED_LOST,    /* what was sent again had been lost, or who knows */
+	RETRIED_PROBE,   /* it answers a tail loss probe, or what that was about */
+	RETRIED_SPURIOUS /* it answers what had been sent before (Eifel, RFC 3522) */
+};
+enum tcp_retried tcp_retried(const struct lcore *lc, const struct tcb *t, const struct seg_in *s);
+/* After it was taken in, acked bytes. If a probe has repaired a loss, the window shrinks as for any
+ * other (RFC 8985 §7.4); a time-out for nothing is undone (RFC 4015). */
+void tcp_retried_acked(struct lcore *lc, struct lport *lp, const struct tc_run *tc, struct tcb *t,
+	const struct seg_in *s, uint32_t acked, enum tcp_retried retried);
 /* An ACK with ECE (RFC 3168 §6.1.2). */
 void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked);
 

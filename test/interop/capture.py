@@ -13,9 +13,11 @@ NOTE = 0x400000  # tshark's severities from here on: note, warning, error
 
 
 class Capture:
-    def __init__(self, netns, file, dev="warp0"):
+    """snap: bytes of each packet, 0 all; what is cut has no checksum to be looked at."""
+
+    def __init__(self, netns, file, snap=0, dev="warp0"):
         self.file = file
-        self.proc = subprocess.Popen(["ip", "netns", "exec", netns, "tcpdump", "-i", dev, "-B", "65536", "-Z", "root", "-U", "-w",
+        self.proc = subprocess.Popen(["ip", "netns", "exec", netns, "tcpdump", "-i", dev, "-s", str(snap), "-B", "65536", "-Z", "root", "-U", "-w",
                                       str(file), "ip or arp"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         wait_for(lambda: file.exists() and file.stat().st_size > 0)
 
@@ -35,7 +37,7 @@ class Capture:
     def expert(self):
         """How often tshark says what, from notes on; checksums are looked at."""
         out = subprocess.run(["tshark", "-n", "-r", str(self.file), "-o", "tcp.check_checksum:TRUE", "-o",
-                              "ip.check_checksum:TRUE", "--disable-protocol", "http", "-Y",
+                              "ip.check_checksum:TRUE", "-d", "tcp.port==1-65535,data", "-Y",
                               f"_ws.expert.severity >= {NOTE} || tcp.checksum.status == 0 || ip.checksum.status == 0",
                               "-T", "fields", "-E", "separator=\t", "-E", "aggregator=|", "-e", "ip.src", "-e",
                               "_ws.expert.severity", "-e", "_ws.expert.message"], capture_output=True, text=True, check=True)

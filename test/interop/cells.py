@@ -21,7 +21,9 @@ RTO = {"clean": 1000, "1 % loss": 200, "reorder": 200, "50 ms delay": 1000}
 # What tshark may say of a link that loses packets or lets them overtake each other. A clean one: nothing.
 LOST = ("This frame is a (suspected) ", "Previous segment(s) not captured", "Duplicate ACK", "D-SACK Sequence",
         "ACKed segment that wasn't captured", "Duplicate to the ACK", "A new tcp session is started with the same ports")
-EXPLAINED = {"clean": (), "1 % loss": LOST, "reorder": LOST, "50 ms delay": ()}
+# an ACK that our FIN has overtaken looks like one
+LATE = LOST + ("TCP keep-alive segment",)
+EXPLAINED = {"clean": (), "1 % loss": LOST, "reorder": LATE, "50 ms delay": ()}
 
 Row = collections.namedtuple("Row", "ours theirs link requests ours_counted theirs_counted seconds ours_again rst expert")
 rows = []
@@ -62,15 +64,19 @@ def unexplained(e, found, link):
 
 def judge(e, capture, link, expert, rst_explained=False):
     """What stands on the wire: (RSTs, what tshark says), after the checks."""
+    # What is overtaken by the last ACK comes to an end that has forgotten the connection (LAST-ACK has no TIME-WAIT).
+    late = link == "reorder"
+    rst_explained |= late
     ours, theirs = capture.rsts()
-    assert ours == 0 and (theirs == 0 or rst_explained), (ours, theirs)
+    assert theirs == 0 or rst_explained, theirs
+    assert ours == 0 or (late and ours <= e.group("drop")["tcp_no_conn"]), ours
     tcp = e.group("tcp")
     assert tcp["bad_csum"] == 0
     found = capture.expert() if expert else {}
     if rst_explained:
         found = {k: n for k, n in found.items() if not k[1].startswith("Connection reset")}
     assert not unexplained(e, found, link), found
-    return theirs, found
+    return ours + theirs, found
 
 
 def client_cell(engine, netns, tmp, make, link, expert=True):
@@ -113,7 +119,8 @@ def server_cell(engine, netns, tmp, client, link, expert=True):
     e.cli(f"add tests server tcp port 0 test-case-id 0 src {OURS} {OURS} sport 80 80",
           f"set tests server http port 0 test-case-id 0 200-OK resp-size {SIZE}",
           f"set tests tcp-options port 0 test-case-id 0 {PATIENT}{RTO[link]}", "start tests port 0")
-    capture = Capture(netns, tmp / "pcap")
+    # of wrk, which asks as fast as it can, headers alone: else the capture loses packets
+    capture = Capture(netns, tmp / "pcap", 128 if client.__name__ == "wrk" else 0)
     impair(e, link)
     begun = time.monotonic()
     counted, more = client(netns, tmp, CONNS, REQUESTS, SIZE)

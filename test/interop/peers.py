@@ -141,7 +141,7 @@ def wrk(netns, tmp, conns, requests, size):
     script.write_text(f'local want = string.rep("{LINE.decode()[:-1]}\\n", {size // len(LINE) + 1}):sub(1, {size})\n'
                       'response = function(status, headers, body)\n'
                       '  if status ~= 200 or body ~= want then io.write("BAD BODY\\n") end\nend\n')
-    out = inside(netns, "wrk", "-c", conns, "-t", 1, "-d", 3, "-s", script, "--timeout", "30s", f"http://{OURS}/")
+    out = inside(netns, "wrk", "-c", conns, "-t", 1, "-d", 1, "-s", script, "--timeout", "30s", f"http://{OURS}/")
     assert "Non-2xx" not in out and "Socket errors" not in out and "BAD" not in out, out
     return int(re.search(r"(\d+) requests in", out)[1]), conns
 

@@ -530,6 +530,77 @@ static void a_probe_that_repairs_a_loss_shrinks_the_window(void **state)
 	probed_tail(false);
 }
 
+/* An ACK with timestamps. */
+static void say_ts(struct peer_seg *s, uint32_t tsval, uint32_t tsecr)
+{
+	const uint8_t opt[] = {1, 1, 8, 10, tsval >> 24, tsval >> 16 & 255, tsval >> 8 & 255,
+		tsval & 255, tsecr >> 24, tsecr >> 16 & 255, tsecr >> 8 & 255, tsecr & 255};
+
+	s->opts = opt;
+	s->opts_len = sizeof(opt);
+	peer_say(1, s);
+	s->opts_len = 0;
+}
+
+static uint32_t tsval_of(const struct peer_seg *got)
+{
+	const uint8_t *o = got->opts;
+
+	while (*o != 8) {
+		assert_true(o < got->opts + got->opts_len);
+		o += *o < 2 ? 1 : o[1];
+	}
+	o += 2;
+	return (uint32_t)o[0] << 24 | (uint32_t)o[1] << 16 | (uint32_t)o[2] << 8 | o[3];
+}
+
+/* The time-out sends the first segment again; the ACK that comes then is for its first copy, or for
+ * the second. */
+static void timeout_answered(bool spurious)
+{
+	static const uint8_t opt[] = {
+		2, 4, MSS >> 8, MSS & 255, 1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0};
+	struct tc_config *c = peer_server(10000000);
+	struct peer_seg s = peer_syn(1000, opt, sizeof(opt)), got;
+	uint32_t sent, again, base, end;
+
+	c->tcp.rto_ms = 100;
+	c->tcp.ts = 1;
+	c->tcp.congestion = congestion_NEWRENO;
+	stack_start(1, 0);
+	got = peer_syn_ack(&s);
+	s.flags = TCP_ACK | TCP_PSH;
+	s.data = REQUEST;
+	s.len = sizeof(REQUEST) - 1;
+	say_ts(&s, 2, tsval_of(&got));
+	s.seq += s.len;
+	s.len = 0;
+	s.flags = TCP_ACK;
+	base = end = s.ack;
+	assert_true(peer_take(1, &got));
+	sent = tsval_of(&got);
+	peer_count(1, &end, NULL);
+	assert_in_range(end - base, 9 * (MSS - 12), 10 * MSS);
+	for (int ms = 0; !peer_take(1, &got); ms++) {
+		assert_true(ms < 200);
+		stack_run_ms(1);
+	}
+	assert_int_equal(got.seq, base);
+	again = tsval_of(&got);
+	assert_in_range(again - sent, 90, 110);
+	s.ack = end;
+	say_ts(&s, 3, spurious ? sent : again);
+	assert_int_equal(taken(), spurious ? IW : 2);
+	stack_end();
+}
+
+static void a_timeout_for_nothing_is_undone(void **state)
+{
+	(void)state;
+	timeout_answered(true);
+	timeout_answered(false);
+}
+
 /* As a receiver that takes a burst at once does: one ACK for what is before the hole and beyond. */
 static void an_ack_that_advances_tells_of_a_loss_too(void **state)
 {
@@ -580,6 +651,7 @@ int main(void)
 		cmocka_unit_test(a_lost_ack_costs_a_probe_and_not_the_window),
 		cmocka_unit_test(a_probe_without_an_answer_is_followed_by_the_timeout),
 		cmocka_unit_test(a_probe_that_repairs_a_loss_shrinks_the_window),
+		cmocka_unit_test(a_timeout_for_nothing_is_undone),
 		cmocka_unit_test(an_ack_that_advances_tells_of_a_loss_too),
 	};
 
