@@ -96,12 +96,21 @@ static void cubic_avoid(const struct lcore *lc, struct tcb *t, uint32_t acked)
 		t->cwnd += (uint32_t)((target - cwnd) / cwnd * acked);
 }
 
+/* RFC 5681 §3.1: a segment a round trip, by bytes of the whole segments there is room for. Rounded up:
+ * a byte less than a segment more would be none for a round trip. */
+static void reno_avoid(struct tcb *t, uint32_t acked)
+{
+	uint32_t n = MAX_OF(t->cwnd / t->c.mss, 1u);
+
+	t->cwnd += (acked + n - 1) / n;
+}
+
 void tcp_cwnd_avoid(const struct lcore *lc, const struct tc_run *tc, struct tcb *t, uint32_t acked)
 {
 	if (tc->congestion == congestion_CUBIC)
 		cubic_avoid(lc, t, acked);
-	else /* RFC 5681 §3.1: a segment a round trip, by bytes of the whole segments there is room for */
-		t->cwnd += MAX_OF(acked / MAX_OF(t->cwnd / t->c.mss, 1u), 1u);
+	else
+		reno_avoid(t, acked);
 	t->cwnd = MIN_OF(t->cwnd, CWND_MAX);
 }
 
