@@ -72,6 +72,8 @@ void tcp_recovery_ack(
 	if (!seq_lt(t->snd_una, t->recover)) {
 		t->c.flags &= ~CF_RECOVERY;
 		tcp_cwnd_to_ssthresh(lc, tc, t);
+		if (tc->congestion == congestion_NEWRENO) /* it counts for congestion avoidance */
+			tcp_cwnd_avoid(lc, tc, t, MIN_OF(acked, t->cwnd));
 		if (!(t->opts & TO_SACK)) /* RFC 6582 §3.2 step 3: no burst */
 			t->cwnd = MIN_OF(t->cwnd,
 				MAX_OF(t->snd_max - t->snd_una, (uint32_t)t->c.mss) + t->c.mss);
