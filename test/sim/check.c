@@ -40,7 +40,7 @@ struct pair {
 	uint32_t seen[2]; /* bytes seen on their way, up to the highest */
 	uint32_t next;    /* of its hash chain, 0 none */
 };
-#define IDLE_PKTS_MAX 100000
+#define IDLE_PKTS_MAX 1000000
 #define CHAINS 1024
 static struct pair *pairs;
 static uint32_t n_pairs, max_pairs, chain[CHAINS];
