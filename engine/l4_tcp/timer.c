@@ -86,6 +86,7 @@ static bool data_again(
 		t->retries++;
 		back_off(t);
 		t->c.t_rtx = deadline_in(lc, t->rto_ms);
+		user_timeout_next(lc, tc, t, id);
 		return true;
 	}
 	t->retries++;

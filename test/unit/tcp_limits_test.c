@@ -38,6 +38,31 @@ static void user_timeout_ends_a_connection_in_time(void **state)
 	assert_int_equal(given_up_after(0, 50), 100000); /* by the retries alone: hours */
 }
 
+/* Several segments, to a peer that speaks SACK: a tail loss probe takes a try, and no time. */
+static void user_timeout_counts_a_tail_probe(void **state)
+{
+	static const uint8_t opt[] = {2, 4, 3, 232, 1, 1, 4, 2};
+	struct tc_config *c = peer_server(5000);
+	struct peer_seg s = peer_syn(1000, opt, sizeof(opt));
+	uint32_t ms = 0;
+
+	(void)state;
+	c->tcp.user_to_ms = 250;
+	c->tcp.rto_ms = 100;
+	stack_start(1, 0);
+	peer_syn_ack(&s);
+	s.flags = TCP_ACK | TCP_PSH;
+	peer_text(1, &s, REQUEST);
+	while (stack_stats(1, 0)->failed_retry == 0 && ms < 1000) {
+		stack_run_ms(1);
+		peer_flush(1);
+		ms++;
+	}
+	assert_int_equal(stack_port(1)->tsm.tail_probes, 1);
+	assert_in_range(ms, 245, 260);
+	stack_end();
+}
+
 static void user_timeout_ends_an_open_that_nobody_answers(void **state)
 {
 	struct tc_config *c;
@@ -288,6 +313,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(user_timeout_ends_a_connection_in_time),
+		cmocka_unit_test(user_timeout_counts_a_tail_probe),
 		cmocka_unit_test(user_timeout_ends_an_open_that_nobody_answers),
 		cmocka_unit_test(user_timeout_does_not_count_what_is_answered),
 		cmocka_unit_test(window_of_a_gibibyte_is_said_and_held),
