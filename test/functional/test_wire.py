@@ -317,7 +317,7 @@ def test_ip_options_are_skipped(wire):
 
 
 def test_soft_icmp_errors_abort_nothing(wire):
-    """RFC 9293 §3.9.2.2: unreachable for now, time exceeded, parameter problem; Source Quench is as if it had not come."""
+    """RFC 9293 §3.9.2.2: soft unreachables, time exceeded, parameter problem; Source Quench is as if it had not come."""
     out, grown = wire("""
         c = Conn(2000)
         back = c.say("PA", GET)  # so that there is something in flight, which they quote

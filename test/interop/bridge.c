@@ -90,7 +90,7 @@ static bool setting_take(struct faults_config *c, const char *name, const char *
 	return false;
 }
 
-/* False: no more for now. */
+/* False: the socket is empty. */
 static bool frame_in(struct way *w, struct rte_mempool *pool)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);

@@ -426,7 +426,7 @@ static uint64_t deadline_check(const struct lcore *lc, uint32_t worker, uint32_t
 	}
 	if (d == 0)
 		return UINT64_MAX;
-	/* one for now, set after the wheel had its turn, is for its next tick */
+	/* a deadline of this very ms, set after the wheel had its turn, is for its next tick */
 	if ((int32_t)(d - lc->now_ms) < 0 && lc->wheel.firing == 0 && !lc->wheel.starved)
 		sim_fail("side %c, test case %u, ports %u and %u: a deadline was missed",
 			"ab"[worker], c -> tcid, c -> lport, c -> rport);

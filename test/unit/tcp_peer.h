@@ -14,7 +14,7 @@ static inline struct tc_config *peer_server(uint32_t body)
 {
 	struct tc_config *c;
 
-	stack_begin(256, 16, 4096);
+	stack_begin(256, 16, 2048);
 	stack.wired = false;
 	c = stack_tc(1, 0, l4proto_TCP, 0);
 	c->app = app_kind_HTTP;
@@ -28,7 +28,7 @@ static inline struct peer_seg peer_client(void)
 {
 	struct peer_seg syn;
 
-	stack_begin(256, 16, 4096);
+	stack_begin(256, 16, 2048);
 	stack.wired = false;
 	stack_tc(0, 0, l4proto_TCP, 1)->app = app_kind_HTTP;
 	stack_start(0, 0);

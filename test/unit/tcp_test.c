@@ -1,44 +1,8 @@
 /* TCP against a peer of the test's own, segment by segment, and both ends over a wire with mishaps.
  * Tests are named after the symptom that once was, or the clause they show. */
-#include "test/unit/stack.h"
+#include "test/unit/tcp_peer.h"
 
 #include <rte_mbuf.h>
-
-#include <string.h>
-
-#define REQUEST "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-#define REQUEST_CLOSE "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-
-/* A server that answers HTTP requests with bodies of so many bytes; the test's peer talks to it. */
-static struct tc_config *server(uint32_t body)
-{
-	struct tc_config *c;
-
-	stack_begin(256, 16, 2048);
-	stack.wired = false;
-	c = stack_tc(1, 0, l4proto_TCP, 0);
-	c->app = app_kind_HTTP;
-	c->http.status = http_status_OK_200;
-	c->http.body_bytes = body;
-	return c;
-}
-
-/* A client of one session; the test's peer is its server. Its SYN. */
-static struct peer_seg client(void)
-{
-	struct tc_config *c;
-	struct peer_seg syn;
-
-	stack_begin(256, 16, 2048);
-	stack.wired = false;
-	c = stack_tc(0, 0, l4proto_TCP, 1);
-	c->app = app_kind_HTTP;
-	stack_start(0, 0);
-	stack_run_us(100);
-	assert_true(peer_take(0, &syn));
-	assert_int_equal(syn.flags, TCP_SYN);
-	return syn;
-}
 
 static void send_text(uint16_t port, struct peer_seg *s, const char *text)
 {
@@ -72,7 +36,7 @@ static struct peer_seg peer_up(uint32_t body)
 {
 	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK | TCP_PSH};
 
-	server(body);
+	peer_server(body);
 	stack_start(1, 0);
 	s.ack = peer_connect(1000, 5000) + 1;
 	s.seq = 5001;
@@ -86,7 +50,7 @@ static void every_hash_is_inserted(void **state)
 		.sport = 56116, .dport = 80, .seq = 1000, .flags = TCP_SYN, .wnd = 65535};
 
 	(void)state;
-	server(0);
+	peer_server(0);
 	stack_start(1, 0);
 	for (uint32_t i = 1; i < 65536; i += 257) {
 		s.sport = (uint16_t)i;
@@ -130,7 +94,7 @@ static void bad_ack_in_syn_received_earns_a_rst(void **state)
 			got;
 
 	(void)state;
-	server(0);
+	peer_server(0);
 	stack_start(1, 0);
 	peer_send(1, &s);
 	stack_run_us(50);
@@ -153,7 +117,7 @@ static void fin_behind_kept_segments_is_not_forgotten(void **state)
 	const char text[] = REQUEST;
 
 	(void)state;
-	server(0);
+	peer_server(0);
 	stack_start(1, 0);
 	s.ack = peer_connect(1000, 5000) + 1;
 	s.seq = 5011;
@@ -176,7 +140,7 @@ static void rst_is_taken_at_rcv_nxt_only(void **state)
 	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_RST}, got;
 
 	(void)state;
-	server(0);
+	peer_server(0);
 	stack_start(1, 0);
 	s.ack = peer_connect(1000, 5000) + 1;
 	s.seq = 4990; /* below, and reaching into the window */
@@ -205,7 +169,7 @@ static void syn_in_the_window_earns_a_challenge_ack(void **state)
 	struct peer_seg s = {.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_SYN}, got;
 
 	(void)state;
-	server(0);
+	peer_server(0);
 	stack_start(1, 0);
 	peer_connect(1000, 5000);
 	s.seq = 6000;
@@ -229,7 +193,7 @@ static void syn_to_a_group_is_ignored(void **state)
 			got;
 
 	(void)state;
-	server(0);
+	peer_server(0);
 	stack_start(1, 0);
 	peer_send(1, &s);
 	stack_run_us(50);
@@ -249,7 +213,7 @@ static void other_vlan_is_another_network(void **state)
 			got;
 
 	(void)state;
-	server(0);
+	peer_server(0);
 	stack_start(1, 0);
 	peer_send(1, &s);
 	stack_run_us(50);
@@ -265,7 +229,7 @@ static void other_vlan_is_another_network(void **state)
 
 static void data_does_not_wait_for_the_rto_of_a_syn(void **state)
 {
-	struct peer_seg syn = client(), s, got;
+	struct peer_seg syn = peer_client(), s, got;
 	int again = 0;
 
 	(void)state;
@@ -300,7 +264,7 @@ static void shut_window_is_probed_and_its_byte_sent_again(void **state)
 	uint8_t flags;
 
 	(void)state;
-	server(3000);
+	peer_server(3000);
 	stack_start(1, 0);
 	s.ack = peer_connect(1000, 5000) + 1;
 	s.seq = 5001;
@@ -364,7 +328,7 @@ static void ack_of_a_segment_that_fills_a_hole_is_not_delayed(void **state)
 	struct peer_seg s, got, last = {0};
 
 	(void)state;
-	server(10)->tcp.ack_delay = 1;
+	peer_server(10)->tcp.ack_delay = 1;
 	stack_start(1, 0);
 	s = (struct peer_seg){.sport = 1000, .dport = 80, .wnd = 65535, .flags = TCP_ACK};
 	s.ack = peer_connect(1000, 5000) + 1;
@@ -385,7 +349,7 @@ static void one_segment_after_a_lost_syn(void **state)
 	uint32_t n = 0;
 
 	(void)state;
-	server(100000);
+	peer_server(100000);
 	stack_start(1, 0);
 	s.flags = TCP_SYN;
 	peer_send(1, &s);
@@ -432,7 +396,7 @@ static void responses_that_nobody_asked_for_are_refused_in_every_cut(void **stat
 
 static void simultaneous_open_establishes(void **state)
 {
-	struct peer_seg syn = client(), s, got;
+	struct peer_seg syn = peer_client(), s, got;
 
 	(void)state;
 	s = (struct peer_seg){
@@ -569,7 +533,7 @@ static void pipelined_responses_are_rebuilt(void **state)
 	uint32_t n = 0, base;
 
 	(void)state;
-	server(1000);
+	peer_server(1000);
 	stack_start(1, 0);
 	s.ack = base = peer_connect(1000, 5000) + 1;
 	s.seq = 5001;
@@ -601,7 +565,7 @@ static void kept_segments_leave_buffers_for_the_missing_ones(void **state)
 	uint32_t ack[200];
 
 	(void)state;
-	server(0);
+	peer_server(0);
 	stack_start(1, 0);
 	for (uint16_t i = 0; i < 200; i++)
 		ack[i] = peer_connect(1000 + i, 5000) + 1;
@@ -628,7 +592,7 @@ static void syn_flood_empties_the_pool_and_nothing_else(void **state)
 	struct peer_seg s = {.dport = 80, .seq = 7, .flags = TCP_SYN, .wnd = 65535};
 
 	(void)state;
-	server(0)->tcp.syn_ack_retry = 1;
+	peer_server(0)->tcp.syn_ack_retry = 1;
 	stack_start(1, 0);
 	for (uint16_t i = 0; i < 1000; i++) {
 		s.sport = 2000 + i;
