@@ -23,6 +23,25 @@ int reply_fail(struct reply *r, int code, const char *fmt, ...) format_printf(3,
 #define CMD_BEGIN(id, path, kind, ...) HANDLER_##kind(id)
 #include "common/cmd/cmd.def"
 
+/* store.c: what commands about the configuration share. 0, or -errno and why in the reply. */
+/* The port is there and does not run. */
+int port_idle(uint32_t port, struct reply *r);
+/* So it is, and has that test case; of that kind. */
+int tc_idle(uint32_t port, uint32_t tcid, struct reply *r);
+int of_kind(uint32_t port, uint32_t tcid, enum tc_kind kind, struct reply *r);
+/* The test case is a client; what: "rates". */
+int only_client(uint32_t port, uint32_t tcid, const char *what, struct reply *r);
+int v4_only(const struct ip_addr *a, const char *what, struct reply *r);
+/* IPv4 addresses that a host may have on a network (RFC 1122 §3.2.1.3). */
+int host_only(const struct ip_addr *a, const char *what, struct reply *r);
+int hosts_only(const struct ip_range *range, const char *what, struct reply *r);
+/* tc_cfgs was changed: to be called after each change. */
+void tc_changed(uint32_t port, uint32_t tcid);
+/* Changes all of it. */
+void tc_store(uint32_t port, uint32_t tcid, const struct tc_config *cfg);
+/* So too, when its messages can be built. */
+int app_store(uint32_t port, uint32_t tcid, const struct tc_config *cfg, struct reply *r);
+
 /* Checked request to its handler. */
 int mgmt_dispatch(enum cmd_id id, const union cmd_req *req, struct reply *r);
 /* Runs a command file; each error is logged with file and line. Returns how many there were. */

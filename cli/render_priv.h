@@ -1,0 +1,31 @@
+/* Inside rendering as text: values, tables, counters. */
+#pragma once
+
+#include "cli/cli.h"
+#include "cli/grid.h"
+
+json_int_t render_number(const json_t *o, const char *key);
+/* Any simple value; as many results may be held at a time as there are buffers: 8. */
+const char *render_value(const json_t *v);
+/* That of a key. */
+const char *render_field(const json_t *o, const char *key);
+/* A column's heading: "vlan_id" is "VLAN id". */
+void render_heading(const char *key, char *buf, size_t len);
+/* A list of objects, a column for each key of the first. */
+void render_table(const json_t *rows, int indent);
+
+/* Columns of show <group> statistics: whose counters each holds. */
+struct counters {
+	struct grid g;
+	const json_t *of[(WORKERS_MAX + 1) * (PORTS_MAX + 1)];
+	size_t n;
+};
+
+/* A row for each counter of the group. */
+void render_counters(struct counters *c, const struct stats_group *group);
+
+/* render_tests.c */
+void render_tests_config(const json_t *view);
+void render_tests_state(const json_t *view);
+void render_tests_stats(const json_t *view);
+void render_tests_faults(const json_t *view);

@@ -1,0 +1,235 @@
+/* Views of test cases as text. */
+#include "cli/grid.h"
+#include "cli/render_priv.h"
+#include "cli/show.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+void render_tests_stats(const json_t *view)
+{
+	static const char *const rates[][2] = {{"Estab/s", "established_per_second"},
+		{"Closed/s", "closed_per_second"}, {"Data Send/s", "messages_per_second"},
+		{"Requests/s", "requests_per_second"}};
+	const struct stats_group *group = stats_group_find("tc");
+	struct counters c = {.n = 0};
+
+	printf("Port %s, test case %s: %s, %s, %s\n", render_field(view, "port"),
+		render_field(view, "test_case_id"), render_field(view, "type"),
+		render_field(view, "app"), render_field(view, "state"));
+	grid_column(&c.g, false, "%s", "");
+	grid_column(&c.g, true, "%s", "");
+	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+		grid_cell(&c.g, "%s", rates[i][0]);
+		grid_cell(&c.g, "%s", render_field(json_object_get(view, "rates"), rates[i][1]));
+	}
+	c.of[c.n++] = json_object_get(view, "stats");
+	render_counters(&c, group);
+	grid_print(&c.g, 0, 0);
+}
+
+/* What the criterion counts, and how much of it is there: "Cl Estab 100". */
+static void quick_stats(struct grid *g, const json_t *t)
+{
+	static const char *const label[] = {
+		[criterion_RUN_TIME] = "Run Time (s)",
+		[criterion_SERVERS_UP] = "Srv Up",
+		[criterion_CLIENTS_UP] = "Cl Up",
+		[criterion_CLIENTS_ESTAB] = "Cl Estab",
+		[criterion_DATA_MB] = "Data MB Sent",
+	};
+	static_assert(ARRAY_SIZE(label) == criterion_COUNT);
+	uint32_t i = 0;
+
+	while (i < criterion_COUNT - 1
+		&& strcmp(render_field(t, "criteria"), criterion_word(i)) != 0)
+		i++;
+	grid_cell(g, "%s %s", label[i], render_field(t, "achieved"));
+}
+
+void render_tests_state(const json_t *view)
+{
+	static const char *const cols[] = {
+		"TcId", "Type", "App", "State", "Criteria", "Quick stats", "Runtime", "Note"};
+	const json_t *tests = json_object_get(view, "tests"), *t;
+	struct grid g = {0};
+	size_t i;
+
+	printf("Port %s: %s\n", render_field(view, "port"),
+		json_is_true(json_object_get(view, "running")) ? "running" : "not running");
+	if (json_array_size(tests) == 0)
+		printf("no test cases\n");
+	for (i = 0; i < ARRAY_SIZE(cols); i++)
+		grid_column(&g, i == 6, "%s", cols[i]);
+	json_array_foreach(tests, i, t)
+	{
+		bool behind = json_is_true(json_object_get(t, "behind"));
+		const char *reason = render_field(t, "reason");
+
+		grid_cell(&g, "%s", render_field(t, "test_case_id"));
+		grid_cell(&g, "%s", render_field(t, "type"));
+		grid_cell(&g, "%s", render_field(t, "app"));
+		grid_cell(&g, "%s", render_field(t, "state"));
+		grid_cell(&g, "%s %s", render_field(t, "criteria"), render_field(t, "target"));
+		quick_stats(&g, t);
+		grid_cell(&g, "%s s", render_field(t, "runtime_s"));
+		grid_cell(&g, "%s%s%s", behind ? "behind its rate" : "",
+			behind && *reason ? "; " : "", reason);
+	}
+	if (json_array_size(tests) != 0)
+		grid_print(&g, 0, 0);
+}
+
+static void pair(struct grid *g, const char *name, const char *fmt, ...) format_printf(3, 4);
+static void pair(struct grid *g, const char *name, const char *fmt, ...)
+{
+	char value[700];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(value, sizeof(value), fmt, ap);
+	va_end(ap);
+	grid_cell(g, "%s", name);
+	grid_cell(g, "%s", value);
+}
+
+/* A rate or a time: with its unit, or INFINITE. */
+static void pair_unit(
+	struct grid *g, const char *name, const json_t *o, const char *key, const char *unit)
+{
+	const json_t *v = json_object_get(o, key);
+
+	if (v != NULL)
+		pair(g, name, "%s%s", json_is_string(v) ? "INFINITE" : render_value(v),
+			json_is_string(v) ? "" : unit);
+}
+
+/* Each header field that the user set. */
+static void http_fields(struct grid *g, const char *fields)
+{
+	while (*fields != '\0') {
+		size_t len = strcspn(fields, "\r\n");
+
+		if (len != 0)
+			pair(g, "http-field", "%.*s", (int)len, fields);
+		fields += len + (fields[len] != '\0');
+	}
+}
+
+/* The settings of the application are named as the commands name them. */
+static void app_pairs(struct grid *g, const json_t *t)
+{
+	bool on = false;
+	const json_t *v;
+	const char *key;
+
+	json_object_foreach((json_t *)t, key, v)
+	{
+		char name[32];
+
+		on |= strcmp(key, "app") == 0;
+		if (on && strcmp(key, "http_fields") == 0) {
+			http_fields(g, render_value(v));
+		} else if (on) {
+			snprintf(name, sizeof(name), "%s", key);
+			for (char *c = name; *c != '\0'; c++)
+				*c = (char)(*c == '_' ? '-' : *c);
+			pair(g, strcmp(key, "app") == 0 ? "Application" : name, "%s",
+				render_value(v));
+		}
+	}
+}
+
+static void test_config(const json_t *t)
+{
+	struct grid g = {0};
+
+	printf("\nTest case %s: %s, %s\n", render_field(t, "test_case_id"), render_field(t, "type"),
+		json_is_true(json_object_get(t, "async")) ? "Async" : "Sync");
+	grid_column(&g, false, "%s", "");
+	grid_column(&g, false, "%s", "");
+	if (render_number(t, "vlan_id") != 0)
+		pair(&g, "VLAN-ID/PRI", "%s/%s", render_field(t, "vlan_id"),
+			render_field(t, "vlan_pri"));
+	pair(&g, "Local IP:Port", "%s:%s", render_field(t, "src"), render_field(t, "sport"));
+	if (json_object_get(t, "dest") != NULL)
+		pair(&g, "Remote IP:Port", "%s:%s", render_field(t, "dest"),
+			render_field(t, "dport"));
+	pair_unit(&g, "Rate Open", t, "rate_open", " s/s");
+	pair_unit(&g, "Rate Close", t, "rate_close", " s/s");
+	pair_unit(&g, "Rate Send", t, "rate_send", " s/s");
+	pair_unit(&g, "Delay Init", t, "init_s", " s");
+	pair_unit(&g, "Delay Uptime", t, "uptime_s", " s");
+	pair_unit(&g, "Delay Downtime", t, "downtime_s", " s");
+	pair(&g, "Criteria", "%s %s", render_field(t, "criterion"),
+		render_field(t, "criterion_count"));
+	pair_unit(&g, "Within", t, "criterion_within_s", " s");
+	app_pairs(&g, t);
+	grid_print(&g, 2, 0);
+}
+
+void render_tests_config(const json_t *view)
+{
+	const json_t *intfs = json_object_get(view, "l3_interfaces"),
+		     *tests = json_object_get(view, "tests"), *t;
+	const char *key;
+
+	printf("Port %s\n  GW %s\n", render_field(view, "port"), render_field(view, "gw"));
+	if (json_object_get(view, "tx_faults") != NULL)
+		printf("  Faults in what it sends (show tests faults)\n");
+	if (json_object_get(view, "rx_faults") != NULL)
+		printf("  Faults in what it receives (show tests faults)\n");
+	if (json_array_size(intfs) != 0)
+		render_table(intfs, 2);
+	else
+		printf("  no L3 interfaces\n");
+	json_object_foreach((json_t *)tests, key, t) test_config(t);
+	if (json_object_size(tests) == 0)
+		printf("  no test cases\n");
+}
+
+/* Small shares as exact as they were given. */
+static const char *exact(const json_t *v)
+{
+	static char buf[2][32];
+	static uint32_t turn;
+	char *s = buf[turn++ % ARRAY_SIZE(buf)];
+
+	if (!json_is_real(v))
+		return render_value(v);
+	snprintf(s, sizeof(buf[0]), "%.10g", json_real_value(v));
+	return s;
+}
+
+/* A row for each setting, then for each counter; a column for each direction. */
+void render_tests_faults(const json_t *view)
+{
+	const json_t *of[] = {json_object_get(view, "tx"), json_object_get(view, "rx")}, *v;
+	const struct stats_group *group = stats_group_find("faults");
+	struct grid g = {0};
+	const char *key;
+
+	grid_column(&g, false, "Port %s", render_field(view, "port"));
+	grid_column(&g, true, "TX");
+	grid_column(&g, true, "RX");
+	json_object_foreach((json_t *)of[0], key, v)
+	{
+		char head[64];
+
+		if (json_is_object(v))
+			continue;
+		render_heading(key, head, sizeof(head));
+		grid_cell(&g, "%s", head);
+		for (size_t d = 0; d < ARRAY_SIZE(of); d++)
+			grid_cell(&g, "%s", exact(json_object_get(of[d], key)));
+	}
+	/* the first half of the group is tx's, of which each label begins with "TX " */
+	for (size_t i = 0; i < group->n / 2; i++) {
+		grid_cell(&g, "%s", group->stats[i].label + 3);
+		for (size_t d = 0; d < ARRAY_SIZE(of); d++)
+			grid_cell(&g, "%s",
+				render_field(
+					json_object_get(of[d], "stats"), group->stats[i].name + 3));
+	}
+	grid_print(&g, 0, 0);
+}

@@ -1,0 +1,13 @@
+/* What views are made of. */
+#pragma once
+
+#include "cli/cli.h"
+
+/* An array of characters in the segment. */
+#define TEXT(array) show_text(array, sizeof(array))
+#define INT(v) ((json_int_t)(v)) /* for "I": "i" would turn large unsigned numbers negative */
+
+/* An address that may be missing. */
+json_t *show_ip(const struct ip_addr *a);
+/* What a view that cannot be answers, with errno. */
+json_t *show_nothing(int rc, json_t *begun);
