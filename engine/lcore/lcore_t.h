@@ -70,6 +70,7 @@ struct lport {
 	struct stats_port_block *st;
 	struct rte_ip_frag_tbl *frag_tbl; /* datagrams that are not whole yet: fragments.c */
 	uint32_t n_frags;                 /* buffers in it */
+	struct idq blocked; /* endpoints with something to send for which it had no room */
 	struct txq txq;
 	struct hop hops[HOPS];
 	struct faults faults[FAULTS_DIRS];
@@ -118,7 +119,6 @@ struct lcore {
 	struct flow_table tcp_flows, udp_flows;
 	struct wheel wheel;
 	struct stash stash;
-	struct idq blocked; /* endpoints with something to send for which a port had no room */
 	struct chunk_pool queues; /* of all idqs: each endpoint can be in every kind at once */
 	uint64_t isn_secret[2];
 	uint32_t ts_offset; /* of TCP's clock of timestamps, random: RFC 7323 §7.1 */

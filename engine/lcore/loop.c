@@ -183,8 +183,7 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 		frags_poll(lc);
 	if (lc->wheel.now != lc->now_ms || lc->wheel.firing != 0 || lc->wheel.starved)
 		done += wheel_run(lc, TIMER_BUDGET);
-	if (lc->n_tcs != 0 || lc->blocked.n != 0)
-		done += traffic_run(lc, rx_busy);
+	done += traffic_run(lc, rx_busy);
 	for (uint32_t i = 0; i < lc->n_lports; i++)
 		tx_flush(lc, &lc->lports[i]);
 	return done;

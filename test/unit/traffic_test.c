@@ -386,6 +386,29 @@ static void every_byte_is_rebuilt_as_it_was(void **state)
 		bad_wire(seed, 30, 20, 30, 4096);
 }
 
+/* More sessions than a port has room for: requests wait, before they are sent; answers do not wait
+ * behind them. */
+static void answers_do_not_wait_behind_requests(void **state)
+{
+	uint32_t asking = 0, answering = 0;
+
+	(void)state;
+	stack_begin(2 * 4096, 16, 16384);
+	stack.room = 256;
+	pair(l4proto_TCP, 4000, 100, 1000);
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack_run_ms(50);
+	for (uint32_t i = 0; i < 100; i++) {
+		stack_run_us(50);
+		asking = MAX_OF(asking, stack.lc->lports[0].blocked.n);
+		answering = MAX_OF(answering, stack.lc->lports[1].blocked.n);
+	}
+	assert_in_range(asking, 3000, 4000);
+	assert_in_range(answering, 0, 500);
+	stack_end();
+}
+
 static void few_buffers_on_a_bad_wire_do_not_lock_up(void **state)
 {
 	(void)state;
@@ -410,6 +433,7 @@ int main(void)
 		cmocka_unit_test(udp_answer_that_is_lost_does_not_silence_a_client),
 		cmocka_unit_test(pool_that_is_too_small_is_said_once_and_used_whole),
 		cmocka_unit_test(every_byte_is_rebuilt_as_it_was),
+		cmocka_unit_test(answers_do_not_wait_behind_requests),
 		cmocka_unit_test(few_buffers_on_a_bad_wire_do_not_lock_up),
 	};
 
