@@ -209,14 +209,15 @@ static uint32_t send_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 
 static uint32_t close_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 {
-	uint32_t n = MIN_OF(tc->q_close.n, (uint32_t)CLOSE_BURST);
+	uint32_t n = MIN_OF(tc->q_close.n, (uint32_t)CLOSE_BURST), i;
 
 	if (n == 0) {
 		pacer_rest(&tc->close);
 		return 0;
 	}
-	n = pacer_allow(&tc->close, lc->now_tsc, n, &tc->st->behind);
-	for (uint32_t i = 0; i < n; i++) {
+	if (tc->close_limited)
+		n = pacer_allow(&tc->close, lc->now_tsc, n, &tc->st->behind);
+	for (i = 0; i < n && tx_room_session(lc, lp); i++) {
 		uint32_t id = idq_get(&lc->queues, &tc->q_close);
 		struct conn *c = conn_at(lc, id);
 
@@ -228,16 +229,14 @@ static uint32_t close_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 		if (c->state > CS_CLOSED)
 			session_output(lc, lp, tc, c, id);
 	}
-	return n;
+	return i;
 }
 
 uint32_t clients_run(struct lcore *lc, struct tc_run *tc, bool rx_busy)
 {
 	struct lport *lp = lcore_lport(lc, tc->port);
-	uint32_t done = 0;
+	uint32_t done = close_run(lc, lp, tc);
 
-	if (tc->close_limited)
-		done += close_run(lc, lp, tc);
 	if (unlikely((int64_t)(lc->now_tsc - tc->open_tsc) < 0))
 		return done;
 	tc->st->up = tc->n;

@@ -58,8 +58,9 @@ struct tc_run {
 	struct idq q_open, q_close, q_send;
 	uint32_t stop_scan; /* stopping: next block to look at */
 	uint8_t stop_phase;
-	uint64_t stop_deadline; /* tsc */
-	uint32_t grace_ms;      /* for the peers to answer FIN */
+	uint64_t stop_deadline, stop_last; /* tsc */
+	uint64_t stop_left;                /* sessions open when one had gone last */
+	uint32_t grace_ms;                 /* for the peers to answer FIN */
 };
 
 /* Where a server test case listens. */
