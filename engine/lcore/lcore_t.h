@@ -88,6 +88,8 @@ struct lmsg {
 		uint32_t grace_ms; /* TC_STOP */
 		struct {
 			uint64_t share_first, share_n; /* TC_START: this worker's sessions */
+			uint64_t start_tsc; /* the same for all workers; 0: when it is read */
+			uint32_t share_k, share_of; /* this one of so many; 0: of one */
 		};
 		struct faults_config faults[FAULTS_DIRS]; /* FAULTS */
 	};
