@@ -36,12 +36,6 @@ int fanout(uint32_t port, struct lmsg m)
 	return rc;
 }
 
-void fanout_share(uint64_t total, uint32_t k, uint32_t n, uint64_t *first, uint64_t *count)
-{
-	*first = total * k / n;
-	*count = total * (k + 1) / n - *first;
-}
-
 int fanout_start(uint32_t port, uint32_t tcid)
 {
 	uint64_t total = tc_sessions(&tc_cfgs[port][tcid]);
@@ -57,7 +51,7 @@ int fanout_start(uint32_t port, uint32_t tcid)
 			.share_k = q,
 			.share_of = n};
 
-		fanout_share(total, q, n, &m.share_first, &m.share_n);
+		share_of(total, q, n, &m.share_first, &m.share_n);
 		mailbox_post(worker(port, q), &m);
 	}
 	return rc;

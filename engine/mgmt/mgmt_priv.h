@@ -114,8 +114,6 @@ void publish_port(uint32_t port);
 int fanout(uint32_t port, struct lmsg m);
 /* LMSG_TC_START, each worker with its share of the sessions. */
 int fanout_start(uint32_t port, uint32_t tcid);
-/* Sessions [first, first + count) of total are worker k's of n. */
-void fanout_share(uint64_t total, uint32_t k, uint32_t n, uint64_t *first, uint64_t *count);
 /* Have all workers handled all that was posted? */
 bool fanout_handled(uint32_t port);
 /* Is the test case over on all of them? */
