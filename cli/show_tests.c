@@ -181,14 +181,14 @@ json_t *show_tests_state(const struct seg *s, uint32_t port)
 			continue;
 		end = t.end_ns ? t.end_ns : mono_ns();
 		json_array_append_new(tests,
-			json_pack("{sI ss ss ss sI sI ss sf sI sb so}", "test_case_id", INT(i),
+			json_pack("{sI ss ss ss sI sI ss sf sI sb so so}", "test_case_id", INT(i),
 				"type", tc_type(&t.cfg), "app", app_kind_word(t.cfg.app),
 				"criteria", criterion_word(t.cfg.criterion), "target",
 				INT(t.cfg.criterion_count), "achieved", INT(t.achieved), "state",
 				tc_state_word(t.state), "runtime_s",
 				t.start_ns ? (double)(end - t.start_ns) / 1e9 : 0.0, "estab_us",
-				INT(t.estab_us), "behind", t.fell_behind != 0, "reason",
-				TEXT(t.reason)));
+				INT(t.estab_us), "behind", t.fell_behind != 0, "note",
+				TEXT(t.behind), "reason", TEXT(t.reason)));
 	}
 	return json_pack("{sI sb so}", "port", INT(port), "running",
 		seg_port(s, port)->running != 0, "tests", tests);

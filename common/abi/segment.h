@@ -82,6 +82,7 @@ struct seg_tc {
 	uint64_t rate_estab, rate_closed, rate_send,
 		rate_req; /* per second, over the last whole second */
 	char reason[128]; /* why FAILED */
+	char behind[128]; /* the rates that were not kept, if fell_behind */
 } cache_aligned;
 
 /* Written by management before READY. */

@@ -85,22 +85,6 @@ static int pair_check(uint32_t port, bool exact)
 	return 0;
 }
 
-/* Ports that are no rings have one queue. */
-static int single(uint32_t port, bool exact)
-{
-	if (map[port].n > 1 && exact) {
-		log_line(loglevel_ERR,
-			"error: --qmap: port %u is served by one lcore: only ring pairs have "
-			"several queues",
-			port);
-		return -EINVAL;
-	}
-	if (map[port].n > 1)
-		map[port].worker[0] = map[port].worker[port % map[port].n];
-	map[port].n = 1;
-	return 0;
-}
-
 static int one_port(const struct options *o, uint32_t port, uint32_t n_total)
 {
 	memset(&map[port], 0, sizeof(map[port]));
@@ -133,11 +117,8 @@ int qmap_resolve(const struct options *o, uint32_t n_devs)
 			return -EINVAL;
 		}
 	}
-	for (uint32_t p = 0; p < total && rc == 0; p++) {
+	for (uint32_t p = 0; p < total && rc == 0; p++)
 		rc = one_port(o, p, total);
-		if (rc == 0 && (p < n_devs || p >= rings))
-			rc = single(p, o->given.qmap);
-	}
 	for (uint32_t p = n_devs; p < rings && rc == 0; p += 2)
 		rc = pair_check(p, o->given.qmap);
 	return rc;

@@ -86,6 +86,18 @@ static force_inline bool tx_room_session(struct lcore *lc, struct lport *lp)
 	return tx_room_below(lc, lp, TXQ_LEN / 2);
 }
 
+/* Ports whose workers share one queue. handoff_bytes(): what one of n workers takes, in lines. */
+size_t handoff_bytes(uint32_t n);
+/* Lays out p->handoff, once n_queues is known. */
+void handoff_init(struct port *p, void *mem);
+/* A worker without the queue: up to RX_BURST packets for it; sends up to n, returns how many. */
+uint32_t handoff_in(const struct handoff *h, struct rte_mbuf **m);
+uint32_t handoff_out(const struct handoff *h, struct rte_mbuf **m, uint32_t n);
+/* The one with the queue: a packet for worker k, 1..; false: it has no room, the buffer stays. */
+bool handoff_give(const struct handoff *h, uint32_t k, struct rte_mbuf *m);
+/* ... and takes what the others send, as far as there is room; how many. */
+uint32_t handoff_collect(struct lcore *lc, struct lport *lp);
+
 /* The fault stage: a link that loses, doubles, holds back, corrupts, delays and paces packets. It
  * knows no port and no clock but the time it is given, which never goes back; the same seed does the
  * same to the same packets. */

@@ -32,16 +32,23 @@ static bool software_device(const char *driver)
 		|| strcmp(driver, "net_af_xdp") == 0;
 }
 
-static int queues_setup(struct port *p, uint16_t n)
+/* Queues of the device: one for each worker, where queues have sessions of their own; else one for
+ * all. */
+static uint16_t queues_of(const struct port *p)
 {
-	uint16_t rxd = DESCS, txd = DESCS;
+	return p->kind == port_kind_RING ? p->n_queues : 1;
+}
+
+static int queues_setup(struct port *p)
+{
+	uint16_t rxd = DESCS, txd = DESCS, n = queues_of(p);
 
 	rte_eth_dev_adjust_nb_rx_tx_desc(p->dev_id, &rxd, &txd);
-	p->n_queues = n;
+	for (uint16_t q = 0; q < p->n_queues; q++)
+		p->queue_worker[q] = (uint16_t)qmap_worker(p->id, q);
 	for (uint16_t q = 0; q < n; q++) {
 		int rc;
 
-		p->queue_worker[q] = (uint16_t)qmap_worker(p->id, q);
 		rc = rte_eth_rx_queue_setup(
 			p->dev_id, q, rxd, p->socket, NULL, worker_mbuf_pool(p->queue_worker[q]));
 		if (rc == 0)
@@ -97,11 +104,11 @@ static void mac_choose(struct port *p)
 
 static int port_configure(struct port *p, const struct options *o)
 {
-	uint16_t n = (uint16_t)qmap_queues(p->id);
 	struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
 	int rc = rte_eth_dev_info_get(p->dev_id, &info), socket = rte_eth_dev_socket_id(p->dev_id);
 
+	p->n_queues = (uint16_t)qmap_queues(p->id);
 	if (rc == 0) {
 		p->socket = socket < 0 ? 0 : (uint32_t)socket;
 		offloads_choose(p, o, &info);
@@ -109,7 +116,7 @@ static int port_configure(struct port *p, const struct options *o)
 			conf.txmode.offloads |= TX_CSUMS;
 		if (p->rx_offload && !p->sw_csum)
 			conf.rxmode.offloads |= RX_CSUMS;
-		rc = rte_eth_dev_configure(p->dev_id, n, n, &conf);
+		rc = rte_eth_dev_configure(p->dev_id, queues_of(p), queues_of(p), &conf);
 	}
 	if (rc != 0) {
 		log_line(loglevel_ERR, "error: port %u: not configured: %s", p->id,
@@ -118,7 +125,7 @@ static int port_configure(struct port *p, const struct options *o)
 	}
 	p->mtu = mtu_choose(p, o);
 	mac_choose(p);
-	return queues_setup(p, n);
+	return queues_setup(p);
 }
 
 struct port *port_add(uint16_t dev_id, enum port_kind kind)

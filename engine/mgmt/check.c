@@ -209,7 +209,7 @@ static void want_tc(struct want *want, uint32_t port, const struct tc_config *c)
 	for (uint32_t q = 0; q < p->n_queues; q++) {
 		uint64_t first, n;
 
-		fanout_share(tc_sessions(c), q, p->n_queues, &first, &n);
+		share_of(tc_sessions(c), q, p->n_queues, &first, &n);
 		want_add(&want[p->queue_worker[q]], c, n);
 		if (both)
 			want_add(&want[ports[p->peer].queue_worker[q]], c, n);

@@ -5,10 +5,15 @@
 
 /* So many a second: pacer.h. */
 struct pacer {
-	double per_cycle;
-	uint64_t t0, done; /* since when it counts, and how many were done */
+	double per_cycle;  /* on all workers */
+	uint64_t t0, done; /* since when it counts, and how many were done or given up */
+	uint64_t due;      /* at the last look; done never passes it */
 	uint64_t cap;      /* what may be made up for after a stall */
+	uint64_t slack;    /* ... after a moment with nothing to do */
 	uint8_t idle;      /* there was nothing to do */
+	uint8_t more;      /* this worker has a session more than `each` */
+	uint32_t k, n;     /* this worker of those that share; n of 0 or 1: it has all */
+	uint64_t sessions, each, rank; /* of all; rank: of those that have more */
 };
 
 /* A queue of ids, first in first out, in chunks of the worker's (lcore_t.h). Zeroed it is empty.

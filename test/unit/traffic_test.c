@@ -53,7 +53,7 @@ static void idle_time_earns_no_burst(void **state)
 	stack_start(0, 0);
 	stack_run_ms(5000 + 500);
 	assert_in_range(stack_stats(0, 0)->closed, 45, 52);
-	assert_int_equal(stack_stats(0, 0)->behind, 0);
+	assert_int_equal(stack_stats(0, 0)->behind_close, 0);
 	stack_run_ms(1000);
 	assert_in_range(stack_stats(0, 0)->closed, 145, 152);
 	stack_end();
@@ -81,7 +81,7 @@ static void open_rate_is_kept_from_one_a_second_on(void **state)
 			assert_in_range(now, rates[i] - rates[i] / 100,
 				rates[i] + rates[i] / 100 + (rates[i] < 100));
 		}
-		assert_int_equal(stack_stats(0, 0)->behind, 0);
+		assert_int_equal(stack_stats(0, 0)->behind_open, 0);
 		stack_end();
 	}
 }
