@@ -140,7 +140,7 @@ json_t *show_tests_config(const struct seg *s, uint32_t port)
 
 	if (rc != 0)
 		return show_nothing(rc, NULL);
-	o = json_pack("{sI so}", "port", INT(port), "gw", show_ip(&p.gw));
+	o = json_pack("{sI sI so}", "port", INT(port), "mtu", INT(p.mtu), "gw", show_ip(&p.gw));
 	for (uint32_t d = 0; d < FAULTS_DIRS; d++) {
 		if (faults_config_on(&p.faults[d]))
 			json_object_set_new(o, d == fault_dir_TX ? "tx_faults" : "rx_faults",

@@ -41,6 +41,17 @@ int cmd_add_tests_l3_intf(const struct req_add_tests_l3_intf *q, struct reply *r
 	return 0;
 }
 
+int cmd_set_tests_mtu(const struct req_set_tests_mtu *q, struct reply *r)
+{
+	int rc = port_idle(q->port, r);
+
+	if (rc == 0)
+		rc = port_set_mtu((uint16_t)q->port, (uint16_t)q->mtu, r->text, sizeof(r->text));
+	if (rc == 0)
+		publish_port(q->port);
+	return rc;
+}
+
 int cmd_add_tests_l3_gw(const struct req_add_tests_l3_gw *q, struct reply *r)
 {
 	int rc = port_idle(q->port, r);
