@@ -23,6 +23,8 @@ static const char *tc_type(const struct tc_config *c)
 {
 	if (c->kind == tc_kind_SERVER)
 		return c->proto == l4proto_UDP ? "UDP server" : "TCP server";
+	if (tc_is_multicast(c))
+		return "UDP mcast source";
 	return c->proto == l4proto_UDP ? "UDP client" : "TCP client";
 }
 

@@ -116,8 +116,11 @@ static int neighbours_check(uint32_t port, uint32_t tcid, const struct ip_range 
 static int addresses_check(uint32_t port, uint32_t tcid, struct reply *r)
 {
 	const struct tc_config *c = &tc_cfgs[port][tcid];
-	int rc = way_check(port, tcid, &c->src, "source", r);
+	int rc;
 
+	if (tc_is_multicast(c)) /* groups are on every link, and nobody answers */
+		return 0;
+	rc = way_check(port, tcid, &c->src, "source", r);
 	if (rc != 0 || c->kind != tc_kind_CLIENT)
 		return rc;
 	rc = way_check(port, tcid, &c->dst, "destination", r);
@@ -204,7 +207,7 @@ static bool serves(uint32_t port, uint32_t proto)
 static void want_tc(struct want *want, uint32_t port, const struct tc_config *c)
 {
 	const struct port *p = &ports[port];
-	bool both = p->kind == port_kind_RING && serves(p->peer, c->proto);
+	bool both = p->kind == port_kind_RING && !tc_is_multicast(c) && serves(p->peer, c->proto);
 
 	for (uint32_t q = 0; q < p->n_queues; q++) {
 		uint64_t first, n;
