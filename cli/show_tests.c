@@ -231,3 +231,14 @@ json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)
 		"user-to", INT(o->user_to_ms), "window-scale", INT(o->wscale), "timestamps",
 		INT(o->ts), "sack", INT(o->sack), "ecn", INT(o->ecn));
 }
+
+json_t *show_tests_vlan(const struct seg *s, uint32_t port, uint32_t tcid)
+{
+	static struct seg_tc t;
+	int rc = tc_read(s, port, tcid, &t);
+
+	if (rc != 0)
+		return show_nothing(rc, NULL);
+	return json_pack("{sI sI sI sI}", "port", INT(port), "test_case_id", INT(tcid), "vlan-id",
+		INT(t.cfg.vlan_id), "vlan-pri", INT(t.cfg.vlan_pri));
+}

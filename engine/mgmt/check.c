@@ -38,10 +38,11 @@ static int way_check(uint32_t port, uint32_t tcid, const struct ip_range *range,
 	struct reply *r)
 {
 	uint32_t vlan = tc_cfgs[port][tcid].vlan_id, bad = not_connected(port, vlan, range);
+	uint16_t on;
 	struct ip_addr ip = ip4_addr(bad);
 	char a[IP_STRLEN];
 
-	if (bad == 0 || route_gateway((uint8_t)port, (uint16_t)vlan) != 0)
+	if (bad == 0 || route_gateway((uint8_t)port, (uint16_t)vlan, &on) != 0)
 		return 0;
 	return reply_fail(r, -EHOSTUNREACH,
 		"test case %u: %s %s: no interface of port %u%s has it in its subnet, and there is "
