@@ -173,7 +173,8 @@ void render_tests_config(const json_t *view)
 		     *tests = json_object_get(view, "tests"), *t;
 	const char *key;
 
-	printf("Port %s\n  GW %s\n", render_field(view, "port"), render_field(view, "gw"));
+	printf("Port %s\n  MTU %s\n  GW %s\n", render_field(view, "port"),
+		render_field(view, "mtu"), render_field(view, "gw"));
 	if (json_object_get(view, "tx_faults") != NULL)
 		printf("  Faults in what it sends (show tests faults)\n");
 	if (json_object_get(view, "rx_faults") != NULL)

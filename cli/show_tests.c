@@ -23,6 +23,8 @@ static const char *tc_type(const struct tc_config *c)
 {
 	if (c->kind == tc_kind_SERVER)
 		return c->proto == l4proto_UDP ? "UDP server" : "TCP server";
+	if (tc_is_multicast(c))
+		return "UDP mcast source";
 	return c->proto == l4proto_UDP ? "UDP client" : "TCP client";
 }
 
@@ -140,7 +142,7 @@ json_t *show_tests_config(const struct seg *s, uint32_t port)
 
 	if (rc != 0)
 		return show_nothing(rc, NULL);
-	o = json_pack("{sI so}", "port", INT(port), "gw", show_ip(&p.gw));
+	o = json_pack("{sI sI so}", "port", INT(port), "mtu", INT(p.mtu), "gw", show_ip(&p.gw));
 	for (uint32_t d = 0; d < FAULTS_DIRS; d++) {
 		if (faults_config_on(&p.faults[d]))
 			json_object_set_new(o, d == fault_dir_TX ? "tx_faults" : "rx_faults",
@@ -228,4 +230,15 @@ json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)
 		INT(o->ack_delay), "congestion", congestion_word(o->congestion), "mss", INT(o->mss),
 		"user-to", INT(o->user_to_ms), "window-scale", INT(o->wscale), "timestamps",
 		INT(o->ts), "sack", INT(o->sack), "ecn", INT(o->ecn));
+}
+
+json_t *show_tests_vlan(const struct seg *s, uint32_t port, uint32_t tcid)
+{
+	static struct seg_tc t;
+	int rc = tc_read(s, port, tcid, &t);
+
+	if (rc != 0)
+		return show_nothing(rc, NULL);
+	return json_pack("{sI sI sI sI}", "port", INT(port), "test_case_id", INT(tcid), "vlan-id",
+		INT(t.cfg.vlan_id), "vlan-pri", INT(t.cfg.vlan_pri));
 }

@@ -16,7 +16,8 @@
 #define UCB_POOL_K 128
 #define MBUF_POOL_K 32
 #define MBUF_POOL_LEAST_K 4
-#define MBUF_BYTES 2176 /* of a buffer: a full frame and its headroom; the least too */
+#define MBUF_BYTES 2176     /* of a buffer: a full frame and its headroom; the least too */
+#define MBUF_BYTES_MAX 9344 /* for MTU_MAX */
 
 /* The engine's options, a field for each row of options.def, and which of them were given. */
 typedef bool option_FLAG;

@@ -13,6 +13,9 @@ void ports_stop(void);
 void ports_close(void);
 /* Management, before READY: what the ports are, into the segment. */
 void ports_describe(struct seg *seg);
+/* Management, while no test runs on it: its MTU, MTU_MIN..MTU_MAX. 0, or -errno and why in err;
+ * then it is as it was. */
+int port_set_mtu(uint16_t id, uint16_t mtu, char *err, size_t errlen);
 /* Management, once a second: link state and speed into the segment. */
 void ports_poll_link(struct seg *seg);
 

@@ -11,7 +11,8 @@
 #define RX_BURST 64
 #define TXQ_LEN 512 /* packets kept for a port until it takes them */
 
-/* A port as workers see it: read-only after boot. */
+/* A port as workers see it: read-only after boot, but for the MTU: management changes that while no test
+ * runs on the port. */
 struct port {
 	uint16_t id;     /* ours, 0.. : device ports, then ring pairs, then TAPs */
 	uint16_t dev_id; /* ethdev's */

@@ -16,8 +16,6 @@ struct port ports[PORTS_MAX];
 uint16_t n_ports;
 
 #define DESCS 1024
-#define ETH_VLAN_BYTES 18 /* before the IP header, tagged */
-#define MTU_LEAST 68      /* RFC 791 */
 #define RX_CSUMS                                                      \
 	(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM \
 		| RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
@@ -78,18 +76,6 @@ static void offloads_choose(
 	p->sw_csum = !p->tx_offload || !p->rx_offload;
 }
 
-/* The link's MTU, as far as a frame fits one buffer. */
-static uint16_t mtu_choose(const struct port *p, const struct options *o)
-{
-	uint64_t room = o->mbuf_bytes - RTE_PKTMBUF_HEADROOM - ETH_VLAN_BYTES;
-	uint16_t mtu = 1500;
-
-	if (p->kind != port_kind_RING
-		&& (rte_eth_dev_get_mtu(p->dev_id, &mtu) != 0 || mtu < MTU_LEAST))
-		mtu = 1500;
-	return mtu < room ? mtu : (uint16_t)room;
-}
-
 static void mac_choose(struct port *p)
 {
 	const uint8_t own[6] = {0x02, 0x57, 0x41, 0x52, 0x50, (uint8_t)p->id};
@@ -123,7 +109,7 @@ static int port_configure(struct port *p, const struct options *o)
 			rte_strerror(-rc));
 		return rc;
 	}
-	p->mtu = mtu_choose(p, o);
+	p->mtu = mtu_choose(p);
 	mac_choose(p);
 	return queues_setup(p);
 }
@@ -239,7 +225,6 @@ void ports_describe(struct seg *seg)
 
 		sp->kind = ports[p].kind;
 		sp->socket = ports[p].socket;
-		sp->mtu = ports[p].mtu;
 		sp->n_queues = ports[p].n_queues;
 		sp->needs_csum = ports[p].sw_csum;
 		sp->offload_rx_csum = ports[p].rx_offload;

@@ -177,12 +177,15 @@ bool ipv4_is_mine(struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t ad
 /* The interface on that VLAN (0 untagged) with addr in its subnet, or NULL. */
 const struct l3_intf *route_connected(uint8_t port, uint16_t vlan, uint32_t addr);
 
-/* The gateway on that VLAN, else the port's; 0 when there is none. */
-uint32_t route_gateway(uint8_t port, uint16_t vlan);
+/* The gateway on that VLAN, else the port's; 0 when there is none. *on: the VLAN where it is a
+ * neighbour. */
+uint32_t route_gateway(uint8_t port, uint16_t vlan, uint16_t *on);
+/* Where the port's gateway is a neighbour: on that VLAN, else untagged, else on another. */
+uint16_t route_gateway_vlan(uint8_t port, uint16_t vlan);
 
-/* The next hop towards dst on that VLAN (0 untagged): dst itself when on-link, else the gateway; 0
- * when there is none. */
-uint32_t route_next_hop(uint8_t port, uint16_t vlan, uint32_t dst);
+/* The next hop towards dst on that VLAN (0 untagged), and on which it is to be asked for: dst itself
+ * when on-link, else the gateway; 0 when there is none. */
+uint32_t route_next_hop(uint8_t port, uint16_t vlan, uint32_t dst, uint16_t *on);
 
 /* Internet checksum, ones' complement sums; csum_fold() gives the field, not inverted. */
 uint32_t csum_add(const void *data, size_t len, uint32_t sum);

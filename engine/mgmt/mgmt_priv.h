@@ -35,6 +35,8 @@ int v4_only(const struct ip_addr *a, const char *what, struct reply *r);
 /* IPv4 addresses that a host may have on a network (RFC 1122 §3.2.1.3). */
 int host_only(const struct ip_addr *a, const char *what, struct reply *r);
 int hosts_only(const struct ip_range *range, const char *what, struct reply *r);
+/* Multicast groups. */
+int groups_only(const struct ip_range *range, const char *what, struct reply *r);
 /* tc_cfgs was changed: to be called after each change. */
 void tc_changed(uint32_t port, uint32_t tcid);
 /* Changes all of it. */

@@ -29,7 +29,7 @@ def test_help_and_version_start_nothing(program):
 
 @pytest.mark.parametrize("args, why", [
     (("--tcb-pool-sz", "x", "--ring-if-pairs", "1"), "expected a number, 1..4194303"),
-    (("--mbuf-sz", "100", "--ring-if-pairs", "1"), "2176..9198"),
+    (("--mbuf-sz", "100", "--ring-if-pairs", "1"), "2176..9344"),
     (("--qmap", "0.0", "--ring-if-pairs", "1"), "at least one bit"),
     (("--qmap", "0.2", "--qmap-default", "max-q"), "cannot be combined"),
     (("--nope",), "unknown option '--nope'"),
