@@ -131,6 +131,15 @@ static void help(const json_t *view)
 	       "In the shell Tab completes, ? shows what may follow.\n");
 }
 
+/* As it is: the output is a command file. */
+static void lines(const json_t *view)
+{
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach(json_object_get(view, "lines"), i, line) puts(json_string_value(line));
+}
+
 static void counters_column(struct counters *c, const json_t *of, const char *head)
 {
 	BUG_ON(c->n == ARRAY_SIZE(c->of));
@@ -220,6 +229,8 @@ void render_text(enum cmd_id id, const json_t *view)
 		render_tests_state(view);
 	else if (id == CMD_show_tests_stats)
 		render_tests_stats(view);
+	else if (id == CMD_show_config)
+		lines(view);
 	else if (id == CMD_help)
 		help(view);
 	else

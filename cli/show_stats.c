@@ -1,5 +1,6 @@
 /* show <group> statistics, and the switch from commands to views. */
 #include "cli/show.h"
+#include "cli/show_config.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -131,6 +132,14 @@ static json_t *statistics(
 	return show_statistics(s, g, q->details, one, q->port);
 }
 
+static json_t *config(
+	const struct seg *s, const struct req_show_config *q, char *err, size_t errlen)
+{
+	bool one = REQ_HAS(q, show_config, port);
+
+	return one && !port_ok(s, q->port, err, errlen) ? NULL : show_config(s, one, q->port);
+}
+
 static json_t *view_of(
 	const struct seg *s, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
 {
@@ -149,6 +158,8 @@ static json_t *view_of(
 		return show_operators(s);
 	case CMD_show_version:
 		return show_version(s);
+	case CMD_show_config:
+		return config(s, &req->show_config, err, errlen);
 	case CMD_help:
 		return show_help();
 	case CMD_show_tests_config:

@@ -52,6 +52,10 @@ struct tc_config {
 /* A new test case's settings: the original's defaults but for what hurt (CATALOGUE §3.1). */
 void tc_config_init(struct tc_config *cfg, enum tc_kind kind, enum l4proto proto);
 
+/* Its criterion, when its ranges are known: what a server listens on, and what tc_config_init() says
+ * of a client. */
+void tc_config_criterion(struct tc_config *cfg);
+
 /* Sessions a client test case has, or sockets a server test case listens on; UINT64_MAX: more than
  * can be counted. */
 uint64_t tc_sessions(const struct tc_config *cfg);

@@ -140,6 +140,10 @@ int cmd_parse(const char *const *word, int n, enum cmd_id *id, union cmd_req *re
 	size_t errlen);
 int cmd_format(enum cmd_id id, const union cmd_req *req, char *buf, size_t len);
 
+/* Of the arguments of which one is needed, is one there? Else "expected at least one of ..." in
+ * err. */
+bool cmd_some_given(const struct cmd_desc *c, uint64_t present, char *err, size_t errlen);
+
 /* What a command looks like, "set tests rate port <n> ... [open <n>|infinite]"; like snprintf. */
 int cmd_usage(enum cmd_id id, char *buf, size_t len);
 
