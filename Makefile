@@ -36,7 +36,7 @@ Q := $(if $(filter 1,$V),,@)
 say = $(if $(filter 1,$V),,@printf '  %-7s %s\n' $(1) $(2);)
 
 comma := ,
-PKGS := libdpdk libedit jansson numa libbsd libmicrohttpd
+PKGS := libdpdk libedit jansson numa libbsd libmicrohttpd ncursesw
 pc = $(shell pkg-config $(1) 2>/dev/null)
 # these install what they need, or need nothing
 NO_PKGS_GOALS := demo test clean help format
@@ -68,7 +68,7 @@ DPDK_LIBDIR := $(call pc,--variable=libdir libdpdk)
 LIBS_EAL := -Wl,--wrap=rte_service_init,--wrap=rte_service_start_with_defaults \
 	-Wl,-Bstatic $(foreach l,eal telemetry kvargs argparse log,$(if $(wildcard $(DPDK_LIBDIR)/librte_$(l).a),-lrte_$(l))) \
 	-Wl,-Bdynamic $(call pc,--libs libbsd numa) -lpthread -ldl -lm
-LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson)
+LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson ncursesw)
 LIBS_EXPORTER := $(LIBS_EAL) $(call pc,--libs jansson libmicrohttpd)
 LIBS_TEST := $(call pc,--libs libdpdk jansson cmocka) -lm
 LIBS_SIM := $(patsubst %,-Wl$(comma)--wrap=%,app_conn_up app_deliver app_payload traffic_begun traffic_closed traffic_failed) $(LIBS_TEST)
@@ -114,6 +114,7 @@ $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 # what the exporter and the CLI make of a segment is pure too
 $(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o prometheus.o listen.o)
 $(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(addprefix $(B)/cli/,show.o show_config.o show_tests.o show_stats.o)
+$(B)/test/unit/ui_test: $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)
 
 # A file that holds a text, new when the text is: what is built by it depends on it.
 stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
