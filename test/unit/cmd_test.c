@@ -303,9 +303,9 @@ static void sentences(void **state)
 		"start tests port 0 now", "unexpected word 'now' after '0', expected nothing more");
 	expect_err("show tests foo",
 		"unknown word 'foo' after 'show tests', expected "
-		"config|state|stats|tcp-options|faults");
+		"config|state|stats|ui|tcp-options|faults");
 	expect_err("show tests",
-		"'show tests' is not complete, expected config|state|stats|tcp-options|faults");
+		"'show tests' is not complete, expected config|state|stats|ui|tcp-options|faults");
 	expect_err("nope",
 		"unknown word 'nope', expected add|del|set|start|stop|show|file|help|exit|quit");
 	expect_err("exitfoo",
