@@ -200,7 +200,9 @@ static void statistics(const struct stats_group *group, const json_t *view)
 	char head[64];
 
 	c = (struct counters){0};
-	printf("%s\n", group->help);
+	printf("%s%s\n", group->help,
+		json_is_true(json_object_get(view, "since_clear")) ? ", since clear statistics"
+								   : "");
 	grid_column(&c.g, false, "%s", "");
 	json_object_foreach((json_t *)ports, key, v)
 	{
