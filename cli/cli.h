@@ -70,5 +70,9 @@ json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *er
 /* A string of at most max bytes from anywhere: what is not UTF-8 becomes U+FFFD. */
 json_t *show_text(const char *s, size_t max);
 
+/* reference.c: prints the reference of all "commands" or "counters", in Markdown. 0 or -1: there is
+ * no such part. */
+int reference_print(const char *part);
+
 /* render.c: a view as text. */
 void render_text(enum cmd_id id, const json_t *view);

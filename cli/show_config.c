@@ -18,6 +18,8 @@ struct conf {
 	const struct seg_port *p;
 	const struct tc_config *c; /* of the test case */
 	struct tc_config fresh;    /* as it is when it was only added */
+	struct faults_config none; /* as a port's are */
+	union cmd_req *taken;      /* not NULL: the request is wanted, not its text */
 };
 
 /* Gives an argument of the request `r`; if it is not what it is without; port and test case. */
@@ -33,6 +35,10 @@ static void emit(struct conf *o, enum cmd_id id, const union cmd_req *r)
 
 	if (!cmd_some_given(cmd_desc(id), r->present, err, sizeof(err)))
 		return;
+	if (o->taken != NULL) {
+		*o->taken = *r;
+		return;
+	}
 	BUG_ON(cmd_format(id, r, line, sizeof(line)) < 0);
 	json_array_append_new(o->lines, show_text(line, sizeof(line)));
 }
@@ -66,7 +72,7 @@ static void add_tests_l3_gw(struct conf *o)
 
 static void faults_of(struct conf *o, const struct faults_config *c, enum fault_dir dir)
 {
-	const struct faults_config none = faults_config_none();
+	const struct faults_config none = o->none;
 	union cmd_req r = {0};
 
 	GIVE(set_tests_faults, port, o->port);
@@ -412,7 +418,7 @@ static int write_port(struct conf *o, const struct seg *s, uint32_t port)
 json_t *show_config(const struct seg *s, bool one_port, uint32_t port)
 {
 	uint32_t lo = one_port ? port : 0, hi = one_port ? port + 1 : s->hdr.n_ports;
-	struct conf o = {.lines = json_array()};
+	struct conf o = {.lines = json_array(), .none = faults_config_none()};
 	json_t *view = json_pack("{so}", "lines", o.lines);
 	int rc = 0;
 
@@ -422,4 +428,25 @@ json_t *show_config(const struct seg *s, bool one_port, uint32_t port)
 		rc = write_port(&o, s, p);
 	}
 	return rc == 0 ? view : show_nothing(rc, view);
+}
+
+void show_config_defaults(enum cmd_id id, union cmd_req *req)
+{
+	static struct seg_port p;
+	struct tc_config c;
+	struct conf o = {.taken = req, .p = &p, .c = &c};
+
+	*req = (union cmd_req){0};
+	p.faults[fault_dir_TX] = p.faults[fault_dir_RX] = faults_config_none();
+	tc_config_init(&c, tc_kind_CLIENT, l4proto_TCP);
+	/* nothing is what it is usually: all of it is to be said */
+	memset(&o.fresh, 0xa5, sizeof(o.fresh));
+	memset(&o.none, 0xa5, sizeof(o.none));
+	for (size_t i = 0; i < ARRAY_SIZE(of_port) + ARRAY_SIZE(of_tc); i++) {
+		const struct writer *w = i < ARRAY_SIZE(of_port) ? &of_port[i]
+								 : &of_tc[i - ARRAY_SIZE(of_port)];
+
+		if (w->id == id)
+			w->write(&o);
+	}
 }
