@@ -9,7 +9,8 @@
 # make bench           measures speed; prints one JSON object (hugepages, root)
 # make check           lint and style
 # make lint            clang-tidy
-# make style           format, sizes, tokens, layers, headers alone, clauses of TCP, shell scripts; part of make test
+# make style           format, reference, sizes, tokens, layers, headers alone, clauses of TCP, shell scripts; part of make test
+# make docs            write the reference of commands and counters into doc/
 # make format          rewrite the sources in the one format
 # make compdb          compile_commands.json for editors
 # make clean | help
@@ -36,7 +37,7 @@ Q := $(if $(filter 1,$V),,@)
 say = $(if $(filter 1,$V),,@printf '  %-7s %s\n' $(1) $(2);)
 
 comma := ,
-PKGS := libdpdk libedit jansson numa libbsd libmicrohttpd
+PKGS := libdpdk libedit jansson numa libbsd libmicrohttpd ncursesw
 pc = $(shell pkg-config $(1) 2>/dev/null)
 # these install what they need, or need nothing
 NO_PKGS_GOALS := demo test clean help format
@@ -68,7 +69,7 @@ DPDK_LIBDIR := $(call pc,--variable=libdir libdpdk)
 LIBS_EAL := -Wl,--wrap=rte_service_init,--wrap=rte_service_start_with_defaults \
 	-Wl,-Bstatic $(foreach l,eal telemetry kvargs argparse log,$(if $(wildcard $(DPDK_LIBDIR)/librte_$(l).a),-lrte_$(l))) \
 	-Wl,-Bdynamic $(call pc,--libs libbsd numa) -lpthread -ldl -lm
-LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson)
+LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson ncursesw)
 LIBS_EXPORTER := $(LIBS_EAL) $(call pc,--libs jansson libmicrohttpd)
 LIBS_TEST := $(call pc,--libs libdpdk jansson cmocka) -lm
 LIBS_SIM := $(patsubst %,-Wl$(comma)--wrap=%,app_conn_up app_deliver app_payload traffic_begun traffic_closed traffic_failed) $(LIBS_TEST)
@@ -89,9 +90,10 @@ SIM      := $(B)/test/sim/sim
 # what a unit test links: the packet path whole, but for ports, which world.c plays; no main(), nothing that starts up
 TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out $(addprefix $(B)/engine/,main.o boot/% mgmt/% l1_port/port.o \
 	l1_port/mtu.o l1_port/ring_pair.o l1_port/tap.o),$(ENGINE))
+DOCS     := commands counters
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit asan sim sim-run peers functional interop bench check lint style format compdb clean help FORCE
+.PHONY: all demo test unit asan sim sim-run peers functional interop bench check lint style format docs compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(if $(LTO),-O3 -g -flto=2) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
@@ -113,7 +115,8 @@ $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 
 # what the exporter and the CLI make of a segment is pure too
 $(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o prometheus.o listen.o)
-$(B)/test/unit/show_test: $(addprefix $(B)/cli/,show.o show_tests.o show_stats.o)
+$(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(addprefix $(B)/cli/,show.o show_config.o show_tests.o show_stats.o since.o)
+$(B)/test/unit/ui_test: $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)
 
 # A file that holds a text, new when the text is: what is built by it depends on it.
 stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
@@ -163,8 +166,9 @@ bench: all $(BENCHES)
 	$(Q)/usr/bin/python3 test/bench/bench.py
 check: lint style
 	@echo "PASS: check"
-style:
+style: $(BIN)/warp17-cli
 	$(Q)clang-format --dry-run -Werror $(ALL_SRC)
+	$(Q)for d in $(DOCS); do $(BIN)/warp17-cli --reference $$d | cmp -s - doc/$$d.md || { echo "doc/$$d.md: not current, make docs"; exit 1; }; done
 	$(Q)scripts/check-size.sh $(ALL_SRC)
 	$(Q)scripts/check-tokens.sh $(ALL_SRC)
 	$(Q)scripts/check-layers.sh $(ALL_SRC)
@@ -176,6 +180,8 @@ lint:
 		clang-tidy --quiet {} -- -std=gnu2x -D_GNU_SOURCE -I. $(call sys,$(PKGS)) -march=$(ARCH) 2>/dev/null
 format:
 	$(Q)clang-format -i $(ALL_SRC)
+docs: $(BIN)/warp17-cli
+	$(Q)for d in $(DOCS); do $(BIN)/warp17-cli --reference $$d > doc/$$d.md; done
 compdb:
 	$(Q)scripts/compdb.sh > compile_commands.json
 clean:

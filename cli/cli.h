@@ -49,6 +49,11 @@ bool cli_cancelled(const struct cli *cli);
 
 /* shell.c: the interactive shell. */
 int cli_shell(struct cli *cli);
+/* Characters are what the terminal takes them for; without a locale UTF-8. */
+void cli_locale(void);
+
+/* ui.c: show tests ui. 0 when the user left, else -errno with why in err: -EPIPE the engine went. */
+int ui_run(struct cli *cli, char *err, size_t errlen);
 
 /* gone.c */
 /* From now on the program ends with a word on stderr when the engine does, whatever it waits for.
@@ -56,12 +61,18 @@ int cli_shell(struct cli *cli);
 int gone_watch(struct cli *cli);
 /* The terminal as it is now is how it will be left, then too. */
 void gone_keep_terminal(void);
+/* What else a terminal must be told to be as it was; NULL nothing more. */
+void gone_keep_screen(const char *leave);
 
 /* show_stats.c: a CLIENT command's view of the segment, which the caller owns; or NULL with why in
  * err, and errno: ENOENT there is no such thing, EAGAIN it cannot be read now. */
 json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen);
 /* A string of at most max bytes from anywhere: what is not UTF-8 becomes U+FFFD. */
 json_t *show_text(const char *s, size_t max);
+
+/* reference.c: prints the reference of all "commands" or "counters", in Markdown. 0 or -1: there is
+ * no such part. */
+int reference_print(const char *part);
 
 /* render.c: a view as text. */
 void render_text(enum cmd_id id, const json_t *view);

@@ -28,6 +28,7 @@ static void usage(FILE *to)
 		"      --read-only       look only: every change is refused\n"
 		"      --timeout SEC     longest wait for an answer (default 60)\n"
 		"      --wait SEC        wait so long for an engine to come up (default 0)\n"
+		"      --reference WHAT  print the reference of commands or counters (Markdown)\n"
 		"  -h, --help   -V, --version\n"
 		"exit: 0 ok, 1 command failed, 2 usage, 3 no engine, 4 refused, 5 time-out\n");
 }
@@ -37,14 +38,16 @@ enum {
 	O_NAME,
 	O_READ_ONLY,
 	O_TIMEOUT,
-	O_WAIT
+	O_WAIT,
+	O_REFERENCE
 };
 
 static const struct option longs[] = {{"command", 1, NULL, 'c'}, {"file", 1, NULL, 'f'},
 	{"json", 0, NULL, 'j'}, {"stop-on-error", 0, NULL, 'e'}, {"echo", 0, NULL, 'x'},
 	{"prefix", 1, NULL, O_PREFIX}, {"name", 1, NULL, O_NAME},
 	{"read-only", 0, NULL, O_READ_ONLY}, {"timeout", 1, NULL, O_TIMEOUT},
-	{"wait", 1, NULL, O_WAIT}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
+	{"wait", 1, NULL, O_WAIT}, {"reference", 1, NULL, O_REFERENCE}, {"help", 0, NULL, 'h'},
+	{"version", 0, NULL, 'V'}, {0}};
 
 /* A -c or -f. */
 struct job {
@@ -175,6 +178,11 @@ static int options(int argc, char **argv, struct cli *cli, struct attach_opts *o
 		case O_WAIT:
 			rc = seconds("--wait", optarg, 0, wait_s);
 			break;
+		case O_REFERENCE:
+			if (reference_print(optarg) == 0)
+				return CLI_OK;
+			complain("--reference", optarg, "given, expected commands or counters");
+			return CLI_USAGE;
 		case 'h':
 			usage(stdout);
 			return CLI_OK;

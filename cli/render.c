@@ -131,6 +131,15 @@ static void help(const json_t *view)
 	       "In the shell Tab completes, ? shows what may follow.\n");
 }
 
+/* As it is: the output is a command file. */
+static void lines(const json_t *view)
+{
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach(json_object_get(view, "lines"), i, line) puts(json_string_value(line));
+}
+
 static void counters_column(struct counters *c, const json_t *of, const char *head)
 {
 	BUG_ON(c->n == ARRAY_SIZE(c->of));
@@ -191,7 +200,9 @@ static void statistics(const struct stats_group *group, const json_t *view)
 	char head[64];
 
 	c = (struct counters){0};
-	printf("%s\n", group->help);
+	printf("%s%s\n", group->help,
+		json_is_true(json_object_get(view, "since_clear")) ? ", since clear statistics"
+								   : "");
 	grid_column(&c.g, false, "%s", "");
 	json_object_foreach((json_t *)ports, key, v)
 	{
@@ -220,6 +231,8 @@ void render_text(enum cmd_id id, const json_t *view)
 		render_tests_state(view);
 	else if (id == CMD_show_tests_stats)
 		render_tests_stats(view);
+	else if (id == CMD_show_config)
+		lines(view);
 	else if (id == CMD_help)
 		help(view);
 	else

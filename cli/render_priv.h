@@ -26,6 +26,8 @@ void render_counters(struct counters *c, const struct stats_group *group);
 
 /* render_tests.c */
 void render_tests_config(const json_t *view);
+/* That of one test case. */
+void render_test_config(const json_t *t);
 void render_tests_state(const json_t *view);
 void render_tests_stats(const json_t *view);
 void render_tests_faults(const json_t *view);

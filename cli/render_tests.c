@@ -139,7 +139,7 @@ static void app_pairs(struct grid *g, const json_t *t)
 	}
 }
 
-static void test_config(const json_t *t)
+void render_test_config(const json_t *t)
 {
 	struct grid g = {0};
 
@@ -183,7 +183,7 @@ void render_tests_config(const json_t *view)
 		render_table(intfs, 2);
 	else
 		printf("  no L3 interfaces\n");
-	json_object_foreach((json_t *)tests, key, t) test_config(t);
+	json_object_foreach((json_t *)tests, key, t) render_test_config(t);
 	if (json_object_size(tests) == 0)
 		printf("  no test cases\n");
 }

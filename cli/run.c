@@ -151,6 +151,14 @@ static int file_input(const struct command *c, const char *path)
 	return rc;
 }
 
+static int screen(const struct command *c)
+{
+	char err[REPLY_TEXT_MAX] = "";
+	int rc = ui_run(c->cli, err, sizeof(err));
+
+	return answer(c, exit_of(rc), rc, *err || rc == 0 ? err : strerror(-rc), NULL);
+}
+
 static int command(struct command *c, const union cmd_req *req)
 {
 	if (cmd_desc(c->id)->kind == CMD_KIND_ENGINE)
@@ -160,6 +168,8 @@ static int command(struct command *c, const union cmd_req *req)
 	case CMD_quit:
 		c->cli->leave = true;
 		return answer(c, CLI_OK, 0, "", NULL);
+	case CMD_show_tests_ui:
+		return screen(c);
 	case CMD_file_input:
 		return file_input(c, req->file_input.path.s);
 	default:

@@ -258,14 +258,19 @@ static bool turn(EditLine *el, History *hist)
 	return !cli->leave;
 }
 
+void cli_locale(void)
+{
+	setlocale(LC_CTYPE, "");
+	if (MB_CUR_MAX == 1)
+		setlocale(LC_CTYPE, "C.UTF-8");
+}
+
 int cli_shell(struct cli *cli)
 {
 	History *hist = history_load();
 	EditLine *el;
 
-	setlocale(LC_CTYPE, "");
-	if (MB_CUR_MAX == 1)
-		setlocale(LC_CTYPE, "C.UTF-8");
+	cli_locale();
 	sh.cli = cli;
 	sh.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (strcmp(cli->prefix, PREFIX_DEFAULT) == 0)

@@ -176,8 +176,10 @@ json_t *show_help(void)
 		char usage[500];
 
 		cmd_usage(id, usage, sizeof(usage));
-		json_array_append_new(
-			a, json_pack("{ss ss}", "command", usage, "help", cmd_desc(id)->help));
+		json_array_append_new(a,
+			json_pack("{ss ss ss sb}", "command", usage, "help", cmd_desc(id)->help,
+				"id", cmd_desc(id)->name, "changes_engine",
+				cmd_desc(id)->kind == CMD_KIND_ENGINE));
 	}
 	return json_pack("{so}", "commands", a);
 }

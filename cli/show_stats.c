@@ -1,5 +1,8 @@
 /* show <group> statistics, and the switch from commands to views. */
 #include "cli/show.h"
+#include "cli/show_config.h"
+#include "cli/show_priv.h"
+#include "cli/since.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,7 +45,7 @@ static json_t *of_port(const struct seg *s, const struct stats_group *g, bool de
 	for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++) {
 		char name[32];
 
-		seg_sum_port(s, lc, lc + 1, port, port + 1, &b);
+		since_port(s, lc, lc + 1, port, &b);
 		add(g, &sum, &b);
 		if (lc < s->hdr.n_workers) /* management has no part in packets */
 			json_object_set_new(
@@ -61,6 +64,7 @@ static json_t *of_ports(
 {
 	json_t *o = json_pack("{ss}", "group", g->name), *ports = json_object();
 	struct stats_port_block total = {0};
+	bool cleared = false;
 
 	for (uint32_t p = lo; p < hi; p++) {
 		char name[32];
@@ -70,6 +74,10 @@ static json_t *of_ports(
 	}
 	json_object_set_new(o, "ports", ports);
 	json_object_set_new(o, "total", show_group(g, &total));
+	for (uint32_t p = lo; p < hi; p++)
+		cleared |= since_cleared(p);
+	if (cleared)
+		json_object_set_new(o, "since_clear", json_true());
 	return o;
 }
 
@@ -81,7 +89,7 @@ static json_t *of_lcores(const struct seg *s, const struct stats_group *g, bool 
 	for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++) {
 		char name[32];
 
-		seg_sum_lcore(s, lc, lc + 1, &b);
+		since_lcore(s, lc, lc + 1, &b);
 		add(g, &total, &b);
 		if (details)
 			json_object_set_new(
@@ -89,6 +97,8 @@ static json_t *of_lcores(const struct seg *s, const struct stats_group *g, bool 
 	}
 	json_object_set_new(o, "lcores", lcores);
 	json_object_set_new(o, "total", show_group(g, &total));
+	if (since_cleared(UINT32_MAX))
+		json_object_set_new(o, "since_clear", json_true());
 	return o;
 }
 
@@ -131,6 +141,29 @@ static json_t *statistics(
 	return show_statistics(s, g, q->details, one, q->port);
 }
 
+static json_t *config(
+	const struct seg *s, const struct req_show_config *q, char *err, size_t errlen)
+{
+	bool one = REQ_HAS(q, show_config, port);
+
+	return one && !port_ok(s, q->port, err, errlen) ? NULL : show_config(s, one, q->port);
+}
+
+/* Both commands' requests have one shape. */
+static json_t *clear(
+	const struct seg *s, const struct req_clear_statistics *q, char *err, size_t errlen)
+{
+	bool one = REQ_HAS(q, clear_statistics, port);
+	int rc;
+
+	if (one && !port_ok(s, q->port, err, errlen))
+		return NULL;
+	rc = since_now(s, one, q->port);
+	if (rc == -ENOMEM)
+		snprintf(err, errlen, "no memory for a copy of the counters");
+	return rc == 0 ? json_object() : show_nothing(rc, NULL);
+}
+
 static json_t *view_of(
 	const struct seg *s, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
 {
@@ -149,6 +182,11 @@ static json_t *view_of(
 		return show_operators(s);
 	case CMD_show_version:
 		return show_version(s);
+	case CMD_show_config:
+		return config(s, &req->show_config, err, errlen);
+	case CMD_clear_statistics:
+	case CMD_clear_stats:
+		return clear(s, &req->clear_statistics, err, errlen);
 	case CMD_help:
 		return show_help();
 	case CMD_show_tests_config:

@@ -1,6 +1,7 @@
 /* What can be shown of tests: views of the segment as JSON trees. */
 #include "cli/show.h"
 #include "cli/show_priv.h"
+#include "cli/since.h"
 #include "common/util/clock.h"
 
 #include <errno.h>
@@ -122,7 +123,7 @@ json_t *show_tests_faults(const struct seg *s, uint32_t port)
 
 	if (rc != 0)
 		return show_nothing(rc, NULL);
-	seg_sum_port(s, 0, s->hdr.n_workers, port, port + 1, &b);
+	since_port(s, 0, s->hdr.n_workers, port, &b);
 	o = json_pack("{sI}", "port", INT(port));
 	for (uint32_t d = 0; d < FAULTS_DIRS; d++) {
 		json_t *of = faults_config(&p.faults[d]);
@@ -204,7 +205,7 @@ json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid)
 
 	if (rc != 0)
 		return show_nothing(rc, NULL);
-	seg_sum_tc(s, port, tcid, &b);
+	since_tc(s, port, tcid, &b);
 	return json_pack("{sI sI ss ss ss s{sI sI sI sI} so}", "port", INT(port), "test_case_id",
 		INT(tcid), "type", tc_type(&t.cfg), "app", app_kind_word(t.cfg.app), "state",
 		tc_state_word(t.state), "rates", "established_per_second", INT(t.rate_estab),

@@ -59,7 +59,8 @@ struct seg_port {
 	char name[64], driver[32];
 	uint8_t mac[6];
 	uint8_t link_up, running; /* running: between start and stop tests */
-	uint32_t speed_mbps, mtu, n_queues;
+	uint32_t speed_mbps, n_queues;
+	uint32_t mtu, mtu_usual; /* of IP; as it was before any command */
 	uint32_t offload_rx_csum, offload_tx_csum, needs_csum;
 	uint32_t peer;                     /* ring: the other port */
 	uint16_t queue_lcore[WORKERS_MAX]; /* worker index of each queue */

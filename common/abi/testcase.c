@@ -63,3 +63,11 @@ uint64_t tc_sessions(const struct tc_config *cfg)
 		n = times(n, times(span_ip(&cfg->dst), span_port(&cfg->dport)));
 	return n;
 }
+
+void tc_config_criterion(struct tc_config *cfg)
+{
+	if (cfg->kind != tc_kind_SERVER)
+		return;
+	cfg->criterion = criterion_SERVERS_UP;
+	cfg->criterion_count = MIN_OF(tc_sessions(cfg), UINT32_MAX);
+}

@@ -58,6 +58,10 @@ static inline bool tc_is_multicast(const struct tc_config *cfg)
 	return cfg->kind == tc_kind_CLIENT && ip4_of(&cfg->dst.lo) >> 28 == 14;
 }
 
+/* Its criterion, when its ranges are known: what a server listens on, and what tc_config_init() says
+ * of a client. */
+void tc_config_criterion(struct tc_config *cfg);
+
 /* Sessions a client test case has, or sockets a server test case listens on; UINT64_MAX: more than
  * can be counted. */
 uint64_t tc_sessions(const struct tc_config *cfg);

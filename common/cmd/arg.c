@@ -61,7 +61,7 @@ static int fraction_str(char *buf, size_t len, uint32_t v, uint32_t factor)
 }
 
 /* "1..65535", "0..10 or infinite", "<percent>, 0..100", "<ip>" */
-static void expected(const struct arg_desc *a, char *buf, size_t len)
+void arg_expected(const struct arg_desc *a, char *buf, size_t len)
 {
 	if (a->tag == ARG_u32 || a->tag == ARG_inf32)
 		snprintf(buf, len, "%" PRIu64 "..%" PRIu64 "%s", a->min, arg_max(a),
@@ -92,7 +92,7 @@ static int number(const struct arg_desc *a, const char *s, uint64_t *v, char *er
 	errno = 0;
 	*v = strtoull(s, &end, 10);
 	out_of_range = errno == ERANGE || *v > arg_max(a) || *v < a->min;
-	expected(a, want, sizeof(want));
+	arg_expected(a, want, sizeof(want));
 	if (*s < '0' || *s > '9' || *end != '\0')
 		snprintf(err, errlen, "%s: '%.80s' is not a number, expected %s", name_of(a), s,
 			want);
@@ -108,7 +108,7 @@ static int short_of(const struct arg_desc *a, char *err, size_t errlen)
 {
 	char want[200];
 
-	expected(a, want, sizeof(want));
+	arg_expected(a, want, sizeof(want));
 	snprintf(err, errlen, "%s: no value, expected %s", name_of(a), want);
 	return -1;
 }
@@ -169,7 +169,7 @@ static int fraction(const struct arg_desc *a, const char *const *word, int n, ui
 	}
 	if (why == NULL && (v < a->min || v > arg_max(a)))
 		why = "is out of range";
-	expected(a, want, sizeof(want));
+	arg_expected(a, want, sizeof(want));
 	if (why != NULL) {
 		snprintf(err, errlen, "%s: '%.40s' %s, expected %s", name_of(a), s, why, want);
 		return -1;

@@ -111,6 +111,9 @@ const char *arg_usage(enum arg_tag tag);
 /* What word i of a type's usage means, "" where nothing more is to be said of it. */
 const char *arg_word_help(enum arg_tag tag, uint32_t i);
 
+/* Which values an argument takes: "1..65535", "0..10 or infinite", "<percent>, 0..100", "<ip>". */
+void arg_expected(const struct arg_desc *a, char *buf, size_t len);
+
 /* Text to value: how many words it took, or -1 with why in err (may be NULL). Value to text: like
  * snprintf; text with blanks or quotes is quoted so that cmd_split() gives it back. */
 int arg_parse(const struct arg_desc *a, const char *const *word, int n, void *out, char *err,
@@ -139,6 +142,10 @@ int cmd_quote(const char *word, char *buf, size_t len);
 int cmd_parse(const char *const *word, int n, enum cmd_id *id, union cmd_req *req, char *err,
 	size_t errlen);
 int cmd_format(enum cmd_id id, const union cmd_req *req, char *buf, size_t len);
+
+/* Of the arguments of which one is needed, is one there? Else "expected at least one of ..." in
+ * err. */
+bool cmd_some_given(const struct cmd_desc *c, uint64_t present, char *err, size_t errlen);
 
 /* What a command looks like, "set tests rate port <n> ... [open <n>|infinite]"; like snprintf. */
 int cmd_usage(enum cmd_id id, char *buf, size_t len);

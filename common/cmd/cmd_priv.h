@@ -25,7 +25,3 @@ int arg_at(const struct cmd_desc *c, uint64_t seen, const char *word, bool *name
 
 /* The largest number that an argument of numbers takes. */
 uint64_t arg_max(const struct arg_desc *a);
-
-/* Of the arguments of which one is needed, is one there? Else "expected at least one of ..." in
- * err. */
-bool cmd_some_given(const struct cmd_desc *c, uint64_t present, char *err, size_t errlen);

@@ -53,3 +53,14 @@ void stats_merge(const struct stats_group *g, void *total, const void *lcore)
 		}
 	}
 }
+
+void stats_since(const struct stats_group *g, void *now, const void *then)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		uint64_t *v = (uint64_t *)((char *)now + g->stats[i].off);
+		uint64_t was = *(const uint64_t *)((const char *)then + g->stats[i].off);
+
+		if (g->stats[i].kind == STAT_COUNTER && *v >= was)
+			*v -= was;
+	}
+}

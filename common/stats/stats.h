@@ -86,6 +86,10 @@ const struct stats_group *stats_group_find(const char *name);
  */
 void stats_merge(const struct stats_group *g, void *total, const void *lcore);
 
+/* What a group's counters have counted since they were `then`; gauges and maxima stay. One that is
+ * smaller than it was began anew, and counts from there. */
+void stats_since(const struct stats_group *g, void *now, const void *then);
+
 /* Writers: one lcore a block. A plain add to memory; gcc keeps an aligned 64-bit store whole,
  * readers load relaxed. */
 #define STAT_ADD(field, n) ((field) += (n))

@@ -23,6 +23,7 @@ struct port {
 	uint8_t rx_offload; /* the device checks them: ol_flags tell */
 	uint16_t n_queues;  /* workers that serve it; one queue each, or handoff[] */
 	uint16_t mtu;       /* of IP: bytes behind the Ethernet header */
+	uint16_t mtu_usual; /* as it came up */
 	uint16_t peer;      /* ring: the other port's id */
 	uint16_t queue_worker[WORKERS_MAX];
 	uint32_t socket;

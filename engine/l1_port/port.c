@@ -109,7 +109,7 @@ static int port_configure(struct port *p, const struct options *o)
 			rte_strerror(-rc));
 		return rc;
 	}
-	p->mtu = mtu_choose(p);
+	p->mtu = p->mtu_usual = mtu_choose(p);
 	mac_choose(p);
 	return queues_setup(p);
 }

@@ -28,8 +28,7 @@ int cmd_add_tests_server(const struct req_add_tests_server *q, struct reply *r)
 	tc_config_init(&cfg, tc_kind_SERVER, q->proto);
 	cfg.src = q->src;
 	cfg.sport = q->sport;
-	cfg.criterion = criterion_SERVERS_UP;
-	cfg.criterion_count = MIN_OF(tc_sessions(&cfg), UINT32_MAX);
+	tc_config_criterion(&cfg);
 	tc_store(q->port, q->tcid, &cfg);
 	return 0;
 }

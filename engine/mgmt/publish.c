@@ -35,6 +35,7 @@ void publish_port(uint32_t port)
 	s->running = port_runs[port] != PORT_IDLE;
 	memcpy(s->faults, port_faults[port], sizeof(s->faults));
 	s->mtu = ports[port].mtu;
+	s->mtu_usual = ports[port].mtu_usual;
 	s->n_intfs = l3->n_intfs;
 	memcpy(s->intfs, l3->intf, sizeof(s->intfs));
 	s->gw = l3->gw ? ip4_addr(l3->gw) : (struct ip_addr){0};

@@ -303,15 +303,16 @@ static void sentences(void **state)
 		"start tests port 0 now", "unexpected word 'now' after '0', expected nothing more");
 	expect_err("show tests foo",
 		"unknown word 'foo' after 'show tests', expected "
-		"config|state|stats|tcp-options|vlan-options|faults");
+		"config|state|stats|ui|tcp-options|vlan-options|faults");
 	expect_err("show tests",
 		"'show tests' is not complete, expected "
-		"config|state|stats|tcp-options|vlan-options|faults");
+		"config|state|stats|ui|tcp-options|vlan-options|faults");
 	expect_err("nope",
-		"unknown word 'nope', expected add|del|set|start|stop|show|file|help|exit|quit");
+		"unknown word 'nope', expected "
+		"add|del|set|start|stop|show|clear|file|help|exit|quit");
 	expect_err("exitfoo",
 		"unknown word 'exitfoo', expected "
-		"add|del|set|start|stop|show|file|help|exit|quit");
+		"add|del|set|start|stop|show|clear|file|help|exit|quit");
 	expect_err("exit now", "unexpected word 'now' after 'exit', expected nothing more");
 	expect_err("file", "'file' is not complete, expected input");
 	expect_err("file input", "missing path '<file>' (File of commands, one a line)");

@@ -1,0 +1,14 @@
+/* Counters as this CLI shows them: since the last clear statistics, if there was one. */
+#pragma once
+
+#include "common/abi/baseline.h"
+
+/* What clear statistics of a port, or of everything, does: 0 or -errno. */
+int since_now(const struct seg *s, bool one_port, uint32_t port);
+/* Were they cleared? Of a port (UINT32_MAX: of what belongs to none). */
+bool since_cleared(uint32_t port);
+void since_port(const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, uint32_t port,
+	struct stats_port_block *out);
+void since_lcore(
+	const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, struct stats_lcore_block *out);
+void since_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_tc_block *out);

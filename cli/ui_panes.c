@@ -1,0 +1,373 @@
+/* What the areas of the screen say, line by line. */
+#include "cli/ui.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LABEL_MIN 15
+#define LABEL_MAX 24
+#define PAIR 16 /* columns: total and rate, each with a blank before it */
+#define DEPTH_MAX 6
+
+void pane_clear(struct pane *p)
+{
+	for (uint32_t i = 0; i < p->n; i++)
+		free(p->line[i].text);
+	free(p->line);
+	p->line = NULL;
+	p->n = p->fixed = 0;
+}
+
+void pane_add(struct pane *p, enum ui_look look, const char *fmt, ...)
+{
+	struct pane_line *more = realloc(p->line, (p->n + 1) * sizeof(*more));
+	va_list ap;
+
+	BUG_ON(more == NULL);
+	p->line = more;
+	p->line[p->n].look = look;
+	va_start(ap, fmt);
+	BUG_ON(vasprintf(&p->line[p->n].text, fmt, ap) < 0);
+	va_end(ap);
+	p->n++;
+}
+
+/* Bytes of text that take at most so many columns, whole characters. */
+static size_t bytes_of(const char *s, uint32_t columns)
+{
+	size_t n = 0;
+
+	for (uint32_t c = 0; s[n] != '\0' && c < columns; c++) {
+		n++;
+		while (((uint8_t)s[n] & 0xc0) == 0x80)
+			n++;
+	}
+	return n;
+}
+
+void pane_add_wrapped(struct pane *p, uint32_t width, const char *text)
+{
+	static const char goes_on[] = "    ";
+	uint32_t indent = 0;
+
+	do {
+		size_t n = bytes_of(text, MAX_OF(width, 12u) - indent), blank = n;
+
+		while (text[n] != '\0' && blank > n / 2 && text[blank] != ' ')
+			blank--;
+		if (text[n] != '\0' && blank > n / 2)
+			n = blank;
+		pane_add(p, UI_PLAIN, "%s%.*s", indent ? goes_on : "", (int)n, text);
+		text += n + (text[n] == ' ');
+		indent = sizeof(goes_on) - 1;
+	} while (*text != '\0');
+}
+
+void pane_text(struct pane *p, uint32_t width, const char *text)
+{
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+		char line[1024];
+
+		snprintf(line, sizeof(line), "%.*s", (int)len, text);
+		pane_add_wrapped(p, width, line);
+		text += len + (text[len] != '\0');
+	}
+}
+
+void ui_number(uint64_t v, char *buf, size_t len)
+{
+	static const char unit[] = "kMGTPE";
+	double scaled = (double)v / 1000;
+	size_t i = 0;
+
+	if (v < 100000) {
+		snprintf(buf, len, "%" PRIu64, v);
+		return;
+	}
+	for (; scaled >= 999.95; i++)
+		scaled /= 1000;
+	snprintf(buf, len, "%.*f%c",
+		scaled >= 99.995           ? 1
+			: scaled >= 9.9995 ? 2
+					   : 3,
+		scaled, unit[i]);
+}
+
+static const char *str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static uint64_t num(const json_t *o, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(o, key));
+}
+
+void pane_tests(struct pane *p, const struct ui_test *tests, uint32_t n, uint32_t chosen)
+{
+	pane_add(p, UI_PLAIN, "  P TC Type    State   Done/Of");
+	p->fixed = 1;
+	for (uint32_t i = 0; i < n; i++) {
+		const json_t *t = tests[i].state;
+		char done[16], wanted[16];
+		bool bad = strcmp(str(t, "state"), "FAILED") == 0
+			|| json_is_true(json_object_get(t, "behind"));
+
+		ui_number(num(t, "achieved"), done, sizeof(done));
+		ui_number(num(t, "target"), wanted, sizeof(wanted));
+		pane_add(p,
+			i == chosen   ? UI_CHOSEN
+				: bad ? UI_BAD
+				      : UI_PLAIN,
+			"%c%2" PRIu32 " %2" PRIu32 " %-7.7s %-7.7s %s/%s %s %.0f s",
+			i == chosen ? '>' : ' ', tests[i].port, tests[i].tcid, str(t, "type"),
+			str(t, "state"), done, wanted, str(t, "criteria"),
+			json_real_value(json_object_get(t, "runtime_s")));
+	}
+	if (n == 0)
+		pane_add(p, UI_PLAIN, "  no test cases");
+}
+
+/* "-" when it is not known, or went back. */
+static void rate(const struct stat_desc *d, const json_t *now, const json_t *before, double seconds,
+	char *buf, size_t len)
+{
+	uint64_t a = num(now, d->name), b = num(before, d->name);
+
+	if (d->kind != STAT_COUNTER)
+		snprintf(buf, len, "%s", "");
+	else if (before == NULL || seconds <= 0 || a < b)
+		snprintf(buf, len, "-");
+	else
+		ui_number((uint64_t)((double)(a - b) / seconds + 0.5), buf, len);
+}
+
+static double seconds_between(const struct ui_sample *now, const struct ui_sample *before)
+{
+	return before ? (double)(now->ns - before->ns) / 1e9 : 0;
+}
+
+void pane_stats(struct pane *p, uint32_t width, const struct ui_test *t,
+	const struct ui_sample *now, const struct ui_sample *before)
+{
+	static const char *const rates[][2] = {{"Estab", "established_per_second"},
+		{"Closed", "closed_per_second"}, {"Data Send", "messages_per_second"},
+		{"Requests", "requests_per_second"}};
+	const struct stats_group *g = stats_group_find("tc");
+	const json_t *view = now->stats[t->port][t->tcid],
+		     *old = before ? before->stats[t->port][t->tcid] : NULL;
+	uint32_t label = width > PAIR + LABEL_MIN ? MIN_OF(width - PAIR, LABEL_MAX) : LABEL_MIN;
+	char total[16], per_s[16];
+
+	pane_add(
+		p, UI_PLAIN, "%s, %s, %s", str(view, "type"), str(view, "app"), str(view, "state"));
+	if (json_is_true(json_object_get(t->state, "behind")))
+		pane_add(p, UI_BAD, "behind its rate");
+	if (*str(t->state, "reason") != '\0')
+		pane_add_wrapped(p, width, str(t->state, "reason"));
+	pane_add(p, UI_HEAD, "%-*s %7s %7s", (int)label, "", "total", "/s");
+	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+		ui_number(num(json_object_get(view, "rates"), rates[i][1]), per_s, sizeof(per_s));
+		pane_add(p, UI_PLAIN, "%-*s %7s %7s", (int)label, rates[i][0], "", per_s);
+	}
+	for (size_t i = 0; i < g->n; i++) {
+		ui_number(num(json_object_get(view, "stats"), g->stats[i].name), total,
+			sizeof(total));
+		rate(&g->stats[i], json_object_get(view, "stats"), json_object_get(old, "stats"),
+			seconds_between(now, before), per_s, sizeof(per_s));
+		pane_add(p, UI_PLAIN, "%-*.*s %7s %7s", (int)label, (int)label, g->stats[i].label,
+			total, per_s);
+	}
+}
+
+/* A value of any shape: objects and arrays are indented below their name. */
+static void tree(struct pane *p, uint32_t width, const char *name, const json_t *v, int depth)
+{
+	char text[400], label[80];
+	const json_t *of;
+	const char *key;
+	size_t i;
+
+	snprintf(label, sizeof(label), "%*s%s", 2 * depth, "", name);
+	for (char *c = label; *c != '\0'; c++)
+		*c = (char)(*c == '_' ? ' ' : *c);
+	if (json_is_object(v) && depth < DEPTH_MAX) {
+		pane_add(p, UI_HEAD, "%s", label);
+		json_object_foreach((json_t *)v, key, of) tree(p, width, key, of, depth + 1);
+	} else if (json_is_array(v) && depth < DEPTH_MAX) {
+		pane_add(p, UI_HEAD, "%s%s", label, json_array_size(v) ? "" : ": none");
+		json_array_foreach(v, i, of)
+		{
+			char no[24];
+
+			snprintf(no, sizeof(no), "%zu", i + 1);
+			tree(p, width, no, of, depth + 1);
+		}
+	} else {
+		if (json_is_string(v))
+			snprintf(text, sizeof(text), "%s", json_string_value(v));
+		else if (json_is_integer(v))
+			snprintf(
+				text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+		else if (json_is_real(v))
+			snprintf(text, sizeof(text), "%.3f", json_real_value(v));
+		else
+			snprintf(text, sizeof(text), "%s",
+				json_is_true(v)            ? "yes"
+					: json_is_false(v) ? "no"
+							   : "-");
+		pane_add(p, UI_PLAIN, "%-*s %*s", (int)LABEL_MIN, label,
+			(int)(width > LABEL_MIN + 1 ? MIN_OF(width - LABEL_MIN - 1, 20u) : 0),
+			text);
+	}
+}
+
+void pane_latency(struct pane *p, uint32_t width, const json_t *stats)
+{
+	const json_t *latency = json_object_get(stats, "latency"), *v;
+	const char *key;
+
+	if (!json_is_object(latency) || json_object_size(latency) == 0) {
+		pane_add_wrapped(p, width, "This test case measures no latency.");
+		return;
+	}
+	json_object_foreach((json_t *)latency, key, v) tree(p, width, key, v, 0);
+}
+
+static const json_t *port_stats(const json_t *view, uint32_t port)
+{
+	char key[16];
+
+	snprintf(key, sizeof(key), "%" PRIu32, port);
+	return json_object_get(json_object_get(json_object_get(view, "ports"), key), "stats");
+}
+
+/* The ports that are shown. */
+struct columns {
+	const struct ui_sample *now, *before;
+	uint32_t first, end;
+	int label;
+};
+
+static void ports_rates(struct pane *p, const struct columns *c)
+{
+	static const char *const rates[][2] = {{"Estab (clients)", "established_per_second"},
+		{"Closed (clients)", "closed_per_second"},
+		{"Data (clients)", "messages_per_second"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+		char line[1100];
+		int at = snprintf(line, sizeof(line), "%-*.*s", c->label, c->label, rates[i][0]);
+
+		for (uint32_t port = c->first; port < c->end; port++) {
+			uint64_t sum = 0;
+			char s[16];
+
+			for (uint32_t t = 0; t < TCS_MAX; t++) {
+				const json_t *v = c->now->stats[port][t];
+
+				if (strstr(str(v, "type"), "server") == NULL)
+					sum += num(json_object_get(v, "rates"), rates[i][1]);
+			}
+			ui_number(sum, s, sizeof(s));
+			at += snprintf(line + at, sizeof(line) - at, " %7s %7s", "", s);
+		}
+		pane_add(p, UI_PLAIN, "%s", line);
+	}
+}
+
+static bool zero_everywhere(const json_t *view, const char *name)
+{
+	const json_t *v;
+	const char *key;
+
+	json_object_foreach(json_object_get(view, "ports"), key, v)
+	{
+		if (num(json_object_get(v, "stats"), name) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void ports_counter(
+	struct pane *p, const struct columns *c, size_t group, const struct stat_desc *d)
+{
+	char line[1100];
+	int at = snprintf(line, sizeof(line), "%-*.*s", c->label, c->label, d->label);
+
+	for (uint32_t port = c->first; port < c->end; port++) {
+		const json_t *now = port_stats(c->now->group[group], port),
+			     *old = c->before ? port_stats(c->before->group[group], port) : NULL;
+		char total[16], per_s[16];
+
+		ui_number(num(now, d->name), total, sizeof(total));
+		rate(d, now, old, seconds_between(c->now, c->before), per_s, sizeof(per_s));
+		at += snprintf(line + at, sizeof(line) - at, " %7s %7s", total, per_s);
+	}
+	pane_add(p, UI_PLAIN, "%s", line);
+}
+
+static void ports_head(struct pane *p, const struct columns *c)
+{
+	char line[1100], under[1100];
+	int at = snprintf(line, sizeof(line), "%-*s", c->label, ""),
+	    at2 = snprintf(under, sizeof(under), "%-*s", c->label, "");
+
+	for (uint32_t port = c->first; port < c->end; port++) {
+		const json_t *l = json_array_get(json_object_get(c->now->links, "ports"), port);
+		uint64_t mbps = num(l, "speed_mbps");
+		char name[40];
+
+		snprintf(name, sizeof(name), "Port %" PRIu32 " %s", port, str(l, "link"));
+		if (mbps != 0 && strlen(name) < PAIR - 6)
+			snprintf(name + strlen(name), sizeof(name) - strlen(name), " %gG",
+				(double)mbps / 1000);
+		at += snprintf(line + at, sizeof(line) - at, " %15.15s", name);
+		at2 += snprintf(under + at2, sizeof(under) - at2, " %7s %7s", "total", "/s");
+	}
+	pane_add(p, UI_HEAD, "%s", line);
+	pane_add(p, UI_PLAIN, "%s", under);
+	p->fixed = 2;
+}
+
+uint32_t pane_ports(struct pane *p, uint32_t width, const struct ui_sample *now,
+	const struct ui_sample *before, uint32_t first, bool zeros)
+{
+	/* the hot layers first */
+	static const char *const order[] = {"port", "tsm", "tcp", "udp", "http", "ipv4", "icmp",
+		"route", "arp", "eth", "drop", "faults"};
+	uint32_t room = MIN_OF(MAX_OF((width - LABEL_MIN) / PAIR, 1u), PORTS_MAX),
+		 shown = MIN_OF(room, now->n_ports - first);
+	struct columns c = {now, before, first, first + shown,
+		(int)MIN_OF(MAX_OF(width - shown * PAIR, LABEL_MIN), LABEL_MAX)};
+	bool done[ARRAY_SIZE(now->group)] = {0};
+
+	ports_head(p, &c);
+	ports_rates(p, &c);
+	for (size_t k = 0; k < ARRAY_SIZE(order) + stats_n_groups; k++) {
+		const struct stats_group *g = k < ARRAY_SIZE(order)
+			? stats_group_find(order[k])
+			: &stats_groups[k - ARRAY_SIZE(order)];
+		size_t i = g ? (size_t)(g - stats_groups) : 0, n;
+		char name[32];
+
+		if (g == NULL || done[i] || now->group[i] == NULL)
+			continue;
+		done[i] = true;
+		for (n = 0; g->name[n] != '\0' && n < sizeof(name) - 1; n++)
+			name[n] = (char)toupper((unsigned char)g->name[n]);
+		pane_add(p, UI_HEAD, "%.*s", (int)n, name);
+		for (size_t s = 0; s < g->n; s++) {
+			if (zeros || !zero_everywhere(now->group[i], g->stats[s].name))
+				ports_counter(p, &c, i, &g->stats[s]);
+		}
+	}
+	return shown;
+}

@@ -1,0 +1,158 @@
+/* Counters since a moment that a reader chose. */
+#include "common/abi/baseline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t blocks_size(const struct seg *s)
+{
+	return s->hdr.size - s->hdr.stats_port_off;
+}
+
+/* Where a block of the segment is in the copy. */
+static void *was(const struct baseline *b, const struct seg *s, const void *block)
+{
+	return (char *)b->blocks
+		+ ((const char *)block - (const char *)seg_at(s, s->hdr.stats_port_off));
+}
+
+/* Each counter whole. */
+static void copy(const struct baseline *b, const struct seg *s, const void *block, size_t size)
+{
+	uint64_t *to = was(b, s, block);
+
+	for (size_t i = 0; i < size / sizeof(*to); i++)
+		to[i] = __atomic_load_n((const uint64_t *)block + i, __ATOMIC_RELAXED);
+}
+
+static uint64_t *tc_start(const struct baseline *b, uint32_t port, uint32_t tcid)
+{
+	return &b->tc_start[port * TCS_MAX + tcid];
+}
+
+static int starts_read(uint64_t *start, const struct seg *s, uint32_t lo, uint32_t hi)
+{
+	for (uint32_t i = lo * TCS_MAX; i < hi * TCS_MAX; i++) {
+		struct seg_tc t;
+		int rc = seg_read(seg_tc(s, i / TCS_MAX, i % TCS_MAX), &t, sizeof(t));
+
+		if (rc != 0)
+			return rc;
+		start[i] = t.start_ns;
+	}
+	return 0;
+}
+
+static int room_make(struct baseline *b, const struct seg *s)
+{
+	if (b->blocks != NULL)
+		return 0;
+	b->tc_start = calloc(s->hdr.n_ports * TCS_MAX, sizeof(*b->tc_start));
+	b->blocks = calloc(1, blocks_size(s));
+	if (b->tc_start != NULL && b->blocks != NULL)
+		return 0;
+	baseline_free(b);
+	return -ENOMEM;
+}
+
+int baseline_take(
+	struct baseline *b, const struct seg *s, uint32_t port_lo, uint32_t port_hi, bool lcores)
+{
+	static uint64_t start[PORTS_MAX * TCS_MAX];
+	int rc = room_make(b, s);
+
+	/* before the counters: one that starts in between counts from its beginning */
+	if (rc == 0)
+		rc = starts_read(start, s, port_lo, port_hi);
+	if (rc != 0)
+		return rc;
+	for (uint32_t p = port_lo; p < port_hi; p++) {
+		b->ports[p] = true;
+		memcpy(tc_start(b, p, 0), &start[p * TCS_MAX], TCS_MAX * sizeof(*start));
+		for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++) {
+			copy(b, s, seg_stats_port(s, lc, p), sizeof(struct stats_port_block));
+			copy(b, s, seg_stats_tc(s, lc, p, 0),
+				TCS_MAX * sizeof(struct stats_tc_block));
+		}
+	}
+	for (uint32_t lc = 0; lc < s->hdr.n_lcores && lcores; lc++)
+		copy(b, s, seg_stats_lcore(s, lc), sizeof(struct stats_lcore_block));
+	b->lcores |= lcores;
+	return 0;
+}
+
+void baseline_free(struct baseline *b)
+{
+	free(b->blocks);
+	free(b->tc_start);
+	*b = (struct baseline){0};
+}
+
+/* One lcore's block, since then if that is given, into a total. */
+static void add(enum stat_scope scope, void *total, void *one, const void *then)
+{
+	for (size_t i = 0; i < stats_n_groups; i++) {
+		const struct stats_group *g = &stats_groups[i];
+
+		if (g->scope != scope)
+			continue;
+		if (then != NULL)
+			stats_since(g, (char *)one + g->off, (const char *)then + g->off);
+		stats_merge(g, (char *)total + g->off, (const char *)one + g->off);
+	}
+}
+
+void baseline_sum_port(const struct baseline *b, const struct seg *s, uint32_t lc_lo,
+	uint32_t lc_hi, uint32_t port, struct stats_port_block *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (uint32_t lc = lc_lo; lc < lc_hi; lc++) {
+		struct stats_port_block one;
+
+		seg_sum_port(s, lc, lc + 1, port, port + 1, &one);
+		add(STAT_SCOPE_PORT, out, &one,
+			b->ports[port] ? was(b, s, seg_stats_port(s, lc, port)) : NULL);
+	}
+}
+
+void baseline_sum_lcore(const struct baseline *b, const struct seg *s, uint32_t lc_lo,
+	uint32_t lc_hi, struct stats_lcore_block *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (uint32_t lc = lc_lo; lc < lc_hi; lc++) {
+		struct stats_lcore_block one;
+
+		seg_sum_lcore(s, lc, lc + 1, &one);
+		add(STAT_SCOPE_LCORE, out, &one,
+			b->lcores ? was(b, s, seg_stats_lcore(s, lc)) : NULL);
+	}
+}
+
+/* Is it the same run as then? Each start and each change zeroes the counters. */
+static bool same_run(const struct baseline *b, const struct seg *s, uint32_t port, uint32_t tcid)
+{
+	struct seg_tc t;
+
+	return b->ports[port] && seg_read(seg_tc(s, port, tcid), &t, sizeof(t)) == 0
+		&& t.start_ns == *tc_start(b, port, tcid);
+}
+
+void baseline_sum_tc(const struct baseline *b, const struct seg *s, uint32_t port, uint32_t tcid,
+	struct stats_tc_block *out)
+{
+	bool same = same_run(b, s, port, tcid);
+	struct stats_tc_block sum = {0};
+
+	seg_sum_tc(s, port, tcid, out);
+	if (!same)
+		return;
+	for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++)
+		add(STAT_SCOPE_TC, &sum, was(b, s, seg_stats_tc(s, lc, port, tcid)), NULL);
+	for (size_t i = 0; i < stats_n_groups; i++) {
+		const struct stats_group *g = &stats_groups[i];
+
+		if (g->scope == STAT_SCOPE_TC)
+			stats_since(g, (char *)out + g->off, (const char *)&sum + g->off);
+	}
+}

@@ -1,0 +1,28 @@
+/* A reader's baseline: what its counters are counted from. It is the reader's own copy, of which
+ * nobody else sees anything. Gauges and maxima are as they are. */
+#pragma once
+
+#include "common/abi/segment.h"
+
+struct baseline {
+	/* The segment's blocks of statistics as they were, in its layout; NULL: none yet. */
+	void *blocks;
+	uint64_t *tc_start;            /* [n_ports][TCS_MAX]: start_ns of each test case then */
+	bool ports[PORTS_MAX], lcores; /* what has one */
+};
+
+/* From now on: of these ports and their test cases; lcores: of what belongs to no port, too. 0, or
+ * -ENOMEM or, when a test case cannot be read now, -EAGAIN: then nothing is changed. */
+int baseline_take(
+	struct baseline *b, const struct seg *s, uint32_t port_lo, uint32_t port_hi, bool lcores);
+
+/* As seg_sum_*() but since then. A test case that was started or changed after it counts from its
+ * own beginning. */
+void baseline_sum_port(const struct baseline *b, const struct seg *s, uint32_t lc_lo,
+	uint32_t lc_hi, uint32_t port, struct stats_port_block *out);
+void baseline_sum_tc(const struct baseline *b, const struct seg *s, uint32_t port, uint32_t tcid,
+	struct stats_tc_block *out);
+void baseline_sum_lcore(const struct baseline *b, const struct seg *s, uint32_t lc_lo,
+	uint32_t lc_hi, struct stats_lcore_block *out);
+
+void baseline_free(struct baseline *b);
