@@ -2,7 +2,7 @@
 #pragma once
 
 #define PORTS_MAX 64
-#define WORKERS_MAX 64
+#define WORKERS_MAX 127          /* lcores but the one that manages: the EAL knows 128 */
 #define TCS_MAX 16               /* test cases a port: test-case-id 0..15 */
 #define L3_INTFS_MAX 256         /* interfaces a port */
 #define ARP_MAX 1024             /* neighbours a port that are shown */
