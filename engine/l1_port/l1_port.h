@@ -13,8 +13,9 @@ void ports_stop(void);
 void ports_close(void);
 /* Management, before READY: what the ports are, into the segment. */
 void ports_describe(struct seg *seg);
-/* Management, once a second: link state and speed into the segment. */
+/* Management, once a second: link state and speed, and what the devices count, into the segment. */
 void ports_poll_link(struct seg *seg);
+void ports_poll_device(struct seg *seg);
 
 /* Packet buffers and the way out of a port. Buffers freed by a worker are the next it uses: a LIFO
  * of its own in front of the mempool keeps the working set in the cache. */
