@@ -173,6 +173,7 @@ static void counters(void)
 	       "alone.\n\n");
 	for (size_t i = 0; i < stats_n_groups; i++)
 		group_print(&stats_groups[i]);
+	group_print(&stats_device_group);
 }
 
 int reference_print(const char *part)

@@ -64,8 +64,16 @@ void render_heading(const char *key, char *buf, size_t len)
 {
 	static const char *const upper[] = {
 		"ip", "mac", "mtu", "cpu", "pid", "uid", "gw", "vlan_id"};
+	static const char *const other[][2] = {{"speed_mbps", "Speed Mbit/s"},
+		{"tx_mbps", "TX Mbit/s"}, {"rx_mbps", "RX Mbit/s"}, {"tx_percent", "TX %"},
+		{"rx_percent", "RX %"}, {"tx_pkts_per_second", "TX packets/s"},
+		{"rx_pkts_per_second", "RX packets/s"}};
 
-	snprintf(buf, len, "%s", strcmp(key, "speed_mbps") == 0 ? "speed Mbit/s" : key);
+	for (size_t i = 0; i < ARRAY_SIZE(other); i++) {
+		if (strcmp(other[i][0], key) == 0)
+			key = other[i][1];
+	}
+	snprintf(buf, len, "%s", key);
 	for (size_t i = 0; i < ARRAY_SIZE(upper); i++) {
 		for (char *c = buf; strcmp(upper[i], key) == 0 && *c != '\0' && *c != '_'; c++)
 			*c = (char)(*c - 'a' + 'A');
@@ -192,6 +200,29 @@ static void lcore_columns(struct counters *c, const json_t *lcores, const char *
 	}
 }
 
+/* With details, what the devices count: a column for each. */
+static void devices(const json_t *ports)
+{
+	static struct counters c;
+	const json_t *v;
+	const char *key;
+
+	c = (struct counters){0};
+	grid_column(&c.g, false, "%s", stats_device_group.help);
+	json_object_foreach((json_t *)ports, key, v)
+	{
+		char head[64];
+
+		if (json_object_get(v, "lcores") == NULL || json_object_get(v, "device") == NULL)
+			return;
+		snprintf(head, sizeof(head), "Port %s", key);
+		counters_column(&c, json_object_get(v, "device"), head);
+	}
+	render_counters(&c, &stats_device_group);
+	putchar('\n');
+	grid_print(&c.g, 0, terminal_width());
+}
+
 static void statistics(const struct stats_group *group, const json_t *view)
 {
 	const json_t *ports = json_object_get(view, "ports"), *v;
@@ -215,6 +246,8 @@ static void statistics(const struct stats_group *group, const json_t *view)
 		counters_column(&c, json_object_get(view, "total"), "Total");
 	render_counters(&c, group);
 	grid_print(&c.g, 0, terminal_width());
+	if (json_object_size(ports) != 0)
+		devices(ports);
 }
 
 void render_text(enum cmd_id id, const json_t *view)

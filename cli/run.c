@@ -120,6 +120,8 @@ static int show_command(const struct command *c, const union cmd_req *req)
 		complain(c, "warning", err);
 	}
 	view = show(c->cli, c->id, req, err, sizeof(err));
+	if (view == NULL && !client_alive(&c->cli->client))
+		return answer(c, CLI_NO_ENGINE, -EPIPE, "the engine is gone", NULL);
 	if (view == NULL)
 		return answer(c, CLI_FAILED, -errno, err, NULL);
 	return answer(c, CLI_OK, 0, "", view);

@@ -95,6 +95,13 @@ json_t *show_port_map(const struct seg *s)
 	return json_pack("{so}", "queues", a);
 }
 
+json_t *show_duplex(const struct seg_port *p)
+{
+	if (!p->link_up || p->speed_mbps == 0 || p->speed_mbps == UINT32_MAX)
+		return json_null();
+	return json_string(p->full_duplex ? "full" : "half");
+}
+
 json_t *show_port_link(const struct seg *s)
 {
 	json_t *a = json_array();
@@ -103,8 +110,9 @@ json_t *show_port_link(const struct seg *s)
 		const struct seg_port *p = seg_port(s, i);
 
 		json_array_append_new(a,
-			json_pack("{sI ss so}", "port", INT(i), "link", p->link_up ? "UP" : "DOWN",
-				"speed_mbps", known(p->speed_mbps)));
+			json_pack("{sI ss so so}", "port", INT(i), "link",
+				p->link_up ? "UP" : "DOWN", "speed_mbps", known(p->speed_mbps),
+				"duplex", show_duplex(p)));
 	}
 	return json_pack("{so}", "ports", a);
 }

@@ -17,6 +17,14 @@ json_t *show_port_link(const struct seg *s);
 json_t *show_arp(const struct seg *s);
 json_t *show_operators(const struct seg *s);
 json_t *show_version(const struct seg *s);
+/* What each port sends and receives: over the time between two looks. */
+struct link_sample {
+	uint64_t ns; /* CLOCK_MONOTONIC */
+	struct stats_port port[PORTS_MAX];
+};
+void show_link_sample(const struct seg *s, struct link_sample *to);
+json_t *show_link_rate(
+	const struct seg *s, const struct link_sample *before, const struct link_sample *now);
 /* Every command, what it looks like and what it does. */
 json_t *show_help(void);
 /* The group that a command shows, NULL when it shows something else. */

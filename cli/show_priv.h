@@ -9,5 +9,7 @@
 
 /* An address that may be missing. */
 json_t *show_ip(const struct ip_addr *a);
+/* Of a link that is up, else null. */
+json_t *show_duplex(const struct seg_port *p);
 /* What a view that cannot be answers, with errno. */
 json_t *show_nothing(int rc, json_t *begun);

@@ -5,8 +5,11 @@
 #include "cli/since.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+
+#define LINK_RATE_MS 1000
 
 json_t *show_group(const struct stats_group *g, const void *block)
 {
@@ -53,6 +56,12 @@ static json_t *of_port(const struct seg *s, const struct stats_group *g, bool de
 	}
 	add(g, total, &sum);
 	json_object_set_new(o, "stats", show_group(g, &sum));
+	if (g == stats_group_find("port")) {
+		struct stats_device d;
+
+		since_device(s, port, &d);
+		json_object_set_new(o, "device", show_group(&stats_device_group, &d));
+	}
 	if (details)
 		json_object_set(o, "lcores", lcores);
 	json_decref(lcores);
@@ -206,6 +215,23 @@ static json_t *view_of(
 	}
 }
 
+/* A second passes; NULL with EINTR when the user does not want to wait, or the engine went. */
+static json_t *link_rate(struct cli *cli)
+{
+	static struct link_sample before, now;
+	struct pollfd p[] = {{.fd = cli->client.cancel_fd, .events = POLLIN},
+		{.fd = cli->client.sock, .events = POLLRDHUP}};
+	const struct seg *s = cli->client.seg;
+
+	show_link_sample(s, &before);
+	if (poll(p, ARRAY_SIZE(p), LINK_RATE_MS) > 0) {
+		errno = EINTR;
+		return NULL;
+	}
+	show_link_sample(s, &now);
+	return show_link_rate(s, &before, &now);
+}
+
 json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
 {
 	json_t *view;
@@ -214,10 +240,15 @@ json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *er
 
 	err[0] = '\0';
 	errno = 0;
-	view = view_of(cli->client.seg, id, req, err, errlen);
+	view = id == CMD_show_link_rate ? link_rate(cli)
+					: view_of(cli->client.seg, id, req, err, errlen);
 	if (view != NULL)
 		return view;
 	why = err[0] == '\0' && errno == EAGAIN ? EAGAIN : ENOENT;
+	if (err[0] == '\0' && errno == EINTR) {
+		why = EINTR;
+		snprintf(err, errlen, "no longer wanted");
+	}
 	if (why == EAGAIN)
 		snprintf(err, errlen, "cannot be read: the engine stopped inside a change of it");
 	else if (err[0] == '\0')

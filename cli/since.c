@@ -29,3 +29,8 @@ void since_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_tc
 {
 	baseline_sum_tc(&base, s, port, tcid, out);
 }
+
+void since_device(const struct seg *s, uint32_t port, struct stats_device *out)
+{
+	baseline_device(&base, s, port, out);
+}

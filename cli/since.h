@@ -9,6 +9,7 @@ int since_now(const struct seg *s, bool one_port, uint32_t port);
 bool since_cleared(uint32_t port);
 void since_port(const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, uint32_t port,
 	struct stats_port_block *out);
+void since_device(const struct seg *s, uint32_t port, struct stats_device *out);
 void since_lcore(
 	const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, struct stats_lcore_block *out);
 void since_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_tc_block *out);

@@ -241,12 +241,12 @@ void pane_latency(struct pane *p, uint32_t width, const json_t *stats)
 	json_object_foreach((json_t *)latency, key, v) tree(p, width, key, v, 0);
 }
 
-static const json_t *port_stats(const json_t *view, uint32_t port)
+static const json_t *of_port(const json_t *view, uint32_t port, const char *of)
 {
 	char key[16];
 
 	snprintf(key, sizeof(key), "%" PRIu32, port);
-	return json_object_get(json_object_get(json_object_get(view, "ports"), key), "stats");
+	return json_object_get(json_object_get(json_object_get(view, "ports"), key), of);
 }
 
 /* The ports that are shown. */
@@ -283,28 +283,29 @@ static void ports_rates(struct pane *p, const struct columns *c)
 	}
 }
 
-static bool zero_everywhere(const json_t *view, const char *name)
+static bool zero_everywhere(const json_t *view, const char *of, const char *name)
 {
 	const json_t *v;
 	const char *key;
 
 	json_object_foreach(json_object_get(view, "ports"), key, v)
 	{
-		if (num(json_object_get(v, "stats"), name) != 0)
+		if (num(json_object_get(v, of), name) != 0)
 			return false;
 	}
 	return true;
 }
 
-static void ports_counter(
-	struct pane *p, const struct columns *c, size_t group, const struct stat_desc *d)
+/* of: "stats" or "device" of each port. */
+static void ports_counter(struct pane *p, const struct columns *c, size_t group, const char *of,
+	const struct stat_desc *d)
 {
 	char line[1100];
 	int at = snprintf(line, sizeof(line), "%-*.*s", c->label, c->label, d->label);
 
 	for (uint32_t port = c->first; port < c->end; port++) {
-		const json_t *now = port_stats(c->now->group[group], port),
-			     *old = c->before ? port_stats(c->before->group[group], port) : NULL;
+		const json_t *now = of_port(c->now->group[group], port, of),
+			     *old = c->before ? of_port(c->before->group[group], port, of) : NULL;
 		char total[16], per_s[16];
 
 		ui_number(num(now, d->name), total, sizeof(total));
@@ -312,6 +313,21 @@ static void ports_counter(
 		at += snprintf(line + at, sizeof(line) - at, " %7s %7s", total, per_s);
 	}
 	pane_add(p, UI_PLAIN, "%s", line);
+}
+
+static void ports_group(struct pane *p, const struct columns *c, size_t group,
+	const struct stats_group *g, const char *of, bool zeros)
+{
+	char name[32];
+	size_t n = 0;
+
+	for (; g->name[n] != '\0' && n < sizeof(name) - 1; n++)
+		name[n] = (char)toupper((unsigned char)g->name[n]);
+	pane_add(p, UI_HEAD, "%.*s", (int)n, name);
+	for (size_t i = 0; i < g->n; i++) {
+		if (zeros || !zero_everywhere(c->now->group[group], of, g->stats[i].name))
+			ports_counter(p, c, group, of, &g->stats[i]);
+	}
 }
 
 static void ports_head(struct pane *p, const struct columns *c)
@@ -355,19 +371,14 @@ uint32_t pane_ports(struct pane *p, uint32_t width, const struct ui_sample *now,
 		const struct stats_group *g = k < ARRAY_SIZE(order)
 			? stats_group_find(order[k])
 			: &stats_groups[k - ARRAY_SIZE(order)];
-		size_t i = g ? (size_t)(g - stats_groups) : 0, n;
-		char name[32];
+		size_t i = g ? (size_t)(g - stats_groups) : 0;
 
 		if (g == NULL || done[i] || now->group[i] == NULL)
 			continue;
 		done[i] = true;
-		for (n = 0; g->name[n] != '\0' && n < sizeof(name) - 1; n++)
-			name[n] = (char)toupper((unsigned char)g->name[n]);
-		pane_add(p, UI_HEAD, "%.*s", (int)n, name);
-		for (size_t s = 0; s < g->n; s++) {
-			if (zeros || !zero_everywhere(now->group[i], g->stats[s].name))
-				ports_counter(p, &c, i, &g->stats[s]);
-		}
+		ports_group(p, &c, i, g, "stats", zeros);
+		if (strcmp(g->name, "port") == 0)
+			ports_group(p, &c, i, &stats_device_group, "device", zeros);
 	}
 	return shown;
 }

@@ -49,8 +49,9 @@ static int room_make(struct baseline *b, const struct seg *s)
 	if (b->blocks != NULL)
 		return 0;
 	b->tc_start = calloc(s->hdr.n_ports * TCS_MAX, sizeof(*b->tc_start));
+	b->device = calloc(s->hdr.n_ports, sizeof(*b->device));
 	b->blocks = calloc(1, blocks_size(s));
-	if (b->tc_start != NULL && b->blocks != NULL)
+	if (b->tc_start != NULL && b->device != NULL && b->blocks != NULL)
 		return 0;
 	baseline_free(b);
 	return -ENOMEM;
@@ -69,6 +70,7 @@ int baseline_take(
 		return rc;
 	for (uint32_t p = port_lo; p < port_hi; p++) {
 		b->ports[p] = true;
+		b->device[p] = seg_port(s, p)->device;
 		memcpy(tc_start(b, p, 0), &start[p * TCS_MAX], TCS_MAX * sizeof(*start));
 		for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++) {
 			copy(b, s, seg_stats_port(s, lc, p), sizeof(struct stats_port_block));
@@ -86,6 +88,7 @@ void baseline_free(struct baseline *b)
 {
 	free(b->blocks);
 	free(b->tc_start);
+	free(b->device);
 	*b = (struct baseline){0};
 }
 
@@ -155,4 +158,12 @@ void baseline_sum_tc(const struct baseline *b, const struct seg *s, uint32_t por
 		if (g->scope == STAT_SCOPE_TC)
 			stats_since(g, (char *)out + g->off, (const char *)&sum + g->off);
 	}
+}
+
+void baseline_device(
+	const struct baseline *b, const struct seg *s, uint32_t port, struct stats_device *out)
+{
+	*out = seg_port(s, port)->device;
+	if (b->ports[port])
+		stats_since(&stats_device_group, out, &b->device[port]);
 }

@@ -8,6 +8,7 @@ struct baseline {
 	/* The segment's blocks of statistics as they were, in its layout; NULL: none yet. */
 	void *blocks;
 	uint64_t *tc_start;            /* [n_ports][TCS_MAX]: start_ns of each test case then */
+	struct stats_device *device;   /* [n_ports] */
 	bool ports[PORTS_MAX], lcores; /* what has one */
 };
 
@@ -22,6 +23,8 @@ void baseline_sum_port(const struct baseline *b, const struct seg *s, uint32_t l
 	uint32_t lc_hi, uint32_t port, struct stats_port_block *out);
 void baseline_sum_tc(const struct baseline *b, const struct seg *s, uint32_t port, uint32_t tcid,
 	struct stats_tc_block *out);
+void baseline_device(
+	const struct baseline *b, const struct seg *s, uint32_t port, struct stats_device *out);
 void baseline_sum_lcore(const struct baseline *b, const struct seg *s, uint32_t lc_lo,
 	uint32_t lc_hi, struct stats_lcore_block *out);
 

@@ -23,6 +23,14 @@ const struct stats_group stats_groups[] = {
 };
 const size_t stats_n_groups = ARRAY_SIZE(stats_groups);
 
+static const struct stat_desc desc_device[] = {
+#define DEVICE(field, counter, unit, label, help) \
+	{#field, label, help, STAT_COUNTER, UNIT_##unit, offsetof(struct stats_device, field)},
+#include "common/stats/device.def"
+};
+const struct stats_group stats_device_group = {"device", "The ports' devices", desc_device,
+	STAT_SCOPE_PORT, ARRAY_SIZE(desc_device), sizeof(struct stats_device), 0};
+
 const struct stats_group *stats_group_find(const char *name)
 {
 	for (size_t i = 0; i < stats_n_groups; i++) {

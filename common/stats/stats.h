@@ -62,6 +62,12 @@ static_assert(sizeof(struct stats_lcore_block) % CACHE_LINE == 0, "two lcores wo
 static_assert(sizeof(struct stats_tc_block) % CACHE_LINE == 0, "two lcores would share a line");
 static_assert(__atomic_always_lock_free(sizeof(uint64_t), 0), "a reader could see half a counter");
 
+/* Of a port's device: not a worker's count, so in no block. */
+struct stats_device {
+#define DEVICE(field, ...) uint64_t field;
+#include "common/stats/device.def"
+};
+
 struct stat_desc {
 	const char *name, *label, *help;
 	enum stat_kind kind;
@@ -78,6 +84,7 @@ struct stats_group {
 
 extern const struct stats_group stats_groups[];
 extern const size_t stats_n_groups;
+extern const struct stats_group stats_device_group; /* beside those: of struct stats_device */
 
 /* The group of that name, or NULL. */
 const struct stats_group *stats_group_find(const char *name);

@@ -16,8 +16,9 @@ void ports_describe(struct seg *seg);
 /* Management, while no test runs on it: its MTU, MTU_MIN..MTU_MAX. 0, or -errno and why in err;
  * then it is as it was. */
 int port_set_mtu(uint16_t id, uint16_t mtu, char *err, size_t errlen);
-/* Management, once a second: link state and speed into the segment. */
+/* Management, once a second: link state and speed, and what the devices count, into the segment. */
 void ports_poll_link(struct seg *seg);
+void ports_poll_device(struct seg *seg);
 
 /* Packet buffers and the way out of a port. Buffers freed by a worker are the next it uses: a LIFO
  * of its own in front of the mempool keeps the working set in the cache. */

@@ -252,6 +252,21 @@ void ports_poll_link(struct seg *seg)
 		seg_write_begin(&sp->seq);
 		sp->link_up = link.link_status;
 		sp->speed_mbps = link.link_speed;
+		sp->full_duplex = link.link_duplex;
 		seg_write_end(&sp->seq);
+	}
+}
+
+void ports_poll_device(struct seg *seg)
+{
+	for (uint16_t i = 0; i < n_ports; i++) {
+		struct stats_device *d = &seg_port(seg, i)->device;
+		struct rte_eth_stats st;
+
+		if (rte_eth_stats_get(ports[i].dev_id, &st) != 0)
+			continue;
+#define DEVICE(field, counter, ...) \
+	__atomic_store_n(&d->field, st.counter, __ATOMIC_RELAXED); /* nothing goes with it */
+#include "common/stats/device.def"
 	}
 }

@@ -113,7 +113,10 @@ static struct rte_mbuf *arp_build(struct lcore *lc, struct lport *lp, const uint
 	struct arp_pkt *a;
 
 	if (m == NULL) {
-		lp->st->arp.tx_failed++;
+		if (op == ARP_OP_REQUEST)
+			lp->st->arp.tx_req_failed++;
+		else
+			lp->st->arp.tx_rep_failed++;
 		lp->st->drop.no_mbuf++;
 		return NULL;
 	}

@@ -109,7 +109,10 @@ static force_inline bool segment_out(struct lcore *lc, struct lport *lp, struct 
 	if (unlikely(ipv4_out(lc, lp, tc->vlan_tci, t->c.laddr, t->c.raddr, IPPROTO_TCP4,
 			     sizeof(struct tcp_hdr) + opt + len, &m, &l4)
 		    != 0)) {
-		lp->st->tcp.tx_failed++;
+		if (len != 0)
+			lp->st->tcp.tx_data_failed++;
+		else
+			lp->st->tcp.tx_ctrl_failed++;
 		return false;
 	}
 	header_write((struct tcp_hdr *)l4, t, seq, flags, window_field(tc, t, syn), opt);

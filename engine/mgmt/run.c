@@ -324,6 +324,7 @@ void run_tick(uint64_t now)
 	if (second != 0) {
 		last_second = now;
 		ports_poll_link(segment);
+		ports_poll_device(segment);
 	}
 	arp_snapshot(segment);
 	for (uint32_t p = 0; p < n_ports; p++) {
