@@ -185,6 +185,11 @@ int cmd_set_tests_noasync(const struct req_set_tests_noasync *q, struct reply *r
 	return set_async(q->port, q->tcid, 0, r);
 }
 
+int cmd_set_tests_no_async(const struct req_set_tests_no_async *q, struct reply *r)
+{
+	return set_async(q->port, q->tcid, 0, r);
+}
+
 int cmd_set_syslog(const struct req_set_syslog *q, struct reply *r)
 {
 	(void)r;

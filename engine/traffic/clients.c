@@ -16,7 +16,7 @@
 #define SEND_BURST 128
 #define CLOSE_BURST 64
 #define NEIGHBOUR_WAIT_MS 1000
-#define FOREVER_S 1000000
+#define FOREVER_S 1000000000 /* 30 years, of which cycles fit 63 bits */
 
 /* The tuple of session i. Sessions of a test case are numbered source port first, then source
  * address, destination port, destination address. */

@@ -384,7 +384,7 @@ static void forms(void **state)
 	expect_ok("sh po l", CMD_show_port_link);
 	expect_ok("show port i", CMD_show_port_info);
 	expect_ok("sta te port 0", CMD_start_tests);
-	expect_ok("set te no port 0 test-case-id 0", CMD_set_tests_noasync);
+	expect_ok("set te noa port 0 test-case-id 0", CMD_set_tests_noasync);
 	expect_ok("add te se tc p 0 t 0 sr 1.1.1.1 1.1.1.1 sp 1 2", CMD_add_tests_server);
 	expect_ok("set tests criteria p 0 t 0 clients-e 5", CMD_set_tests_criteria);
 	expect_ok("set syslog D", CMD_set_syslog);
