@@ -92,6 +92,28 @@ static bool drain(struct lcore *lc, struct idq *q, uint16_t flag)
 	return q->n == 0;
 }
 
+/* So for each lane. */
+static bool drain_all(struct lcore *lc, struct tc_run *tc)
+{
+	for (uint32_t i = 0; i < tc->n_lanes; i++) {
+		struct lane *l = &tc->lane[i];
+
+		if (!drain(lc, &l->q_open, CF_Q_OPEN) || !drain(lc, &l->q_close, CF_Q_CLOSE)
+			|| !drain(lc, &l->q_send, CF_Q_SEND))
+			return false;
+	}
+	return true;
+}
+
+static uint64_t open_now(const struct tc_run *tc)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < tc->n_lanes; i++)
+		n += tc->slot[i].st->open_now;
+	return n;
+}
+
 uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
 {
 	bool over = (int64_t)(lc->now_tsc - tc->stop_deadline) >= 0;
@@ -105,7 +127,7 @@ uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
 		tc->stop_deadline = lc->now_tsc + tc->grace_ms * lc->cycles_per_ms;
 		return 1;
 	case STOP_WAIT:
-		if (tc->st->open_now == 0 || over) {
+		if (open_now(tc) == 0 || over) {
 			tc->stop_scan = 0;
 			tc->stop_phase = STOP_RESET;
 		}
@@ -115,8 +137,7 @@ uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
 			tc->stop_phase = STOP_DRAIN;
 		return 1;
 	case STOP_DRAIN:
-		if (drain(lc, &tc->q_open, CF_Q_OPEN) && drain(lc, &tc->q_close, CF_Q_CLOSE)
-			&& drain(lc, &tc->q_send, CF_Q_SEND)) {
+		if (drain_all(lc, tc)) {
 			tc->st->up = 0;
 			__atomic_store_n(&tc->run, TCR_IDLE, __ATOMIC_RELEASE); /* management */
 		}
