@@ -2,7 +2,7 @@
 #include "test/unit/stack.h"
 #include "test/unit/world.h"
 
-#include <string.h>
+#include <inttypes.h>
 
 /* Weights add up to 100. */
 static const uint8_t weights[] = {50, 30, 15, 5};
@@ -96,7 +96,7 @@ static struct stats_tc *app_stats(uint16_t port, uint32_t slot)
 static void assert_near(uint64_t is, double should, double part)
 {
 	if ((double)is < should * (1 - part) - 1 || (double)is > should * (1 + part) + 1)
-		fail_msg("%lu is not %.1f", (unsigned long)is, should);
+		fail_msg("%" PRIu64 " is not %.1f", is, should);
 }
 
 /* 1 000 messages a second over sessions that are shared out otherwise than the weights. */
