@@ -260,6 +260,8 @@ void render_text(enum cmd_id id, const json_t *view)
 		render_tests_config(view);
 	else if (id == CMD_show_tests_faults)
 		render_tests_faults(view);
+	else if (id == CMD_show_tests_imix)
+		render_tests_imix(view);
 	else if (id == CMD_show_tests_state)
 		render_tests_state(view);
 	else if (id == CMD_show_tests_stats)

@@ -31,3 +31,4 @@ void render_test_config(const json_t *t);
 void render_tests_state(const json_t *view);
 void render_tests_stats(const json_t *view);
 void render_tests_faults(const json_t *view);
+void render_tests_imix(const json_t *view);

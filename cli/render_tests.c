@@ -6,24 +6,42 @@
 #include <stdarg.h>
 #include <string.h>
 
+/* A column for each application of a group, named as the commands name it. */
+static void app_columns(struct counters *c, const json_t *apps)
+{
+	const json_t *app;
+	size_t i;
+
+	json_array_foreach(apps, i, app)
+	{
+		grid_column(&c->g, true, "%s %s (%s)", render_field(app, "app_index"),
+			render_field(app, "app"), render_field(app, "weight"));
+		c->of[c->n++] = json_object_get(app, "stats");
+	}
+}
+
 void render_tests_stats(const json_t *view)
 {
 	static const char *const rates[][2] = {{"Estab/s", "established_per_second"},
 		{"Closed/s", "closed_per_second"}, {"Data Send/s", "messages_per_second"},
 		{"Requests/s", "requests_per_second"}};
 	const struct stats_group *group = stats_group_find("tc");
+	const json_t *apps = json_object_get(view, "apps");
 	struct counters c = {.n = 0};
 
 	printf("Port %s, test case %s: %s, %s, %s\n", render_field(view, "port"),
 		render_field(view, "test_case_id"), render_field(view, "type"),
 		render_field(view, "app"), render_field(view, "state"));
 	grid_column(&c.g, false, "%s", "");
-	grid_column(&c.g, true, "%s", "");
+	grid_column(&c.g, true, "%s", json_array_size(apps) != 0 ? "All" : "");
+	c.of[c.n++] = json_object_get(view, "stats");
+	app_columns(&c, apps);
 	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
 		grid_cell(&c.g, "%s", rates[i][0]);
 		grid_cell(&c.g, "%s", render_field(json_object_get(view, "rates"), rates[i][1]));
+		for (size_t k = 0; k < json_array_size(apps); k++)
+			grid_cell(&c.g, "%s", "");
 	}
-	c.of[c.n++] = json_object_get(view, "stats");
 	render_counters(&c, group);
 	grid_print(&c.g, 0, 0);
 }
@@ -232,4 +250,51 @@ void render_tests_faults(const json_t *view)
 					json_object_get(of[d], "stats"), group->stats[i].name + 3));
 	}
 	grid_print(&g, 0, 0);
+}
+
+/* What each application is told. */
+static void imix_apps(const json_t *apps)
+{
+	const json_t *app;
+	size_t i;
+
+	json_array_foreach(apps, i, app)
+	{
+		struct grid g = {0};
+
+		printf("\nApplication %s: %s, weight %s\n", render_field(app, "app_index"),
+			render_field(app, "side"), render_field(app, "weight"));
+		grid_column(&g, false, "%s", "");
+		grid_column(&g, false, "%s", "");
+		app_pairs(&g, app);
+		grid_print(&g, 2, 0);
+	}
+	if (json_array_size(apps) == 0)
+		printf("no IMIX applications\n");
+}
+
+void render_tests_imix(const json_t *view)
+{
+	const json_t *groups = json_object_get(view, "groups"), *group;
+	const struct stats_group *counters = stats_group_find("tc");
+	size_t i;
+
+	json_array_foreach(groups, i, group)
+	{
+		bool used = json_object_get(group, "port") != NULL;
+		struct counters c = {.n = 0};
+
+		printf("%sIMIX group %s", i != 0 ? "\n" : "", render_field(group, "imix_id"));
+		if (used)
+			printf(": port %s, test case %s", render_field(group, "port"),
+				render_field(group, "test_case_id"));
+		printf("\n");
+		grid_column(&c.g, false, "%s", "app-index, app (weight)");
+		app_columns(&c, json_object_get(group, "apps"));
+		render_counters(&c, counters);
+		grid_print(&c.g, 0, 0);
+	}
+	if (json_array_size(groups) == 0)
+		printf("no IMIX groups\n");
+	imix_apps(json_object_get(view, "apps"));
 }

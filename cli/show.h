@@ -7,6 +7,8 @@
 json_t *show_tests_config(const struct seg *s, uint32_t port);
 json_t *show_tests_state(const struct seg *s, uint32_t port);
 json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid);
+/* All groups, or one: its applications, their counters; and all applications. */
+json_t *show_tests_imix(const struct seg *s, bool one, uint32_t id);
 json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid);
 json_t *show_tests_vlan(const struct seg *s, uint32_t port, uint32_t tcid);
 /* Settings of each direction, its counters in "stats". */

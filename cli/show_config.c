@@ -5,31 +5,14 @@
 #include "cli/show_config.h"
 
 #include "cli/show.h"
+#include "cli/show_config_priv.h"
 #include "cli/show_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-/* What is written, and of what. */
-struct conf {
-	json_t *lines;
-	uint32_t port, tcid;
-	const struct seg_port *p;
-	const struct tc_config *c; /* of the test case */
-	struct tc_config fresh;    /* as it is when it was only added */
-	struct faults_config none; /* as a port's are */
-	union cmd_req *taken;      /* not NULL: the request is wanted, not its text */
-};
-
-/* Gives an argument of the request `r`; if it is not what it is without; port and test case. */
-#define GIVE(id, field, value) \
-	(r.id.field = (value), r.present |= UINT64_C(1) << offsetof(struct argno_##id, field))
-#define GIVE_IF_NOT(id, field, value, usual) ((value) == (usual) ? 0 : GIVE(id, field, value))
-#define GIVE_TC(id) (GIVE(id, port, o->port), GIVE(id, tcid, o->tcid))
-
-/* Writes the command, unless none of what it could set is given. */
-static void emit(struct conf *o, enum cmd_id id, const union cmd_req *r)
+void show_config_emit(struct conf *o, enum cmd_id id, const union cmd_req *r)
 {
 	char line[CMD_LINE_MAX + 1], err[REPLY_TEXT_MAX];
 
@@ -55,7 +38,7 @@ static void add_tests_l3_intf(struct conf *o)
 		GIVE_IF_NOT(add_tests_l3_intf, vlan_id, f->vlan_id, 0);
 		if (f->gw.family != 0)
 			GIVE(add_tests_l3_intf, gw, f->gw);
-		emit(o, CMD_add_tests_l3_intf, &r);
+		show_config_emit(o, CMD_add_tests_l3_intf, &r);
 	}
 }
 
@@ -67,7 +50,7 @@ static void set_tests_mtu(struct conf *o)
 		return;
 	GIVE(set_tests_mtu, port, o->port);
 	GIVE(set_tests_mtu, mtu, o->p->mtu);
-	emit(o, CMD_set_tests_mtu, &r);
+	show_config_emit(o, CMD_set_tests_mtu, &r);
 }
 
 static void add_tests_l3_gw(struct conf *o)
@@ -78,7 +61,7 @@ static void add_tests_l3_gw(struct conf *o)
 		return;
 	GIVE(add_tests_l3_gw, port, o->port);
 	GIVE(add_tests_l3_gw, gw, o->p->gw);
-	emit(o, CMD_add_tests_l3_gw, &r);
+	show_config_emit(o, CMD_add_tests_l3_gw, &r);
 }
 
 static void faults_of(struct conf *o, const struct faults_config *c, enum fault_dir dir)
@@ -99,7 +82,7 @@ static void faults_of(struct conf *o, const struct faults_config *c, enum fault_
 	GIVE_IF_NOT(set_tests_faults, rate, c->rate_kbps, none.rate_kbps);
 	GIVE_IF_NOT(set_tests_faults, queue, c->queue_pkts, none.queue_pkts);
 	GIVE_IF_NOT(set_tests_faults, seed, c->seed, none.seed);
-	emit(o, CMD_set_tests_faults, &r);
+	show_config_emit(o, CMD_set_tests_faults, &r);
 }
 
 static void set_tests_faults(struct conf *o)
@@ -125,7 +108,7 @@ static void add_tests_server(struct conf *o)
 	GIVE(add_tests_server, proto, o->c->proto);
 	GIVE(add_tests_server, src, o->c->src);
 	GIVE(add_tests_server, sport, o->c->sport);
-	emit(o, CMD_add_tests_server, &r);
+	show_config_emit(o, CMD_add_tests_server, &r);
 }
 
 static void add_tests_client(struct conf *o)
@@ -140,7 +123,7 @@ static void add_tests_client(struct conf *o)
 	GIVE(add_tests_client, sport, o->c->sport);
 	GIVE(add_tests_client, dest, o->c->dst);
 	GIVE(add_tests_client, dport, o->c->dport);
-	emit(o, CMD_add_tests_client, &r);
+	show_config_emit(o, CMD_add_tests_client, &r);
 }
 
 static void add_tests_multicast_src(struct conf *o)
@@ -155,7 +138,7 @@ static void add_tests_multicast_src(struct conf *o)
 	GIVE(add_tests_multicast_src, sport, o->c->sport);
 	GIVE(add_tests_multicast_src, dest, o->c->dst);
 	GIVE(add_tests_multicast_src, dport, o->c->dport);
-	emit(o, CMD_add_tests_multicast_src, &r);
+	show_config_emit(o, CMD_add_tests_multicast_src, &r);
 }
 
 static void set_tests_timeouts(struct conf *o)
@@ -166,7 +149,7 @@ static void set_tests_timeouts(struct conf *o)
 	GIVE_IF_NOT(set_tests_timeouts, init, o->c->init_s, o->fresh.init_s);
 	GIVE_IF_NOT(set_tests_timeouts, uptime, o->c->uptime_s, o->fresh.uptime_s);
 	GIVE_IF_NOT(set_tests_timeouts, downtime, o->c->downtime_s, o->fresh.downtime_s);
-	emit(o, CMD_set_tests_timeouts, &r);
+	show_config_emit(o, CMD_set_tests_timeouts, &r);
 }
 
 static void set_tests_rate(struct conf *o)
@@ -177,7 +160,7 @@ static void set_tests_rate(struct conf *o)
 	GIVE_IF_NOT(set_tests_rate, open, o->c->rate_open, o->fresh.rate_open);
 	GIVE_IF_NOT(set_tests_rate, close, o->c->rate_close, o->fresh.rate_close);
 	GIVE_IF_NOT(set_tests_rate, send, o->c->rate_send, o->fresh.rate_send);
-	emit(o, CMD_set_tests_rate, &r);
+	show_config_emit(o, CMD_set_tests_rate, &r);
 }
 
 static void set_tests_criteria(struct conf *o)
@@ -193,7 +176,7 @@ static void set_tests_criteria(struct conf *o)
 	GIVE(set_tests_criteria, count, c->criterion_count);
 	if (limit)
 		GIVE(set_tests_criteria, within, c->criterion_s);
-	emit(o, CMD_set_tests_criteria, &r);
+	show_config_emit(o, CMD_set_tests_criteria, &r);
 }
 
 static void set_tests_async(struct conf *o)
@@ -203,7 +186,7 @@ static void set_tests_async(struct conf *o)
 	if (o->c->async == 0)
 		return;
 	GIVE_TC(set_tests_async);
-	emit(o, CMD_set_tests_async, &r);
+	show_config_emit(o, CMD_set_tests_async, &r);
 }
 
 static void set_tests_tcp_options(struct conf *o)
@@ -232,7 +215,7 @@ static void set_tests_tcp_options(struct conf *o)
 	SETTING(sack, sack);
 	SETTING(ecn, ecn);
 #undef SETTING
-	emit(o, CMD_set_tests_tcp_options, &r);
+	show_config_emit(o, CMD_set_tests_tcp_options, &r);
 }
 
 static void set_tests_vlan_options(struct conf *o)
@@ -244,167 +227,65 @@ static void set_tests_vlan_options(struct conf *o)
 	GIVE_TC(set_tests_vlan_options);
 	GIVE(set_tests_vlan_options, vlan_id, o->c->vlan_id);
 	GIVE_IF_NOT(set_tests_vlan_options, vlan_pri, o->c->vlan_pri, 0);
-	emit(o, CMD_set_tests_vlan_options, &r);
-}
-
-/* Has the test case another application than a new one, or of the same kind with other sizes? */
-static bool raw_to_say(const struct conf *o, enum tc_kind kind)
-{
-	const struct raw_config *raw = &o->c->raw;
-
-	return o->c->kind == kind && o->c->app == app_kind_RAW
-		&& (raw->req_bytes | raw->resp_bytes | o->c->requests) != 0;
-}
-
-static void set_tests_client_raw(struct conf *o)
-{
-	union cmd_req r = {0};
-
-	if (!raw_to_say(o, tc_kind_CLIENT))
-		return;
-	GIVE_TC(set_tests_client_raw);
-	GIVE(set_tests_client_raw, req, o->c->raw.req_bytes);
-	GIVE(set_tests_client_raw, resp, o->c->raw.resp_bytes);
-	GIVE_IF_NOT(set_tests_client_raw, requests, o->c->requests, 0);
-	emit(o, CMD_set_tests_client_raw, &r);
-}
-
-static void set_tests_server_raw(struct conf *o)
-{
-	union cmd_req r = {0};
-
-	if (!raw_to_say(o, tc_kind_SERVER))
-		return;
-	GIVE_TC(set_tests_server_raw);
-	GIVE(set_tests_server_raw, req, o->c->raw.req_bytes);
-	GIVE(set_tests_server_raw, resp, o->c->raw.resp_bytes);
-	GIVE_IF_NOT(set_tests_server_raw, requests, o->c->requests, 0);
-	emit(o, CMD_set_tests_server_raw, &r);
-}
-
-static bool is_http(const struct conf *o, enum tc_kind kind)
-{
-	return o->c->kind == kind && o->c->app == app_kind_HTTP;
-}
-
-static void set_tests_client_http(struct conf *o)
-{
-	const struct http_config *h = &o->c->http;
-	union cmd_req r = {0};
-
-	if (!is_http(o, tc_kind_CLIENT))
-		return;
-	GIVE_TC(set_tests_client_http);
-	GIVE(set_tests_client_http, method, h->method);
-	memcpy(r.set_tests_client_http.host.s, h->host, sizeof(h->host));
-	memcpy(r.set_tests_client_http.object.s, h->object, sizeof(h->object));
-	GIVE(set_tests_client_http, host, r.set_tests_client_http.host);
-	GIVE(set_tests_client_http, object, r.set_tests_client_http.object);
-	GIVE(set_tests_client_http, req_size, h->body_bytes);
-	GIVE_IF_NOT(set_tests_client_http, requests, o->c->requests, 0);
-	emit(o, CMD_set_tests_client_http, &r);
-}
-
-static void set_tests_server_http(struct conf *o)
-{
-	union cmd_req r = {0};
-
-	if (!is_http(o, tc_kind_SERVER))
-		return;
-	GIVE_TC(set_tests_server_http);
-	GIVE(set_tests_server_http, status, o->c->http.status);
-	GIVE(set_tests_server_http, resp_size, o->c->http.body_bytes);
-	GIVE_IF_NOT(set_tests_server_http, requests, o->c->requests, 0);
-	emit(o, CMD_set_tests_server_http, &r);
-}
-
-/* The next of the header fields, each of which ends in CRLF; false when there is none. */
-static bool field_next(const char **at, struct arg_text256 *field)
-{
-	size_t len = strcspn(*at, "\r\n");
-
-	*field = (struct arg_text256){0};
-	snprintf(field->s, sizeof(field->s), "%.*s", (int)len, *at);
-	*at += len;
-	*at += strspn(*at, "\r\n");
-	return field->s[0] != '\0';
-}
-
-static void set_tests_client_http_field(struct conf *o)
-{
-	const char *at = o->c->http.fields;
-	struct arg_text256 field;
-
-	while (is_http(o, tc_kind_CLIENT) && field_next(&at, &field)) {
-		union cmd_req r = {0};
-
-		GIVE_TC(set_tests_client_http_field);
-		GIVE(set_tests_client_http_field, field, field);
-		emit(o, CMD_set_tests_client_http_field, &r);
-	}
-}
-
-static void set_tests_server_http_field(struct conf *o)
-{
-	const char *at = o->c->http.fields;
-	struct arg_text256 field;
-
-	while (is_http(o, tc_kind_SERVER) && field_next(&at, &field)) {
-		union cmd_req r = {0};
-
-		GIVE_TC(set_tests_server_http_field);
-		GIVE(set_tests_server_http_field, field, field);
-		emit(o, CMD_set_tests_server_http_field, &r);
-	}
+	show_config_emit(o, CMD_set_tests_vlan_options, &r);
 }
 
 /* In the order in which they are written, which is one in which they can be run: first those of the
  * port, then those of each of its test cases. */
-#define PORT(id)             \
+#define ROW(id)              \
 	{                    \
 		CMD_##id, id \
 	}
-#define TC(id)               \
-	{                    \
-		CMD_##id, id \
-	}
-static const struct writer {
-	enum cmd_id id;
-	void (*write)(struct conf *o);
-} of_port[] =
-	{
-		PORT(set_tests_mtu),
-		PORT(add_tests_l3_intf),
-		PORT(add_tests_l3_gw),
-		PORT(set_tests_faults),
-},
-  of_tc[] = {
-	  TC(add_tests_server),
-	  TC(add_tests_client),
-	  TC(add_tests_multicast_src),
-	  TC(set_tests_timeouts),
-	  TC(set_tests_rate),
-	  TC(set_tests_criteria),
-	  TC(set_tests_async),
-	  TC(set_tests_tcp_options),
-	  TC(set_tests_vlan_options),
-	  TC(set_tests_client_raw),
-	  TC(set_tests_server_raw),
-	  TC(set_tests_client_http),
-	  TC(set_tests_client_http_field),
-	  TC(set_tests_server_http),
-	  TC(set_tests_server_http_field),
+static const struct writer of_port[] = {
+	ROW(set_tests_mtu),
+	ROW(add_tests_l3_intf),
+	ROW(add_tests_l3_gw),
+	ROW(set_tests_faults),
 };
+static const struct writer of_tc[] = {
+	ROW(add_tests_server),
+	ROW(add_tests_client),
+	ROW(add_tests_multicast_src),
+	ROW(set_tests_timeouts),
+	ROW(set_tests_rate),
+	ROW(set_tests_criteria),
+	ROW(set_tests_async),
+	ROW(set_tests_tcp_options),
+	ROW(set_tests_vlan_options),
+};
+#undef ROW
+
+static const struct table {
+	const struct writer *w;
+	size_t n;
+} tables[] = {
+	{of_port, ARRAY_SIZE(of_port)},
+	{of_tc, ARRAY_SIZE(of_tc)},
+	{show_config_app, SHOW_CONFIG_APP},
+	{show_config_imix_app, SHOW_CONFIG_IMIX_APP},
+	{show_config_imix_group, SHOW_CONFIG_IMIX_GROUP},
+};
+
+static void write_all(struct conf *o, const struct writer *w, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		w[i].write(o);
+}
+
+static const struct writer *writer_of(enum cmd_id id)
+{
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
+		for (size_t i = 0; i < tables[t].n; i++) {
+			if (tables[t].w[i].id == id)
+				return &tables[t].w[i];
+		}
+	}
+	return NULL;
+}
 
 bool show_config_writes(enum cmd_id id)
 {
-	bool yes = false;
-
-	for (size_t i = 0; i < ARRAY_SIZE(of_port); i++)
-		yes |= of_port[i].id == id;
-	for (size_t i = 0; i < ARRAY_SIZE(of_tc); i++)
-		yes |= of_tc[i].id == id;
-	return yes;
+	return writer_of(id) != NULL;
 }
 
 static void write_tc(struct conf *o, const struct tc_config *c)
@@ -417,8 +298,10 @@ static void write_tc(struct conf *o, const struct tc_config *c)
 	o->fresh.dport = c->dport;
 	tc_config_criterion(&o->fresh);
 	json_array_append_new(o->lines, json_string(""));
-	for (size_t i = 0; i < ARRAY_SIZE(of_tc); i++)
-		of_tc[i].write(o);
+	write_all(o, of_tc, ARRAY_SIZE(of_tc));
+	o->app = &c->app;
+	o->side = c->kind;
+	write_all(o, show_config_app, SHOW_CONFIG_APP);
 }
 
 static int write_port(struct conf *o, const struct seg *s, uint32_t port)
@@ -433,8 +316,8 @@ static int write_port(struct conf *o, const struct seg *s, uint32_t port)
 		json_array_append_new(o->lines,
 			json_sprintf("# port %u: %.*s, %.*s", port, (int)sizeof(p.name), p.name,
 				(int)sizeof(p.driver), p.driver));
-	for (size_t i = 0; i < ARRAY_SIZE(of_port) && rc == 0; i++)
-		of_port[i].write(o);
+	if (rc == 0)
+		write_all(o, of_port, ARRAY_SIZE(of_port));
 	for (o->tcid = 0; o->tcid < TCS_MAX && rc == 0; o->tcid++) {
 		rc = seg_read(seg_tc(s, port, o->tcid), &t, sizeof(t));
 		if (rc == 0 && t.cfg.kind != tc_kind_NONE)
@@ -450,8 +333,10 @@ json_t *show_config(const struct seg *s, bool one_port, uint32_t port)
 	json_t *view = json_pack("{so}", "lines", o.lines);
 	int rc = 0;
 
+	if (!one_port)
+		rc = show_config_imix(&o, s);
 	for (uint32_t p = lo; p < hi && rc == 0; p++) {
-		if (p != lo)
+		if (json_array_size(o.lines) != 0)
 			json_array_append_new(o.lines, json_string(""));
 		rc = write_port(&o, s, p);
 	}
@@ -470,11 +355,8 @@ void show_config_defaults(enum cmd_id id, union cmd_req *req)
 	/* nothing is what it is usually: all of it is to be said */
 	memset(&o.fresh, 0xa5, sizeof(o.fresh));
 	memset(&o.none, 0xa5, sizeof(o.none));
-	for (size_t i = 0; i < ARRAY_SIZE(of_port) + ARRAY_SIZE(of_tc); i++) {
-		const struct writer *w = i < ARRAY_SIZE(of_port) ? &of_port[i]
-								 : &of_tc[i - ARRAY_SIZE(of_port)];
-
-		if (w->id == id)
-			w->write(&o);
-	}
+	o.app = &c.app;
+	o.side = tc_kind_CLIENT;
+	if (writer_of(id) != NULL)
+		writer_of(id)->write(&o);
 }

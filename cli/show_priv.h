@@ -11,5 +11,9 @@
 json_t *show_ip(const struct ip_addr *a);
 /* Of a link that is up, else null. */
 json_t *show_duplex(const struct seg_port *p);
+/* Adds what an application is told. side: enum tc_kind. */
+void show_app(json_t *o, const struct app_config *c, uint32_t side);
+/* The applications of a group in a list, each with its counters. */
+json_t *show_imix_stats(const struct seg *s, const struct seg_imix *m, uint32_t id);
 /* What a view that cannot be answers, with errno. */
 json_t *show_nothing(int rc, json_t *begun);

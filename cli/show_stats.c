@@ -173,6 +173,16 @@ static json_t *clear(
 	return rc == 0 ? json_object() : show_nothing(rc, NULL);
 }
 
+static json_t *imix(
+	const struct seg *s, const struct req_show_tests_imix *q, char *err, size_t errlen)
+{
+	json_t *view = show_tests_imix(s, REQ_HAS(q, show_tests_imix, imix_id), q->imix_id);
+
+	if (view == NULL && errno == ENOENT)
+		snprintf(err, errlen, "there is no imix-id %u", q->imix_id);
+	return view;
+}
+
 static json_t *view_of(
 	const struct seg *s, enum cmd_id id, const union cmd_req *req, char *err, size_t errlen)
 {
@@ -208,6 +218,8 @@ static json_t *view_of(
 		return port_ok(s, port, err, errlen) ? show_tests_stats(s, port, tcid) : NULL;
 	case CMD_show_tests_vlan_options:
 		return port_ok(s, port, err, errlen) ? show_tests_vlan(s, port, tcid) : NULL;
+	case CMD_show_tests_imix:
+		return imix(s, &req->show_tests_imix, err, errlen);
 	case CMD_show_tests_tcp_options:
 		return port_ok(s, port, err, errlen) ? show_tests_tcp(s, port, tcid) : NULL;
 	default:

@@ -29,28 +29,6 @@ static const char *tc_type(const struct tc_config *c)
 	return c->proto == l4proto_UDP ? "UDP client" : "TCP client";
 }
 
-static void app_config(json_t *o, const struct tc_config *c)
-{
-	json_object_set_new(o, "app", json_string(app_kind_word(c->app)));
-	json_object_set_new(
-		o, "requests", c->requests ? json_integer(c->requests) : json_string("unlimited"));
-	if (c->app == app_kind_RAW) {
-		json_object_set_new(o, "data_req_plen", json_integer(c->raw.req_bytes));
-		json_object_set_new(o, "data_resp_plen", json_integer(c->raw.resp_bytes));
-		return;
-	}
-	if (c->kind == tc_kind_CLIENT) {
-		json_object_set_new(o, "method", json_string(http_method_word(c->http.method)));
-		json_object_set_new(o, "host", TEXT(c->http.host));
-		json_object_set_new(o, "object", TEXT(c->http.object));
-		json_object_set_new(o, "req_size", json_integer(c->http.body_bytes));
-	} else {
-		json_object_set_new(o, "status", json_string(http_status_word(c->http.status)));
-		json_object_set_new(o, "resp_size", json_integer(c->http.body_bytes));
-	}
-	json_object_set_new(o, "http_fields", TEXT(c->http.fields));
-}
-
 static json_t *tc_config(uint32_t tcid, const struct tc_config *c)
 {
 	json_t *o = json_pack("{sI ss sb}", "test_case_id", INT(tcid), "type", tc_type(c), "async",
@@ -74,7 +52,11 @@ static json_t *tc_config(uint32_t tcid, const struct tc_config *c)
 		json_object_set_new(o, "criterion_within_s", json_integer(c->criterion_s));
 	json_object_set_new(o, "vlan_id", json_integer(c->vlan_id));
 	json_object_set_new(o, "vlan_pri", json_integer(c->vlan_pri));
-	app_config(o, c);
+	if (c->imix != 0)
+		json_object_update_new(
+			o, json_pack("{ss sI}", "app", "imix", "imix_id", INT(c->imix - 1)));
+	else
+		show_app(o, &c->app, c->kind);
 	return o;
 }
 
@@ -185,8 +167,8 @@ json_t *show_tests_state(const struct seg *s, uint32_t port)
 		end = t.end_ns ? t.end_ns : mono_ns();
 		json_array_append_new(tests,
 			json_pack("{sI ss ss ss sI sI ss sf sI sb so so}", "test_case_id", INT(i),
-				"type", tc_type(&t.cfg), "app", app_kind_word(t.cfg.app),
-				"criteria", criterion_word(t.cfg.criterion), "target",
+				"type", tc_type(&t.cfg), "app", tc_app_word(&t.cfg), "criteria",
+				criterion_word(t.cfg.criterion), "target",
 				INT(t.cfg.criterion_count), "achieved", INT(t.achieved), "state",
 				tc_state_word(t.state), "runtime_s",
 				t.start_ns ? (double)(end - t.start_ns) / 1e9 : 0.0, "estab_us",
@@ -197,21 +179,36 @@ json_t *show_tests_state(const struct seg *s, uint32_t port)
 		seg_port(s, port)->running != 0, "tests", tests);
 }
 
+/* Each application of its group: what it is, what its sessions did. */
+static json_t *apps_stats(const struct seg *s, uint32_t id)
+{
+	static struct seg_imix m;
+	int rc = seg_read(seg_imix(s), &m, sizeof(m));
+
+	return rc != 0 ? show_nothing(rc, NULL) : show_imix_stats(s, &m, id);
+}
+
 json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid)
 {
 	static struct seg_tc t;
 	struct stats_tc_block b;
+	json_t *o, *apps = NULL;
 	int rc = tc_read(s, port, tcid, &t);
 
 	if (rc != 0)
 		return show_nothing(rc, NULL);
+	if (t.cfg.imix != 0 && (apps = apps_stats(s, t.cfg.imix - 1)) == NULL)
+		return NULL;
 	since_tc(s, port, tcid, &b);
-	return json_pack("{sI sI ss ss ss s{sI sI sI sI} so}", "port", INT(port), "test_case_id",
-		INT(tcid), "type", tc_type(&t.cfg), "app", app_kind_word(t.cfg.app), "state",
+	o = json_pack("{sI sI ss ss ss s{sI sI sI sI} so}", "port", INT(port), "test_case_id",
+		INT(tcid), "type", tc_type(&t.cfg), "app", tc_app_word(&t.cfg), "state",
 		tc_state_word(t.state), "rates", "established_per_second", INT(t.rate_estab),
 		"closed_per_second", INT(t.rate_closed), "messages_per_second", INT(t.rate_send),
 		"requests_per_second", INT(t.rate_req), "stats",
 		show_group(stats_group_find("tc"), &b));
+	if (apps != NULL)
+		json_object_set_new(o, "apps", apps);
+	return o;
 }
 
 json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)

@@ -44,6 +44,11 @@ struct sample_tc {
 	uint32_t port, tcid;
 	struct seg_tc tc; /* reason is UTF-8 and ends */
 	struct stats_tc_block stats;
+	uint32_t n_apps; /* of its IMIX group; 0 unless it has one */
+	struct sample_app {
+		uint32_t index, weight, kind; /* app-index; enum app_kind */
+		struct stats_tc_block stats;
+	} apps[IMIX_GROUP_APPS];
 };
 
 /* All there is, as it was at one moment (counters: within some microseconds). */

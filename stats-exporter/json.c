@@ -68,20 +68,34 @@ static json_t *port_json(const struct sample *s, uint32_t port)
 		(json_int_t)p->mtu, "stats", groups(STAT_SCOPE_PORT, &sum), "lcores", lcores);
 }
 
+static json_t *apps_json(const struct sample_tc *s)
+{
+	json_t *a = json_array();
+
+	for (uint32_t i = 0; i < s->n_apps; i++)
+		json_array_append_new(a,
+			json_pack("{sI ss sI so}", "app_index", (json_int_t)s->apps[i].index, "app",
+				app_kind_word(s->apps[i].kind), "weight",
+				(json_int_t)s->apps[i].weight, "stats",
+				groups(STAT_SCOPE_TC, &s->apps[i].stats)));
+	return a;
+}
+
 static json_t *tc_json(const struct sample_tc *s)
 {
 	const struct seg_tc *t = &s->tc;
 
-	return json_pack("{sI sI ss ss ss ss ss ss sI sI sb ss s{sI sI sI sI} so}", "port",
+	return json_pack("{sI sI ss ss ss ss ss ss sI sI sb ss s{sI sI sI sI} so so}", "port",
 		(json_int_t)s->port, "test_case_id", (json_int_t)s->tcid, "type",
 		tc_kind_word(t->cfg.kind), "proto", l4proto_word(t->cfg.proto), "app",
-		app_kind_word(t->cfg.app), "state", tc_state_word(t->state), "reason", t->reason,
+		tc_app_word(&t->cfg), "state", tc_state_word(t->state), "reason", t->reason,
 		"criterion", criterion_word(t->cfg.criterion), "target",
 		(json_int_t)t->cfg.criterion_count, "achieved", (json_int_t)t->achieved, "behind",
 		t->fell_behind != 0, "note", t->behind, "rates", "established_per_second",
 		(json_int_t)t->rate_estab, "closed_per_second", (json_int_t)t->rate_closed,
 		"messages_per_second", (json_int_t)t->rate_send, "requests_per_second",
-		(json_int_t)t->rate_req, "stats", groups(STAT_SCOPE_TC, &s->stats));
+		(json_int_t)t->rate_req, "stats", groups(STAT_SCOPE_TC, &s->stats), "apps",
+		apps_json(s));
 }
 
 static json_t *lcore_json(const struct sample *s, uint32_t lc)

@@ -132,6 +132,33 @@ static void of_tcs(FILE *f, const struct sample *s, const struct family *fam)
 	}
 }
 
+/* The same counters of each application of an IMIX group, which the test case's are the sums of: in
+ * families of their own, so that nobody adds both up. */
+static void apps(FILE *f, const struct sample *s)
+{
+	struct stats_group g = *stats_group_find("tc");
+
+	g.name = "imix";
+	for (size_t k = 0; k < g.n; k++) {
+		struct family fam = family_of(&g, &g.stats[k], s->tsc_hz);
+
+		head(f, fam.name, g.stats[k].kind == STAT_COUNTER ? "counter" : "gauge",
+			g.stats[k].help);
+		for (uint32_t i = 0; i < s->n_tcs; i++) {
+			const struct sample_tc *t = &s->tcs[i];
+
+			for (uint32_t a = 0; a < t->n_apps; a++) {
+				fprintf(f,
+					"%s{port=\"%u\",test_case=\"%u\",app_index=\"%u\","
+					"app=\"%s\"}",
+					fam.name, t->port, t->tcid, t->apps[a].index,
+					app_kind_word(t->apps[a].kind));
+				value(f, &fam, &t->apps[a].stats);
+			}
+		}
+	}
+}
+
 static void counters(FILE *f, const struct sample *s)
 {
 	static void (*const of[])(FILE *, const struct sample *, const struct family *) = {
@@ -180,8 +207,7 @@ static void test_cases(FILE *f, const struct sample *s)
 			"warp17_test_case_info{port=\"%u\",test_case=\"%u\",type=\"%s\",proto="
 			"\"%s\",app=\"%s\",criterion=\"%s\"} 1\n",
 			s->tcs[i].port, s->tcs[i].tcid, tc_kind_word(c->kind),
-			l4proto_word(c->proto), app_kind_word(c->app),
-			criterion_word(c->criterion));
+			l4proto_word(c->proto), tc_app_word(c), criterion_word(c->criterion));
 	}
 	head(f, "warp17_test_case_state", "gauge", "1 for the state the test case is in");
 	for (uint32_t i = 0; i < s->n_tcs; i++) {
@@ -224,6 +250,7 @@ char *prometheus_of(const struct sample *s, double took_s, size_t *len)
 		ports(f, s);
 		test_cases(f, s);
 		counters(f, s);
+		apps(f, s);
 	}
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	took_s += (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;

@@ -87,6 +87,29 @@ static int port_take(struct sample *to, const struct seg *s, uint32_t port)
 static_assert(FIELD_SIZE(struct sample_port, name) == FIELD_SIZE(struct seg_port, name));
 static_assert(FIELD_SIZE(struct sample_port, driver) == FIELD_SIZE(struct seg_port, driver));
 
+/* The applications of its IMIX group. */
+static int apps_take(struct sample_tc *t, const struct seg *s)
+{
+	static _Thread_local struct seg_imix m;
+	const struct imix_group *g = &m.groups[(t->tc.cfg.imix - 1) % IMIX_GROUPS_MAX];
+
+	t->n_apps = 0;
+	if (t->tc.cfg.imix == 0)
+		return 0;
+	if (seg_read(seg_imix(s), &m, sizeof(m)) != 0)
+		return -EAGAIN;
+	for (; t->n_apps < MIN_OF(g->n, IMIX_GROUP_APPS); t->n_apps++) {
+		const struct imix_app *app = &m.apps[g->app[t->n_apps] % IMIX_APPS_MAX];
+		struct sample_app *to = &t->apps[t->n_apps];
+
+		to->index = g->app[t->n_apps];
+		to->weight = app->weight;
+		to->kind = app->cfg.kind;
+		seg_sum_imix(s, (t->tc.cfg.imix - 1) % IMIX_GROUPS_MAX, t->n_apps, &to->stats);
+	}
+	return 0;
+}
+
 static int tc_take(struct sample *to, const struct seg *s, uint32_t port, uint32_t tcid)
 {
 	struct sample_tc *t = &to->tcs[to->n_tcs];
@@ -100,6 +123,8 @@ static int tc_take(struct sample *to, const struct seg *s, uint32_t port, uint32
 	t->port = port;
 	t->tcid = tcid;
 	seg_sum_tc(s, port, tcid, &t->stats);
+	if (apps_take(t, s) != 0)
+		return -EAGAIN;
 	to->n_tcs++;
 	return 0;
 }

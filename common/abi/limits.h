@@ -20,4 +20,8 @@
 #define TCP_WIN_MAX 1073725440u  /* bytes: 65535 << 14, RFC 7323 */
 #define SECONDS_MAX 2000000      /* of a setting: the engine's deadlines are ms that wrap at 2^31 */
 #define APP_SIZE_MAX 2000000000u /* bytes of one message's body */
+#define IMIX_APPS_MAX 32         /* app-index 0..31 */
+#define IMIX_GROUPS_MAX 16       /* imix-id 0..15 */
+#define IMIX_GROUP_APPS 16       /* applications of a group */
+#define IMIX_WEIGHT_MAX 100      /* of a group's applications together */
 #define NAME_MAX_LEN 32

@@ -33,7 +33,11 @@ static uint64_t layout(struct seg_header *h)
 	h->stats_lcore_off = at;
 	at = page(at + lcs * sizeof(struct stats_lcore_block));
 	h->stats_tc_off = at;
-	return page(at + lcs * ports * TCS_MAX * sizeof(struct stats_tc_block));
+	at = page(at + lcs * ports * TCS_MAX * sizeof(struct stats_tc_block));
+	h->imix_off = at;
+	at = page(at + sizeof(struct seg_imix));
+	h->stats_imix_off = at;
+	return page(at + lcs * sizeof(struct stats_imix_block[IMIX_GROUPS_MAX][IMIX_GROUP_APPS]));
 }
 
 uint64_t seg_size(uint32_t n_ports, uint32_t n_workers)
@@ -105,11 +109,28 @@ void seg_sum_port(const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, uint32_t 
 	}
 }
 
+static void add_imix(const struct seg *s, uint32_t group, uint32_t slot, struct stats_tc *out)
+{
+	for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++)
+		stats_merge(stats_group_find("tc"), out, &seg_stats_imix(s, lc, group, slot)->tc);
+}
+
+void seg_sum_imix(const struct seg *s, uint32_t group, uint32_t slot, struct stats_tc_block *out)
+{
+	memset(out, 0, sizeof(*out));
+	add_imix(s, group, slot, &out->tc);
+}
+
 void seg_sum_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_tc_block *out)
 {
+	/* one word, whichever configuration it is of */
+	uint32_t imix = __atomic_load_n(&seg_tc(s, port, tcid)->cfg.imix, __ATOMIC_RELAXED);
+
 	memset(out, 0, sizeof(*out));
 	for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++)
 		sum(STAT_SCOPE_TC, out, seg_stats_tc(s, lc, port, tcid));
+	for (uint32_t i = 0; i < IMIX_GROUP_APPS && imix - 1 < IMIX_GROUPS_MAX; i++)
+		add_imix(s, imix - 1, i, &out->tc);
 }
 
 void seg_sum_lcore(

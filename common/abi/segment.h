@@ -37,7 +37,8 @@ struct seg_header {
 	uint32_t n_lcores;     /* blocks of statistics: workers, then management */
 	uint32_t loglevel;     /* enum loglevel */
 	uint64_t heartbeat_ms; /* CLOCK_MONOTONIC, at least every 200 ms */
-	uint64_t ports_off, tcs_off, workers_off, stats_port_off, stats_lcore_off, stats_tc_off;
+	uint64_t ports_off, tcs_off, workers_off, stats_port_off, stats_lcore_off, stats_tc_off,
+		imix_off, stats_imix_off;
 	char version[64];
 	char prefix[64];
 } cache_aligned;
@@ -60,7 +61,7 @@ struct seg_port {
 	uint8_t mac[6];
 	uint8_t link_up, running; /* running: between start and stop tests */
 	uint32_t speed_mbps, n_queues;
-	uint32_t mtu, mtu_usual; /* of IP; as it was before any command */
+	uint32_t mtu, mtu_usual;    /* of IP; as it was before any command */
 	uint32_t full_duplex;       /* of a link that is up and has a speed */
 	struct stats_device device; /* each word by itself, outside of seq */
 	uint32_t offload_rx_csum, offload_tx_csum, needs_csum;
@@ -86,6 +87,19 @@ struct seg_tc {
 		rate_req; /* per second, over the last whole second */
 	char reason[128]; /* why FAILED */
 	char behind[128]; /* the rates that were not kept, if fell_behind */
+} cache_aligned;
+
+/* Written by management. */
+struct seg_imix {
+	struct seg_seq seq;
+	struct imix_app apps[IMIX_APPS_MAX];
+	struct imix_group groups[IMIX_GROUPS_MAX];
+};
+
+/* One worker's counters of an application of an IMIX group: of its sessions. What the test case's
+ * own block counts then is what belongs to none of them. */
+struct stats_imix_block {
+	struct stats_tc tc;
 } cache_aligned;
 
 /* Written by management before READY. */
@@ -140,12 +154,13 @@ struct seg {
 	struct seg_operator operators[OPERATORS_MAX];
 	/* then, at the header's offsets: seg_port[n_ports], seg_tc[n_ports][TCS_MAX],
 	 * seg_worker[n_workers], stats_port_block[n_lcores][n_ports], stats_lcore_block[n_lcores],
-	 * stats_tc_block[n_lcores][n_ports][TCS_MAX] */
+	 * stats_tc_block[n_lcores][n_ports][TCS_MAX], seg_imix,
+	 * stats_imix_block[n_lcores][IMIX_GROUPS_MAX][IMIX_GROUP_APPS] */
 };
 static_assert(offsetof(struct seg, operators) % CACHE_LINE == 0);
 static_assert(sizeof(struct seg_operator) % CACHE_LINE == 0);
 static_assert(offsetof(struct seg_port, seq) == 0 && offsetof(struct seg_tc, seq) == 0
-		&& offsetof(struct seg_operator, seq) == 0,
+		&& offsetof(struct seg_operator, seq) == 0 && offsetof(struct seg_imix, seq) == 0,
 	"seg_read() looks for it there");
 static_assert(sizeof(struct slot[OPERATORS_MAX]) <= SLOTS_ALIGN);
 static_assert(
@@ -186,6 +201,18 @@ static inline struct stats_tc_block *seg_stats_tc(
 		+ (lc * s->hdr.n_ports + port) * TCS_MAX + tcid;
 }
 
+static inline struct seg_imix *seg_imix(const struct seg *s)
+{
+	return seg_at(s, s->hdr.imix_off);
+}
+/* slot: the application's place in the group. */
+static inline struct stats_imix_block *seg_stats_imix(
+	const struct seg *s, uint32_t lc, uint32_t group, uint32_t slot)
+{
+	return (struct stats_imix_block *)seg_at(s, s->hdr.stats_imix_off)
+		+ (lc * IMIX_GROUPS_MAX + group) * IMIX_GROUP_APPS + slot;
+}
+
 /* Bytes of a segment for so many ports and workers (common/abi/segment.c). */
 uint64_t seg_size(uint32_t n_ports, uint32_t n_workers);
 /* Zeroes it and fills in magic, fingerprint, counts and offsets; state is STARTING. */
@@ -210,6 +237,8 @@ int seg_read(const void *record, void *copy, size_t size);
  * allocation. */
 void seg_sum_port(const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, uint32_t port_lo,
 	uint32_t port_hi, struct stats_port_block *out);
+/* With the applications of its IMIX group, if it has one. */
 void seg_sum_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_tc_block *out);
+void seg_sum_imix(const struct seg *s, uint32_t group, uint32_t slot, struct stats_tc_block *out);
 void seg_sum_lcore(
 	const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, struct stats_lcore_block *out);

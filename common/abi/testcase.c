@@ -1,10 +1,20 @@
-/* A test case's defaults. */
+/* A test case's and an application's defaults. */
 #include "common/abi/testcase.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define RUN_TIME_DEFAULT_S (10u * 365 * 86400) /* until it is stopped */
+
+void app_config_init(struct app_config *cfg)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->kind = app_kind_RAW;
+	cfg->http.method = http_method_GET;
+	cfg->http.status = http_status_NOT_FOUND_404;
+	snprintf(cfg->http.host, sizeof(cfg->http.host), "www.foo42.net");
+	snprintf(cfg->http.object, sizeof(cfg->http.object), "/index.html");
+}
 
 void tc_config_init(struct tc_config *cfg, enum tc_kind kind, enum l4proto proto)
 {
@@ -30,11 +40,12 @@ void tc_config_init(struct tc_config *cfg, enum tc_kind kind, enum l4proto proto
 		.congestion = congestion_CUBIC,
 		.wscale = 1,
 		.sack = 1};
-	cfg->app = app_kind_RAW;
-	cfg->http.method = http_method_GET;
-	cfg->http.status = http_status_NOT_FOUND_404;
-	snprintf(cfg->http.host, sizeof(cfg->http.host), "www.foo42.net");
-	snprintf(cfg->http.object, sizeof(cfg->http.object), "/index.html");
+	app_config_init(&cfg->app);
+}
+
+const char *tc_app_word(const struct tc_config *cfg)
+{
+	return cfg->imix != 0 ? "imix" : app_kind_word(cfg->app.kind);
 }
 
 static uint64_t span_ip(const struct ip_range *r)

@@ -31,6 +31,14 @@ struct http_config {
 	char fields[HTTP_FIELDS_MAX]; /* user's header lines, each ending in CRLF */
 };
 
+/* What is said over a session: of a test case, or of an application of IMIX groups. */
+struct app_config {
+	uint32_t kind;     /* enum app_kind */
+	uint32_t requests; /* close after so many; 0: no limit */
+	struct raw_config raw;
+	struct http_config http;
+};
+
 struct tc_config {
 	uint32_t kind;            /* enum tc_kind; NONE: not configured */
 	uint32_t proto;           /* enum l4proto */
@@ -43,11 +51,28 @@ struct tc_config {
 	uint32_t async;
 	uint32_t vlan_id, vlan_pri; /* 0: untagged */
 	struct tcp_options tcp;
-	uint32_t app;      /* enum app_kind */
-	uint32_t requests; /* close after so many; 0: no limit */
-	struct raw_config raw;
-	struct http_config http;
+	struct app_config app;
+	uint32_t imix; /* 1 + imix-id of the group that is used instead of app; 0: none */
 };
+
+/* An application of IMIX groups, by app-index. */
+struct imix_app {
+	uint32_t side;   /* enum tc_kind; NONE: not configured */
+	uint32_t weight; /* 0: not set yet */
+	struct app_config cfg;
+};
+
+/* A group, by imix-id. */
+struct imix_group {
+	uint32_t n; /* 0: there is none */
+	uint8_t app[IMIX_GROUP_APPS];
+};
+
+/* What a test case's sessions say: "raw", "http", ..., "imix". */
+const char *tc_app_word(const struct tc_config *cfg);
+
+/* What is said unless the user says otherwise: RAW, without a byte. */
+void app_config_init(struct app_config *cfg);
 
 /* A new test case's settings: the original's defaults but for what hurt (CATALOGUE §3.1). */
 void tc_config_init(struct tc_config *cfg, enum tc_kind kind, enum l4proto proto);

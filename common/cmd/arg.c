@@ -299,6 +299,54 @@ static int text(const struct arg_desc *a, const char *const *word, int n, char *
 	return 1;
 }
 
+/* Numbers and ranges of them, "1,3-5", within the argument's bounds. */
+PARSE(list)
+{
+	const char *s = n < 1 ? "" : word[0];
+
+	if (*s == '\0')
+		return short_of(a, err, errlen);
+	for (*out = 0;; s++) {
+		char *end;
+		uint64_t lo = strtoull(s, &end, 10), hi = lo;
+		bool ok = *s >= '0' && *s <= '9';
+
+		if (ok && *end == '-') {
+			s = end + 1;
+			hi = strtoull(s, &end, 10);
+			ok = *s >= '0' && *s <= '9';
+		}
+		if (!ok || (*end != ',' && *end != '\0') || lo > hi || hi > a->max || lo < a->min) {
+			snprintf(err, errlen,
+				"%s: '%.80s' is no list of numbers %" PRIu64 "..%" PRIu64
+				", expected one like 1,3-5",
+				name_of(a), word[0], a->min, a->max);
+			return -1;
+		}
+		*out |= (UINT32_MAX >> (31 - hi)) & (UINT32_MAX << lo);
+		if (*end == '\0')
+			return 1;
+		s = end;
+	}
+}
+
+FORMAT(list)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (uint32_t lo = 0, hi; lo < 32 && at < len; lo = hi + 1) {
+		for (hi = lo; hi < 31 && (*value >> lo & 1) && (*value >> (hi + 1) & 1); hi++)
+			;
+		if (!(*value >> lo & 1))
+			continue;
+		at += (size_t)snprintf(buf + at, len - at, "%s%" PRIu32, at ? "," : "", lo);
+		if (hi != lo && at < len)
+			at += (size_t)snprintf(buf + at, len - at, "-%" PRIu32, hi);
+	}
+	return (int)at;
+}
+
 PARSE(name)
 {
 	return text(a, word, n, out->s, sizeof(out->s), err, errlen);

@@ -84,6 +84,11 @@ static const char *check_value(const struct arg_desc *a, const uint8_t *at)
 	case ARG_ms:
 	case ARG_mbps:
 		return check_number(a, v.u32);
+	case ARG_list:
+		return v.u32 == 0 || v.u32 >> a->min << a->min != v.u32
+				|| (a->max < 31 && v.u32 >> (a->max + 1) != 0)
+			? "out of range"
+			: NULL;
 	case ARG_inf32:
 		return v.u32 == RATE_INFINITE ? NULL : check_number(a, v.u32);
 	case ARG_ip:

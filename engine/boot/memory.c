@@ -92,7 +92,7 @@ static void count(struct memory_plan *p, const struct options *o, const struct e
 {
 	uint64_t worker = lcore_bytes(p->tcbs, p->ucbs, p->n_ports) + frags_bytes(p->n_ports)
 		+ p->mbufs * (o->mbuf_bytes + MBUF_OVERHEAD);
-	uint64_t shared = (uint64_t)p->n_ports * TCS_MAX * sizeof(struct app_tc)
+	uint64_t shared = (uint64_t)app_tcs_count(p->n_ports) * sizeof(struct app_tc)
 		+ SLOTS_ALIGN * UINT64_C(2) + seg_size(p->n_ports, p->n_workers)
 		+ (p->n_ports - 2 * o->ring_if_pairs) * handoff_bytes(p->n_workers);
 

@@ -98,7 +98,7 @@ int workers_create(const struct options *o, const struct memory_plan *p)
 			rte_lcore_count(), p->n_workers + 1);
 		return -EINVAL;
 	}
-	app_tcs = boot_memory("app_tcs", (size_t)p->n_ports * TCS_MAX * sizeof(*app_tcs), 4096,
+	app_tcs = boot_memory("app_tcs", app_tcs_count(p->n_ports) * sizeof(*app_tcs), 4096,
 		rte_socket_id(), true);
 	if (app_tcs == NULL)
 		return -ENOMEM;

@@ -354,14 +354,14 @@ void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 	enum app_act act;
 
 	t->rcv_nxt += len;
-	tc->st->rx_bytes += len;
+	conn_st(tc, &t->c)->rx_bytes += len;
 	/* what fills a hole is acknowledged at once, RFC 5681 §4.2 */
 	if (tc->ack_delay && !(t->c.flags & CF_ACK_NOW) && t->c.t_ack == 0 && !tcp_has_hole(lc, t))
 		t->c.t_ack = deadline_in(lc, TCP_DELACK_MS);
 	else
 		t->c.flags |= CF_ACK_NOW;
-	act = app_deliver(tc->app, &t->c.app, traffic_app_stats(lp, tc), data, len,
-		!(t->c.flags & (CF_SENDING | CF_WAIT_ACKED)), &kind);
+	act = app_deliver(conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, tc, &t->c), data,
+		len, !(t->c.flags & (CF_SENDING | CF_WAIT_ACKED)), &kind);
 	traffic_act(lc, tc, &t->c, id, act, kind, false);
 }
 
@@ -403,7 +403,8 @@ static void step_fin(
 	switch (t->c.state) {
 	case CS_ESTAB:
 		tcp_state_set(lp, t, CS_CLOSE_WAIT);
-		act = app_peer_closed(tc->app, &t->c.app, traffic_app_stats(lp, tc));
+		act = app_peer_closed(
+			conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, tc, &t->c));
 		traffic_act(lc, tc, &t->c, id, act, 0, false);
 		break;
 	case CS_FIN_WAIT_1:

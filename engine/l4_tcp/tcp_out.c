@@ -11,7 +11,7 @@ static void payload_copy(
 	const struct tc_run *tc, const struct tcb *t, uint32_t seq, uint8_t *to, uint32_t len)
 {
 	uint8_t kind = TXK_NOW(t->c.tx_kind);
-	uint32_t size = tc->app->msg[kind].len, off = seq - t->c.tx_base;
+	uint32_t size = conn_app(tc, &t->c)->msg[kind].len, off = seq - t->c.tx_base;
 
 	if (unlikely(seq_lt(seq, t->c.tx_base))) {
 		off = (t->c.tx_base - seq) % size;
@@ -19,7 +19,7 @@ static void payload_copy(
 	}
 	while (len != 0) {
 		uint32_t n;
-		const uint8_t *from = app_payload(tc->app, kind, off, &n);
+		const uint8_t *from = app_payload(conn_app(tc, &t->c), kind, off, &n);
 
 		n = MIN_OF(n, len);
 		memcpy(to, from, n);
@@ -259,7 +259,7 @@ static force_inline void sent(struct lcore *lc, struct lport *lp, struct tc_run 
 		t->timed.seq = t->snd_nxt;
 		t->timed.start_us = (uint32_t)lc->now_us;
 	}
-	tc->st->tx_bytes += fresh;
+	conn_st(tc, &t->c)->tx_bytes += fresh;
 	if (fin) {
 		lp->st->tcp.tx_fin++;
 		t->c.flags |= CF_FIN_SENT;
@@ -328,8 +328,8 @@ static void message_sent(
 	enum app_act act;
 
 	t->c.flags &= ~CF_SENDING;
-	tc->st->tx_msgs++;
-	act = app_sent(tc->app, &t->c.app, traffic_app_stats(lp, tc), &kind);
+	conn_st(tc, &t->c)->tx_msgs++;
+	act = app_sent(conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, tc, &t->c), &kind);
 	traffic_act(lc, tc, &t->c, id, act, kind, true);
 }
 

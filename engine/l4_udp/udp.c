@@ -88,7 +88,7 @@ void udp_end(struct lcore *lc, struct conn *c, uint32_t id, uint64_t *failure)
 	c->t_rtx = c->t_ack = c->t_life = 0;
 	c->flags &= ~(CF_SENDING | CF_CLOSE | CF_WANT_CLOSE);
 	c->tx_kind = 0;
-	app_conn_down(tc->app, &c->app, traffic_app_stats(lp, tc));
+	app_conn_down(conn_app(tc, c), &c->app, traffic_app_stats(lp, tc, c));
 	if (failure != NULL)
 		traffic_failed(tc, c, failure);
 	else
@@ -103,7 +103,7 @@ static void payload_copy(const struct tc_run *tc, const struct conn *c, uint8_t 
 
 	while (len != 0) {
 		uint32_t n;
-		const uint8_t *from = app_payload(tc->app, TXK_NOW(c->tx_kind), off, &n);
+		const uint8_t *from = app_payload(conn_app(tc, c), TXK_NOW(c->tx_kind), off, &n);
 
 		n = MIN_OF(n, len);
 		memcpy(to, from, n);
@@ -137,7 +137,7 @@ static int send_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, struc
 	ipv4_send(lc, lp, m, l4);
 	lp->st->udp.tx_pkts++;
 	lp->st->udp.tx_bytes += len;
-	tc->st->tx_bytes += len;
+	conn_st(tc, c)->tx_bytes += len;
 	c->tx_base += len;
 	return 0;
 }
@@ -150,8 +150,8 @@ static void message_sent(
 	enum app_act act;
 
 	c->flags &= ~CF_SENDING;
-	tc->st->tx_msgs++;
-	act = app_sent(tc->app, &c->app, traffic_app_stats(lp, tc), &kind);
+	conn_st(tc, c)->tx_msgs++;
+	act = app_sent(conn_app(tc, c), &c->app, traffic_app_stats(lp, tc, c), &kind);
 	if (tc->is_client && act == APP_NONE) {
 		c->t_ack = deadline_in(lc, UDP_ANSWER_MS);
 		wheel_arm(lc, c, id);
@@ -186,7 +186,7 @@ void udp_timer(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 
 	if (deadline_due(c->t_ack, lc->now_ms)) {
 		c->t_ack = 0;
-		act = app_lost(tc->app, &c->app, traffic_app_stats(lp, tc), &kind);
+		act = app_lost(conn_app(tc, c), &c->app, traffic_app_stats(lp, tc, c), &kind);
 		traffic_act(lc, tc, c, id, act, kind, false);
 	}
 	if (deadline_due(c->t_rtx, lc->now_ms)) /* the neighbour may have answered */
@@ -268,12 +268,12 @@ void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		return;
 	c = pool_at(&lc->ucbs, id & ~CONN_UDP);
 	tc = lcore_tc(lc, c->port, c->tcid);
-	tc->st->rx_bytes += len;
-	act = app_deliver(tc->app, &c->app, traffic_app_stats(lp, tc),
+	conn_st(tc, c)->rx_bytes += len;
+	act = app_deliver(conn_app(tc, c), &c->app, traffic_app_stats(lp, tc, c),
 		p->l4 + sizeof(struct udp_hdr), len, !(c->flags & CF_SENDING), &kind);
 	if (act != APP_NONE)
 		c->t_ack = 0; /* what was awaited is there */
-	if (unlikely(!tc->is_client && len != tc->app->rx_bytes
+	if (unlikely(!tc->is_client && len != conn_app(tc, c)->rx_bytes
 		    && act == APP_NONE)) { /* for the rest, not for ever */
 		c->t_ack = deadline_in(lc, UDP_ANSWER_MS);
 		wheel_arm(lc, c, id);

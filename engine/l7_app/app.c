@@ -11,31 +11,27 @@
  * then read only. */
 static uint8_t body_page[app_kind_COUNT][PAGE_BYTES] cache_aligned;
 
-static void page_fill(void)
+static void pages_fill(void)
 {
-	/* a line of 64, so that the page and the pattern end together */
-	static const char
-		line[] = "WARP17 0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQR\n";
-
-	static_assert(PAGE_BYTES % (sizeof(line) - 1) == 0);
-	memset(body_page[app_kind_RAW], 0x2a, PAGE_BYTES);
-	for (uint32_t i = 0; i < PAGE_BYTES; i++)
-		body_page[app_kind_HTTP][i] = line[i % (sizeof(line) - 1)];
+#define APP(name, NAME) name##_page(body_page[app_kind_##NAME], PAGE_BYTES);
+#include "common/cmd/app.def"
 }
 
-int app_tc_init(struct app_tc *at, const struct tc_config *cfg, char *err, size_t errlen)
+int app_tc_init(struct app_tc *at, const struct app_config *cfg, enum tc_kind side,
+	enum l4proto proto, char *err, size_t errlen)
 {
 	if (body_page[0][0] == 0)
-		page_fill();
+		pages_fill();
 	memset(at, 0, sizeof(*at));
-	at->app = cfg->app;
-	at->is_client = cfg->kind == tc_kind_CLIENT;
+	at->app = cfg->kind;
+	at->is_client = side == tc_kind_CLIENT;
+	at->is_udp = proto == l4proto_UDP;
 	at->requests = cfg->requests;
 	switch (at->app) {
 #define APP(name, NAME)       \
 	case app_kind_##NAME: \
 		return name##_tc_init(at, cfg, err, errlen);
-#include "engine/l7_app/app.def"
+#include "common/cmd/app.def"
 	default:
 		snprintf(err, errlen, "no application %u", at->app);
 		return -EINVAL;
@@ -46,13 +42,13 @@ enum app_act app_conn_up(
 	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind)
 {
 	(void)st;
-	memset(c, 0, sizeof(*c));
+	memset(c, 0, offsetof(struct app_conn, slot));
 	*kind = 0;
 	switch (at->app) {
 #define APP(name, NAME)       \
 	case app_kind_##NAME: \
 		return name##_conn_up(at, c, kind);
-#include "engine/l7_app/app.def"
+#include "common/cmd/app.def"
 	default:
 		return APP_NONE;
 	}
@@ -65,7 +61,7 @@ enum app_act app_deliver(const struct app_tc *at, struct app_conn *c, struct app
 #define APP(name, NAME)       \
 	case app_kind_##NAME: \
 		return name##_deliver(at, c, st, data, len, idle, kind);
-#include "engine/l7_app/app.def"
+#include "common/cmd/app.def"
 	default:
 		return APP_NONE;
 	}
@@ -78,7 +74,7 @@ enum app_act app_sent(
 #define APP(name, NAME)       \
 	case app_kind_##NAME: \
 		return name##_sent(at, c, st, kind);
-#include "engine/l7_app/app.def"
+#include "common/cmd/app.def"
 	default:
 		return APP_NONE;
 	}
@@ -92,7 +88,7 @@ enum app_act app_lost(
 #define APP(name, NAME)       \
 	case app_kind_##NAME: \
 		return name##_lost(at, c, st, kind);
-#include "engine/l7_app/app.def"
+#include "common/cmd/app.def"
 	default:
 		return APP_NONE;
 	}
@@ -104,7 +100,7 @@ enum app_act app_peer_closed(const struct app_tc *at, struct app_conn *c, struct
 #define APP(name, NAME)       \
 	case app_kind_##NAME: \
 		return name##_peer_closed(at, c, st);
-#include "engine/l7_app/app.def"
+#include "common/cmd/app.def"
 	default:
 		return APP_CLOSE;
 	}
@@ -117,7 +113,7 @@ void app_conn_down(const struct app_tc *at, struct app_conn *c, struct app_stats
 	case app_kind_##NAME:                \
 		name##_conn_down(at, c, st); \
 		break;
-#include "engine/l7_app/app.def"
+#include "common/cmd/app.def"
 	default:
 		break;
 	}

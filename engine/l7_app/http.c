@@ -13,6 +13,17 @@ static_assert((KIND_HEAD | KIND_CLOSE) == APP_KINDS - 1);
 #define PIPELINE_MAX 8 /* requests that wait behind the one being answered */
 static_assert(PIPELINE_MAX <= 8 * FIELD_SIZE(struct app_conn, kinds));
 
+void http_page(uint8_t *page, uint32_t len)
+{
+	/* a line of 64, so that the page and the pattern end together */
+	static const char
+		line[] = "WARP17 0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQR\n";
+
+	static_assert(sizeof(line) - 1 == 64);
+	for (uint32_t i = 0; i < len; i++)
+		page[i] = line[i % (sizeof(line) - 1)];
+}
+
 static const char *const method_text[] = {[http_method_GET] = "GET", [http_method_HEAD] = "HEAD"};
 static_assert(ARRAY_SIZE(method_text) == http_method_COUNT);
 static const char *const status_text[] = {
@@ -32,13 +43,14 @@ static int text_fits(const char *s, size_t room, int blanks)
 	return len < room;
 }
 
-static int config_check(const struct tc_config *cfg, char *err, size_t errlen)
+static int config_check(
+	const struct app_tc *at, const struct app_config *cfg, char *err, size_t errlen)
 {
 	const struct http_config *h = &cfg->http;
 	size_t len = strnlen(h->fields, sizeof(h->fields));
 	const char *why = NULL;
 
-	if (cfg->proto != l4proto_TCP)
+	if (at->is_udp)
 		why = "HTTP runs over TCP, the test case is UDP";
 	else if (h->method >= http_method_COUNT || h->status >= http_status_COUNT)
 		why = "no such method or status";
@@ -48,7 +60,7 @@ static int config_check(const struct tc_config *cfg, char *err, size_t errlen)
 		why = "host name too long, or with blanks in it";
 	else if (!text_fits(h->object, sizeof(h->object), 0))
 		why = "object name too long, or with blanks in it";
-	else if (h->object[0] == '\0' && cfg->kind == tc_kind_CLIENT)
+	else if (h->object[0] == '\0' && at->is_client)
 		why = "no object name";
 	else if (len == sizeof(h->fields))
 		why = "header fields too long";
@@ -76,7 +88,7 @@ static int head_set(struct app_msg *m, int n, uint32_t body, char *err, size_t e
 }
 static_assert((uint64_t)APP_SIZE_MAX + APP_HEAD_MAX < 1u << 31);
 
-static int client_init(struct app_tc *at, const struct tc_config *cfg, char *err, size_t errlen)
+static int client_init(struct app_tc *at, const struct app_config *cfg, char *err, size_t errlen)
 {
 	const struct http_config *h = &cfg->http;
 	struct app_msg *m = &at->msg[0];
@@ -92,7 +104,7 @@ static int client_init(struct app_tc *at, const struct tc_config *cfg, char *err
 	return head_set(m, n, h->body_bytes, err, errlen);
 }
 
-static int server_init(struct app_tc *at, const struct tc_config *cfg, char *err, size_t errlen)
+static int server_init(struct app_tc *at, const struct app_config *cfg, char *err, size_t errlen)
 {
 	const struct http_config *h = &cfg->http;
 
@@ -110,9 +122,9 @@ static int server_init(struct app_tc *at, const struct tc_config *cfg, char *err
 	return 0;
 }
 
-int http_tc_init(struct app_tc *at, const struct tc_config *cfg, char *err, size_t errlen)
+int http_tc_init(struct app_tc *at, const struct app_config *cfg, char *err, size_t errlen)
 {
-	int rc = config_check(cfg, err, errlen);
+	int rc = config_check(at, cfg, err, errlen);
 
 	if (rc != 0)
 		return rc;

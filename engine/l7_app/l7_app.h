@@ -25,7 +25,7 @@ struct app_msg {
  */
 struct app_tc {
 	uint32_t app; /* enum app_kind */
-	uint32_t is_client;
+	uint32_t is_client, is_udp;
 	uint32_t requests; /* close after so many; 0 no limit */
 	uint32_t rx_bytes; /* RAW: size of a message from the peer */
 	uint32_t is_head;  /* HTTP client: its requests are HEAD */
@@ -42,9 +42,9 @@ struct app_conn {
 	uint8_t flags;    /* of the message being read */
 	uint8_t pending;  /* messages to send as soon as the one being sent is out */
 	uint8_t kinds;    /* HTTP server: bit i: the i-th pending one answers HEAD */
-	uint8_t spare;
+	uint8_t slot;     /* which application of its test case's: imix_slot(); the caller's */
 };
-static_assert(sizeof(struct app_conn) == 16);
+static_assert(sizeof(struct app_conn) == 16 && offsetof(struct app_conn, slot) == 15);
 
 /* What the caller has to do after an event. */
 enum app_act {
@@ -60,10 +60,30 @@ struct app_stats {
 	struct stats_http *http;
 };
 
-/* Management, at start: builds the messages. 0, or -errno with why in err (head too long). */
-int app_tc_init(struct app_tc *at, const struct tc_config *cfg, char *err, size_t errlen);
+/* The applications of an IMIX group, by slots. The slot of a session is a function of its addresses
+ * and ports that is the same on both ends, so that a group of clients and one of servers with equal
+ * weights agree upon each session. It is no hash: consecutive ports take the slots in turn, each as
+ * often as its weight says, so that few sessions are shared out well too. */
+struct app_mix {
+	uint32_t n, total; /* slots, sum of the weights */
+	uint32_t step;     /* from one address to the next; shares no factor with total */
+	uint8_t weight[IMIX_GROUP_APPS];
+	uint8_t turn[IMIX_WEIGHT_MAX]; /* slots in turn, as evenly apart as their weights allow */
+};
+void imix_build(struct app_mix *m, const uint8_t *weight, uint32_t n);
 
-/* Worker: the connection is established. Resets c. A client answers APP_SEND and *kind, a server
+static inline uint8_t imix_slot(
+	const struct app_mix *m, uint32_t ip, uint32_t other_ip, uint16_t port, uint16_t other_port)
+{
+	return m->turn[(((uint64_t)ip + other_ip) * m->step + port + other_port) % m->total];
+}
+
+/* Management, at start: builds the messages of that side. 0, or -errno with why in err (head too
+ * long, not over that transport). */
+int app_tc_init(struct app_tc *at, const struct app_config *cfg, enum tc_kind side,
+	enum l4proto proto, char *err, size_t errlen);
+
+/* Worker: the connection is established. Resets c but for its slot. A client answers APP_SEND and *kind, a server
  * APP_NONE. */
 enum app_act app_conn_up(
 	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind);

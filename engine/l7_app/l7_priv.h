@@ -6,7 +6,8 @@
 
 /* clang-format off */
 #define APP(name, NAME)                                                                            \
-	int name##_tc_init(struct app_tc *at, const struct tc_config *cfg, char *err, size_t errlen); \
+	void name##_page(uint8_t *page, uint32_t len); /* what bodies are made of, over and over */ \
+	int name##_tc_init(struct app_tc *at, const struct app_config *cfg, char *err, size_t errlen); \
 	enum app_act name##_conn_up(const struct app_tc *at, struct app_conn *c, uint8_t *kind);   \
 	enum app_act name##_deliver(const struct app_tc *at, struct app_conn *c, struct app_stats st, \
 		const uint8_t *data, uint32_t len, int idle, uint8_t *kind);                       \
@@ -17,7 +18,7 @@
 	enum app_act name##_peer_closed(const struct app_tc *at, struct app_conn *c,               \
 		struct app_stats st);                                                              \
 	void name##_conn_down(const struct app_tc *at, struct app_conn *c, struct app_stats st);
-#include "engine/l7_app/app.def"
+#include "common/cmd/app.def"
 /* clang-format on */
 
 /* app_conn.flags of the message being read; the last bit is the connection's and outlives

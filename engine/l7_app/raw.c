@@ -4,11 +4,17 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 /* app_conn.flags of a server: the peer has closed, we do when the pending ones are sent */
 #define RF_LAST 0x01u
 
-int raw_tc_init(struct app_tc *at, const struct tc_config *cfg, char *err, size_t errlen)
+void raw_page(uint8_t *page, uint32_t len)
+{
+	memset(page, 0x2a, len);
+}
+
+int raw_tc_init(struct app_tc *at, const struct app_config *cfg, char *err, size_t errlen)
 {
 	uint32_t tx = at->is_client ? cfg->raw.req_bytes : cfg->raw.resp_bytes;
 

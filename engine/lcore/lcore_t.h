@@ -135,7 +135,8 @@ struct lcore {
 	uint8_t quit;                  /* the loop is to end */
 	uint32_t n_tcs;                /* running test cases, in tc_list */
 	struct tc_run *tc_list[PORTS_MAX * TCS_MAX];
-	struct lport *lports;          /* [n_lports], those it serves */
-	struct tc_run (*tcs)[TCS_MAX]; /* [n_ports], by port id */
+	struct lane (*lanes)[IMIX_GROUP_APPS]; /* [IMIX_GROUPS_MAX] */
+	struct lport *lports;                  /* [n_lports], those it serves */
+	struct tc_run (*tcs)[TCS_MAX];         /* [n_ports], by port id */
 	struct mailbox mbox;
 };

@@ -7,17 +7,22 @@
 
 #define QUEUE_KINDS 4 /* an endpoint's: to open, close, send; blocked */
 
+#define LANES_BYTES sizeof(struct lane[IMIX_GROUPS_MAX][IMIX_GROUP_APPS])
+
 /* A chunk for each CHUNK_IDS ids, and the two of each queue that are not full. */
 static uint32_t queue_chunks(uint32_t n_conns, uint32_t nports)
 {
 	return (uint32_t)((uint64_t)n_conns * QUEUE_KINDS / CHUNK_IDS)
-		+ 2 * ((QUEUE_KINDS - 1) * TCS_MAX + 1) * nports + 1;
+		+ 2
+		* ((QUEUE_KINDS - 1) * (TCS_MAX * nports + IMIX_GROUPS_MAX * IMIX_GROUP_APPS)
+			+ nports)
+		+ 1;
 }
 
 size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t nports)
 {
 	return whole_lines(sizeof(struct lcore)) + IP_BYTES_MAX
-		+ whole_lines(nports * sizeof(struct tc_run[TCS_MAX]))
+		+ whole_lines(nports * sizeof(struct tc_run[TCS_MAX])) + whole_lines(LANES_BYTES)
 		+ whole_lines(nports * sizeof(struct lport))
 		+ conn_pool_bytes(n_tcbs, sizeof(struct tcb))
 		+ conn_pool_bytes(n_ucbs, sizeof(struct conn))
@@ -55,6 +60,7 @@ struct lcore *lcore_init(void *mem, uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n
 	memset(lc, 0, sizeof(*lc));
 	lc->tcs = carve(&at, nports * sizeof(struct tc_run[TCS_MAX]));
 	memset(lc->tcs, 0, nports * sizeof(struct tc_run[TCS_MAX]));
+	lc->lanes = carve(&at, LANES_BYTES);
 	lc->lports = carve(&at, nports * sizeof(struct lport));
 	memset(lc->lports, 0, nports * sizeof(struct lport));
 	conn_pool_init(&lc->tcbs, carve(&at, conn_pool_bytes(n_tcbs, sizeof(struct tcb))), n_tcbs,

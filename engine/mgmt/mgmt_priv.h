@@ -41,8 +41,36 @@ int groups_only(const struct ip_range *range, const char *what, struct reply *r)
 void tc_changed(uint32_t port, uint32_t tcid);
 /* Changes all of it. */
 void tc_store(uint32_t port, uint32_t tcid, const struct tc_config *cfg);
-/* So too, when its messages can be built. */
-int app_store(uint32_t port, uint32_t tcid, const struct tc_config *cfg, struct reply *r);
+
+/* app.c: where the settings of an application are, and the side they are for. */
+struct app_at {
+	enum tc_kind side;
+	bool imix;           /* app-index, or else the test case */
+	uint32_t port, tcid; /* 0 of IMIX */
+	uint32_t index;
+};
+/* Of a request's arguments. */
+#define AT_TC(q, SIDE) \
+	((struct app_at){.side = tc_kind_##SIDE, .port = (q)->port, .tcid = (q)->tcid})
+#define AT_IMIX(q, SIDE) \
+	((struct app_at){.side = tc_kind_##SIDE, .imix = true, .index = (q)->index})
+/* They may be changed: a copy of them. */
+int app_begin(const struct app_at *at, struct app_config *cfg, struct reply *r);
+/* Changes them, when all messages can be built. */
+int app_end(const struct app_at *at, const struct app_config *cfg, struct reply *r);
+/* Can they? */
+int app_check(const struct app_config *cfg, enum tc_kind side, enum l4proto proto, struct reply *r);
+/* May the test case, if it sends to groups, use the application? */
+int app_group_check(const struct tc_config *c, const struct app_config *cfg, struct reply *r);
+
+/* imix.c: the same of an application of IMIX groups. */
+int imix_app_begin(const struct app_at *at, struct app_config *cfg, struct reply *r);
+int imix_app_end(const struct app_at *at, const struct app_config *cfg, struct reply *r);
+/* A test case that uses the group starts: builds messages and turns. As app_tc_init(). */
+int imix_start(uint32_t id, enum l4proto proto, char *err, size_t errlen);
+void imix_stats_clear(uint32_t id);
+/* Do sessions of the test case end in order by themselves? */
+bool tc_ends_sessions(const struct tc_config *c);
 
 /* Checked request to its handler. */
 int mgmt_dispatch(enum cmd_id id, const union cmd_req *req, struct reply *r);

@@ -60,10 +60,14 @@ int run_start(uint32_t port, struct reply *r)
 	if (rc != 0)
 		return rc;
 	for (uint32_t i = 0; i < TCS_MAX; i++) {
+		const struct tc_config *c = &tc_cfgs[port][i];
+
 		memset(&tc_states[port][i], 0, sizeof(tc_states[port][i]));
-		if (tc_cfgs[port][i].kind == tc_kind_NONE)
+		if (c->kind == tc_kind_NONE)
 			continue;
-		rc = app_tc_init(&app_tcs[port * TCS_MAX + i], &tc_cfgs[port][i], err, sizeof(err));
+		rc = c->imix != 0 ? imix_start(c->imix - 1, c->proto, err, sizeof(err))
+				  : app_tc_init(app_tc_of(port, i), &c->app, c->kind, c->proto, err,
+					  sizeof(err));
 		if (rc != 0)
 			return reply_fail(r, rc, "test case %u: %s", i, err);
 		publish_tc(port, i);
@@ -145,7 +149,7 @@ static uint64_t achieved(const struct tc_config *c, struct tc_course *t, const s
 		/* at the same time; sessions that end in order, by us or the peer, may never all be
 		 * up at once: each counts, but once */
 		t->estab_max = MAX_OF(t->estab_max, st->estab_now);
-		if (c->requests != 0 || c->uptime_s != TC_FOREVER || st->closed != 0)
+		if (tc_ends_sessions(c) || st->closed != 0)
 			return MAX_OF(t->estab_max, st->estab_once);
 		return t->estab_max;
 	case criterion_DATA_MB:

@@ -93,6 +93,8 @@ void tc_changed(uint32_t port, uint32_t tcid)
 	memset(&tc_states[port][tcid], 0, sizeof(tc_states[port][tcid]));
 	for (uint32_t lc = 0; lc < segment->hdr.n_lcores; lc++)
 		memset(seg_stats_tc(segment, lc, port, tcid), 0, sizeof(struct stats_tc_block));
+	if (tc_cfgs[port][tcid].imix != 0)
+		imix_stats_clear(tc_cfgs[port][tcid].imix - 1);
 	publish_tc(port, tcid);
 }
 
@@ -100,26 +102,6 @@ void tc_store(uint32_t port, uint32_t tcid, const struct tc_config *cfg)
 {
 	tc_cfgs[port][tcid] = *cfg;
 	tc_changed(port, tcid);
-}
-
-/* The application's part of a test case changes only when all of it can be built. */
-int app_store(uint32_t port, uint32_t tcid, const struct tc_config *cfg, struct reply *r)
-{
-	static struct app_tc scratch; /* management is one thread */
-	char err[200];
-	int rc;
-
-	if (tc_is_multicast(cfg) && (cfg->app != app_kind_RAW || cfg->raw.resp_bytes != 0))
-		return reply_fail(r, -EINVAL,
-			"test case %u sends to multicast groups, nobody answers it: expected raw "
-			"with data-resp-plen 0",
-			tcid);
-	rc = app_tc_init(&scratch, cfg, err, sizeof(err));
-
-	if (rc != 0)
-		return reply_fail(r, rc, "%s", err);
-	tc_store(port, tcid, cfg);
-	return 0;
 }
 
 int of_kind(uint32_t port, uint32_t tcid, enum tc_kind kind, struct reply *r)

@@ -60,6 +60,19 @@ static struct flow_table *flows_of(struct lcore *lc, const struct tc_run *tc)
 	return tc->is_udp ? &lc->udp_flows : &lc->tcp_flows;
 }
 
+/* On to the lane's next session, by way of those of other lanes. Ports that follow each other have
+ * all slots in turn, so it is not far. */
+static void lane_skip(const struct tc_run *tc, struct lane *l)
+{
+	const struct tuple *t = &l->at;
+
+	while (l->next < tc->n
+		&& imix_slot(tc->mix, t->src, t->dst, t->sport, t->dport) != l - tc->lane) {
+		tuple_next(tc->cfg, &l->at);
+		l->next++;
+	}
+}
+
 void clients_start(struct lcore *lc, struct tc_run *tc, const struct lmsg *m)
 {
 	const struct tc_config *cfg = tc->cfg;
@@ -69,40 +82,49 @@ void clients_start(struct lcore *lc, struct tc_run *tc, const struct lmsg *m)
 	uint64_t start = m->start_tsc != 0 ? m->start_tsc : lc->now_tsc; /* of all workers */
 
 	tc->n = (uint32_t)m->share_n;
-	tc->at = tuple_of(cfg, m->share_first);
-	tc->ahead = tuple_of(cfg, m->share_first + AHEAD);
 	tc->open_tsc = start + init_s * 1000 * lc->cycles_per_ms;
 	tc->start_us = start / lc->cycles_per_us + init_s * 1000000;
-	pacer_share(&tc->open, total, m->share_k, m->share_of);
-	tc->close = tc->send = tc->open;
-	pacer_start(&tc->open, tc->open_tsc, cfg->rate_open, share, lc->tsc_hz);
-	pacer_start(&tc->close, tc->open_tsc, cfg->rate_close, share, lc->tsc_hz);
-	pacer_start(&tc->send, tc->open_tsc, cfg->rate_send, share, lc->tsc_hz);
+	for (uint32_t i = 0; i < tc->n_lanes; i++) {
+		struct lane *l = &tc->lane[i];
+		double part = tc->mix == NULL ? 1 : (double)tc->mix->weight[i] / tc->mix->total;
+
+		l->at = tuple_of(cfg, m->share_first);
+		l->ahead = tuple_of(cfg, m->share_first + AHEAD);
+		if (tc->mix != NULL)
+			lane_skip(tc, l);
+		pacer_share(&l->open, total, m->share_k, m->share_of);
+		l->close = l->send = l->open;
+		pacer_start(&l->open, tc->open_tsc, cfg->rate_open * part, share, lc->tsc_hz);
+		pacer_start(&l->close, tc->open_tsc, cfg->rate_close * part, share, lc->tsc_hz);
+		pacer_start(&l->send, tc->open_tsc, cfg->rate_send * part, share, lc->tsc_hz);
+	}
 }
 
 /* May a packet be sent to the next destination? Until its neighbour has answered, for a second,
  * nothing is opened. */
-static bool neighbour_ready(struct lcore *lc, struct lport *lp, struct tc_run *tc)
+static bool neighbour_ready(
+	struct lcore *lc, struct lport *lp, const struct tc_run *tc, const struct lane *l)
 {
-	if (likely(eth_hop(lc, lp, tc->vlan_tci, tc->at.dst) != NULL))
+	if (likely(eth_hop(lc, lp, tc->vlan_tci, l->at.dst) != NULL))
 		return true;
 	return lc->now_tsc - tc->open_tsc > NEIGHBOUR_WAIT_MS * lc->cycles_per_ms;
 }
 
-/* A block for session tc->at, in the flow table. */
-static uint32_t block_new(struct lcore *lc, struct lport *lp, struct tc_run *tc)
+/* A block for a session, in the flow table. */
+static uint32_t block_new(
+	struct lcore *lc, struct lport *lp, const struct tc_run *tc, const struct tuple *t)
 {
-	uint32_t hash = tuple_hash(tc, &tc->at);
+	uint32_t hash = tuple_hash(tc, t);
 	uint32_t id = tc->is_udp ? ucb_alloc(lc, lp, hash) : tcb_alloc(lc, lp, hash);
 	struct conn *c;
 
 	if (id == CONN_NONE)
 		return id;
 	c = conn_at(lc, id);
-	c->laddr = tc->at.src;
-	c->raddr = tc->at.dst;
-	c->lport = tc->at.sport;
-	c->rport = tc->at.dport;
+	c->laddr = t->src;
+	c->raddr = t->dst;
+	c->lport = t->sport;
+	c->rport = t->dport;
 	c->port = tc->port;
 	c->tcid = tc->tcid;
 	c->tx_kind = 0;
@@ -119,18 +141,22 @@ static void session_open(struct lcore *lc, struct tc_run *tc, uint32_t id, bool 
 		tcp_open(lc, tc, (struct tcb *)conn_at(lc, id), id, again);
 }
 
-/* One that was open before. False: no room in the flow table; it goes back to the end of the queue.
- */
-static bool reopen_one(struct lcore *lc, struct tc_run *tc)
+/* One that was open before. False: there is none, or no room in the flow table: then it goes back to
+ * the end of the queue. */
+static bool reopen_one(struct lcore *lc, struct tc_run *tc, struct lane *l)
 {
-	uint32_t id = idq_get(&lc->queues, &tc->q_open);
-	struct conn *c = conn_at(lc, id);
 	struct flow_table *flows = flows_of(lc, tc);
+	struct conn *c;
+	uint32_t id;
 
-	if (tc->q_open.n > AHEAD) {
-		prefetch_conn(lc, &tc->q_open, AHEAD - 1);
+	if (unlikely(l->q_open.n == 0))
+		return false; /* the lane's last tuples were other lanes' */
+	id = idq_get(&lc->queues, &l->q_open);
+	c = conn_at(lc, id);
+	if (l->q_open.n > AHEAD) {
+		prefetch_conn(lc, &l->q_open, AHEAD - 1);
 		flow_prefetch(flows,
-			conn_hash(conn_at(lc, idq_peek(&lc->queues, &tc->q_open, AHEAD / 2 - 1)),
+			conn_hash(conn_at(lc, idq_peek(&lc->queues, &l->q_open, AHEAD / 2 - 1)),
 				tc->vlan));
 	}
 	if (!conn_unqueue(lc, c, id, CF_Q_OPEN) || c->state != CS_CLOSED)
@@ -143,91 +169,100 @@ static bool reopen_one(struct lcore *lc, struct tc_run *tc)
 	return true;
 }
 
-static bool open_one(struct lcore *lc, struct lport *lp, struct tc_run *tc)
+static bool open_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct lane *l)
 {
 	uint32_t id;
 
-	if (tc->next == tc->n)
-		return reopen_one(lc, tc);
-	if (!neighbour_ready(lc, lp, tc)) {
-		pacer_rest(&tc->open, &tc->st->behind_open);
+	if (l->next == tc->n)
+		return reopen_one(lc, tc, l);
+	if (!neighbour_ready(lc, lp, tc, l)) {
+		pacer_rest(&l->open, &tc->st->behind_open);
 		return false;
 	}
-	flow_prefetch(flows_of(lc, tc), tuple_hash(tc, &tc->ahead));
-	id = block_new(lc, lp, tc);
+	flow_prefetch(flows_of(lc, tc), tuple_hash(tc, &l->ahead));
+	id = block_new(lc, lp, tc, &l->at);
 	if (unlikely(id == CONN_NONE)) {
 		tc->st->no_tcb += !tc->no_room;
 		tc->no_room = 1;
 		return false;
 	}
 	tc->no_room = 0;
-	tuple_next(tc->cfg, &tc->at);
-	tuple_next(tc->cfg, &tc->ahead);
-	tc->next++;
+	tuple_next(tc->cfg, &l->at);
+	tuple_next(tc->cfg, &l->ahead);
+	l->next++;
+	if (unlikely(tc->mix != NULL))
+		lane_skip(tc, l);
 	session_open(lc, tc, id, false);
 	return true;
 }
 
-static uint32_t open_run(struct lcore *lc, struct lport *lp, struct tc_run *tc, bool rx_busy)
+/* A lane's part of what a test case does in a turn. */
+static inline uint32_t part_of(const struct tc_run *tc, uint32_t burst)
 {
-	uint32_t ready = tc->n - tc->next + tc->q_open.n, i;
-	uint32_t n = MIN_OF(ready, (uint32_t)(rx_busy ? OPEN_BURST_BUSY : OPEN_BURST));
+	return MAX_OF(burst >> tc->lane_shift, 1u);
+}
+
+static uint32_t open_run(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct lane *l, bool rx_busy)
+{
+	uint32_t ready = tc->n - l->next + l->q_open.n, i;
+	uint32_t n = MIN_OF(ready, part_of(tc, rx_busy ? OPEN_BURST_BUSY : OPEN_BURST));
 
 	if (n == 0) {
-		pacer_rest(&tc->open, &tc->st->behind_open);
+		pacer_rest(&l->open, &tc->st->behind_open);
 		return 0;
 	}
 	if (tc->cfg->rate_open != RATE_INFINITE)
-		n = pacer_allow(&tc->open, lc->now_tsc, n, &tc->st->behind_open);
+		n = pacer_allow(&l->open, lc->now_tsc, n, &tc->st->behind_open);
 	for (i = 0; i < n && tx_room_session(lc, lp); i++) {
-		if (!open_one(lc, lp, tc))
+		if (!open_one(lc, lp, tc, l))
 			break;
 	}
-	tc->open.done += i;
+	l->open.done += i;
 	return i;
 }
 
-static uint32_t send_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
+static uint32_t send_run(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct lane *l)
 {
-	uint32_t n = MIN_OF(tc->q_send.n, (uint32_t)SEND_BURST), i, begun = 0;
+	uint32_t n = MIN_OF(l->q_send.n, part_of(tc, SEND_BURST)), i, begun = 0;
 
 	if (n == 0) {
-		pacer_rest(&tc->send, &tc->st->behind_send);
+		pacer_rest(&l->send, &tc->st->behind_send);
 		return 0;
 	}
 	if (tc->send_limited)
-		n = pacer_allow(&tc->send, lc->now_tsc, n, &tc->st->behind_send);
+		n = pacer_allow(&l->send, lc->now_tsc, n, &tc->st->behind_send);
 	for (i = 0; i < n && tx_room(lc, lp); i++) {
-		uint32_t id = idq_get(&lc->queues, &tc->q_send);
+		uint32_t id = idq_get(&lc->queues, &l->q_send);
 		struct conn *c = conn_at(lc, id);
 
-		if (tc->q_send.n > AHEAD)
-			prefetch_conn(lc, &tc->q_send, AHEAD - 1);
+		if (l->q_send.n > AHEAD)
+			prefetch_conn(lc, &l->q_send, AHEAD - 1);
 		if (conn_unqueue(lc, c, id, CF_Q_SEND))
 			begun += session_send(lc, tc, c, id);
 	}
-	tc->send.done += begun;
+	l->send.done += begun;
 	return i;
 }
 
-static uint32_t close_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
+static uint32_t close_run(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct lane *l)
 {
-	uint32_t n = MIN_OF(tc->q_close.n, (uint32_t)CLOSE_BURST), i;
+	uint32_t n = MIN_OF(l->q_close.n, part_of(tc, CLOSE_BURST)), i;
 
 	if (n == 0) {
-		pacer_rest(&tc->close, &tc->st->behind_close);
+		pacer_rest(&l->close, &tc->st->behind_close);
 		return 0;
 	}
 	if (tc->close_limited)
-		n = pacer_allow(&tc->close, lc->now_tsc, n, &tc->st->behind_close);
+		n = pacer_allow(&l->close, lc->now_tsc, n, &tc->st->behind_close);
 	for (i = 0; i < n && tx_room_session(lc, lp); i++) {
-		uint32_t id = idq_get(&lc->queues, &tc->q_close);
+		uint32_t id = idq_get(&lc->queues, &l->q_close);
 		struct conn *c = conn_at(lc, id);
 
 		if (!conn_unqueue(lc, c, id, CF_Q_CLOSE) || !(c->flags & CF_WANT_CLOSE)
 			|| c->state <= CS_CLOSED)
 			continue;
-		tc->close.done++;
+		l->close.done++;
 		session_close(lc, tc, c, id);
 		if (c->state > CS_CLOSED)
 			session_output(lc, lp, tc, c, id);
@@ -235,14 +270,30 @@ static uint32_t close_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 	return i;
 }
 
-uint32_t clients_run(struct lcore *lc, struct tc_run *tc, bool rx_busy)
+static uint32_t lane_run(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct lane *l, bool rx_busy)
 {
-	struct lport *lp = lcore_lport(lc, tc->port);
-	uint32_t done = close_run(lc, lp, tc);
+	uint32_t done = close_run(lc, lp, tc, l);
 
 	if (unlikely((int64_t)(lc->now_tsc - tc->open_tsc) < 0))
 		return done;
 	tc->st->up = tc->n;
-	done += send_run(lc, lp, tc);
-	return done + open_run(lc, lp, tc, rx_busy);
+	done += send_run(lc, lp, tc, l);
+	return done + open_run(lc, lp, tc, l, rx_busy);
+}
+
+uint32_t clients_run(struct lcore *lc, struct tc_run *tc, bool rx_busy)
+{
+	struct lport *lp = lcore_lport(lc, tc->port);
+	uint32_t done = 0;
+
+	if (likely(tc->mix == NULL))
+		return lane_run(lc, lp, tc, &tc->own, rx_busy);
+	/* where there is room for some only, each lane is the first in its turn */
+	for (uint32_t i = tc->first_lane; i < tc->n_lanes; i++)
+		done += lane_run(lc, lp, tc, &tc->lane[i], rx_busy);
+	for (uint32_t i = 0; i < tc->first_lane; i++)
+		done += lane_run(lc, lp, tc, &tc->lane[i], rx_busy);
+	tc->first_lane = (uint8_t)((tc->first_lane + 1) % tc->n_lanes);
+	return done;
 }

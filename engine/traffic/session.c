@@ -10,7 +10,7 @@
 /* The message becomes the one being sent. TCP counts on in sequence numbers, UDP from 0. */
 static void begin_now(const struct tc_run *tc, struct conn *c, uint8_t kind)
 {
-	uint32_t len = tc->app->msg[kind].len;
+	uint32_t len = conn_app(tc, c)->msg[kind].len;
 
 	c->tx_kind = kind;
 	c->flags = (c->flags & ~CF_WAIT_ACKED) | CF_SENDING;
@@ -53,7 +53,7 @@ static bool act_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32
 	c->tx_kind = TXK_NOW(c->tx_kind) | (kind + 1) << 4;
 	if (!(c->flags & CF_Q_SEND)) {
 		c->flags |= CF_Q_SEND;
-		idq_put(&lc->queues, &tc->q_send, id);
+		idq_put(&lc->queues, &conn_lane(tc, c)->q_send, id);
 	}
 	(void)lc;
 	return false;
@@ -67,7 +67,7 @@ static void act_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint3
 		c->flags |= CF_WANT_CLOSE;
 		if (!(c->flags & CF_Q_CLOSE)) {
 			c->flags |= CF_Q_CLOSE;
-			idq_put(&lc->queues, &tc->q_close, id);
+			idq_put(&lc->queues, &conn_lane(tc, c)->q_close, id);
 		}
 		return;
 	}
@@ -139,15 +139,16 @@ bool traffic_act(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t i
 bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
 	struct lport *lp = lcore_lport(lc, c->port);
+	struct stats_tc *st = conn_st(tc, c);
 	uint8_t kind = 0;
 	enum app_act act;
 
-	tc->st->estab++;
-	tc->st->estab_now++;
+	st->estab++;
+	st->estab_now++;
 	tc->st->last_estab_us = lc->now_us - tc->start_us;
-	tc->st->estab_once += !(c->flags & CF_WAS_UP);
+	st->estab_once += !(c->flags & CF_WAS_UP);
 	c->flags |= CF_ESTABLISHED | CF_WAS_UP;
-	act = app_conn_up(tc->app, &c->app, traffic_app_stats(lp, tc), &kind);
+	act = app_conn_up(conn_app(tc, c), &c->app, traffic_app_stats(lp, tc, c), &kind);
 	if (tc->is_client && tc->uptime_ms != TC_FOREVER) {
 		if (tc->uptime_ms == 0) {
 			act_close(lc, tc, c, id);
@@ -161,19 +162,27 @@ bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id
 
 void traffic_begun(struct tc_run *tc, struct conn *c)
 {
+	struct stats_tc *st;
+
+	c->app.slot = 0;
+	if (unlikely(tc->mix != NULL))
+		c->app.slot = imix_slot(tc->mix, c->laddr, c->raddr, c->lport, c->rport);
+	st = conn_st(tc, c);
 	c->flags |= CF_COUNTED;
-	tc->st->opened++;
-	tc->st->open_now++;
+	st->opened++;
+	st->open_now++;
 }
 
 /* It is no longer open; false: that was counted before. */
 static bool uncount(struct tc_run *tc, struct conn *c)
 {
+	struct stats_tc *st = conn_st(tc, c);
+
 	if (!(c->flags & CF_COUNTED))
 		return false;
-	tc->st->open_now--;
+	st->open_now--;
 	if (c->flags & CF_ESTABLISHED)
-		tc->st->estab_now--;
+		st->estab_now--;
 	c->flags &= ~(CF_COUNTED | CF_ESTABLISHED);
 	return true;
 }
@@ -181,13 +190,15 @@ static bool uncount(struct tc_run *tc, struct conn *c)
 void traffic_closed(struct tc_run *tc, struct conn *c)
 {
 	if (uncount(tc, c))
-		tc->st->closed++;
+		conn_st(tc, c)->closed++;
 }
 
 void traffic_failed(struct tc_run *tc, struct conn *c, uint64_t *failure)
 {
+	size_t off = (size_t)((char *)failure - (char *)tc->st);
+
 	if (uncount(tc, c))
-		(*failure)++;
+		(*(uint64_t *)((char *)conn_st(tc, c) + off))++;
 }
 
 /* Back to its pool, once no queue names it any more. */
@@ -241,7 +252,7 @@ void session_requeue(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32
 	if (c->flags & CF_Q_OPEN)
 		return;
 	c->flags |= CF_Q_OPEN;
-	idq_put(&lc->queues, &tc->q_open, id);
+	idq_put(&lc->queues, &conn_lane(tc, c)->q_open, id);
 }
 
 void session_drop(struct lcore *lc, struct conn *c, uint32_t id)

@@ -93,9 +93,32 @@ static bool drain(struct lcore *lc, struct idq *q, uint16_t flag)
 	return q->n == 0;
 }
 
+/* So for each lane. */
+static bool drain_all(struct lcore *lc, struct tc_run *tc)
+{
+	for (uint32_t i = 0; i < tc->n_lanes; i++) {
+		struct lane *l = &tc->lane[i];
+
+		if (!drain(lc, &l->q_open, CF_Q_OPEN) || !drain(lc, &l->q_close, CF_Q_CLOSE)
+			|| !drain(lc, &l->q_send, CF_Q_SEND))
+			return false;
+	}
+	return true;
+}
+
+static uint64_t open_now(const struct tc_run *tc)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < tc->n_lanes; i++)
+		n += tc->slot[i].st->open_now;
+	return n;
+}
+
 uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
 {
 	bool over = (int64_t)(lc->now_tsc - tc->stop_deadline) >= 0;
+	uint64_t left = open_now(tc);
 
 	switch ((enum stop_phase)tc->stop_phase) {
 	case STOP_CLOSE:
@@ -103,17 +126,17 @@ uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
 			return 1;
 		tc->stop_phase = STOP_WAIT; /* each session has had its FIN: now the grace time
 		                               counts */
-		tc->stop_left = tc->st->open_now;
+		tc->stop_left = left;
 		tc->stop_deadline = lc->now_tsc + tc->grace_ms * lc->cycles_per_ms;
 		tc->stop_last = lc->now_tsc + STOP_MAX_MS * lc->cycles_per_ms;
 		return 1;
 	case STOP_WAIT:
-		if (tc->st->open_now != tc->stop_left) { /* the peers are at it */
-			tc->stop_left = tc->st->open_now;
+		if (left != tc->stop_left) { /* the peers are at it */
+			tc->stop_left = left;
 			tc->stop_deadline = MIN_OF(
 				tc->stop_last, lc->now_tsc + tc->grace_ms * lc->cycles_per_ms);
 		}
-		if (tc->st->open_now == 0 || over) {
+		if (left == 0 || over) {
 			tc->stop_scan = 0;
 			tc->stop_phase = STOP_RESET;
 		}
@@ -123,8 +146,7 @@ uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
 			tc->stop_phase = STOP_DRAIN;
 		return 1;
 	case STOP_DRAIN:
-		if (drain(lc, &tc->q_open, CF_Q_OPEN) && drain(lc, &tc->q_close, CF_Q_CLOSE)
-			&& drain(lc, &tc->q_send, CF_Q_SEND)) {
+		if (drain_all(lc, tc)) {
 			tc->st->up = 0;
 			__atomic_store_n(&tc->run, TCR_IDLE, __ATOMIC_RELEASE); /* management */
 		}

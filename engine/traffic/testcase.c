@@ -10,6 +10,7 @@
 
 struct tc_config tc_cfgs[PORTS_MAX][TCS_MAX];
 struct app_tc *app_tcs;
+struct app_mix app_mixes[IMIX_GROUPS_MAX];
 
 #define BLOCKED_BURST 64
 #define CLOSE_MAX_MS 10000 /* for FIN to all sessions */
@@ -55,6 +56,29 @@ static void settings_take(struct lcore *lc, struct tc_run *tc)
 	tc->close_limited = tc->is_client && cfg->rate_close != RATE_INFINITE;
 }
 
+/* Its application, or those of its IMIX group. */
+static void slots_take(struct lcore *lc, struct tc_run *tc)
+{
+	uint32_t group = tc->cfg->imix - 1;
+
+	tc->n_lanes = 1;
+	tc->lane = &tc->own;
+	tc->slot[0] = (struct tc_slot){app_tc_of(tc->port, tc->tcid), tc->st};
+	if (tc->cfg->imix == 0)
+		return;
+	tc->mix = &app_mixes[group];
+	tc->n_lanes = (uint8_t)tc->mix->n;
+	tc->lane = lc->lanes[group];
+	memset(tc->lane, 0, sizeof(lc->lanes[group]));
+	for (uint32_t i = 0; i < tc->n_lanes; i++) {
+		struct stats_tc *st = &seg_stats_imix(lc->seg, lc->index, group, i)->tc;
+
+		memset(st, 0, sizeof(*st));
+		tc->slot[i] = (struct tc_slot){app_tc_imix(lc->seg->hdr.n_ports, group, i), st};
+		tc->lane_shift += i != 0 && (i & (i - 1)) == 0; /* so many bits as n - 1 has */
+	}
+}
+
 void tc_run_start(struct lcore *lc, const struct lmsg *m)
 {
 	struct tc_run *tc = lcore_tc(lc, m->port, m->tcid);
@@ -67,10 +91,10 @@ void tc_run_start(struct lcore *lc, const struct lmsg *m)
 	tc->port = m->port;
 	tc->tcid = m->tcid;
 	tc->cfg = &tc_cfgs[m->port][m->tcid];
-	tc->app = &app_tcs[m->port * TCS_MAX + m->tcid];
 	tc->st = &seg_stats_tc(lc->seg, lc->index, m->port, m->tcid)->tc;
 	memset(tc->st, 0,
 		sizeof(*tc->st)); /* a new run counts from 0; this worker alone writes it */
+	slots_take(lc, tc);
 	tc->start_us = lc->now_us;
 	settings_take(lc, tc);
 	lc->tc_list[lc->n_tcs++] = tc;

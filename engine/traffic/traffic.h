@@ -8,7 +8,31 @@
 /* Configurations of all test cases, and what the applications made of them at start. Workers read
  * them while a port runs; management changes them only while it does not. */
 extern struct tc_config tc_cfgs[PORTS_MAX][TCS_MAX];
-extern struct app_tc *app_tcs; /* [n_ports][TCS_MAX], hugepage memory */
+extern struct app_tc *app_tcs; /* [n_ports][TCS_MAX], then of IMIX groups; hugepage memory */
+extern struct app_mix app_mixes[IMIX_GROUPS_MAX];
+
+static inline size_t app_tcs_count(uint32_t ports_n)
+{
+	return (size_t)ports_n * TCS_MAX + IMIX_GROUPS_MAX * IMIX_GROUP_APPS;
+}
+static inline struct app_tc *app_tc_of(uint32_t port, uint32_t tcid)
+{
+	return &app_tcs[port * TCS_MAX + tcid];
+}
+static inline struct app_tc *app_tc_imix(uint32_t ports_n, uint32_t group, uint32_t slot)
+{
+	return &app_tcs[ports_n * TCS_MAX + group * IMIX_GROUP_APPS + slot];
+}
+
+/* The application of a session, and its counters. */
+static force_inline const struct app_tc *conn_app(const struct tc_run *tc, const struct conn *c)
+{
+	return tc->slot[c->app.slot].app;
+}
+static force_inline struct stats_tc *conn_st(const struct tc_run *tc, const struct conn *c)
+{
+	return tc->slot[c->app.slot].st;
+}
 
 /* From the mailbox. */
 void tc_run_start(struct lcore *lc, const struct lmsg *m);
@@ -36,7 +60,7 @@ bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id
 /* A connection begins: counted as opened and open. */
 void traffic_begun(struct tc_run *tc, struct conn *c);
 
-/* It ended: as it should, or counted as that failure of its test case. Once for each
+/* It ended: as it should, or counted as that failure of its test case, a field of tc->st. Once for each
  * connection; its block may still be needed. */
 void traffic_closed(struct tc_run *tc, struct conn *c);
 void traffic_failed(struct tc_run *tc, struct conn *c, uint64_t *failure);
@@ -51,9 +75,10 @@ void conn_begin_waiting(struct tc_run *tc, struct conn *c);
 /* The server test case that listens where a packet goes, or NULL. */
 struct tc_run *traffic_listener(struct lcore *lc, struct lport *lp, const struct pkt *p);
 
-static inline struct app_stats traffic_app_stats(struct lport *lp, struct tc_run *tc)
+static inline struct app_stats traffic_app_stats(
+	struct lport *lp, const struct tc_run *tc, const struct conn *c)
 {
-	return (struct app_stats){.tc = tc->st, .http = &lp->st->http};
+	return (struct app_stats){.tc = conn_st(tc, c), .http = &lp->st->http};
 }
 
 /* Puts an endpoint into the queue of those that wait for room in its port. */

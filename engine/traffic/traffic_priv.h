@@ -18,6 +18,11 @@ void session_drop(struct lcore *lc, struct conn *c, uint32_t id);
  */
 bool conn_unqueue(struct lcore *lc, struct conn *c, uint32_t id, uint16_t flag);
 
+static inline struct lane *conn_lane(const struct tc_run *tc, const struct conn *c)
+{
+	return &tc->lane[c->app.slot];
+}
+
 #define AHEAD 6 /* endpoints of a queue prefetched ahead */
 static inline void prefetch_conn(struct lcore *lc, const struct idq *q, uint32_t i)
 {

@@ -30,6 +30,23 @@ struct tuple {
 	uint16_t sport, dport;
 };
 
+/* What clients of one application do, at their share of the rates: a test case has one lane, one
+ * that uses an IMIX group one for each application, so that the slow do not hold up the fast. */
+struct lane {
+	struct pacer open, close, send;
+	struct idq q_open, q_close, q_send;
+	uint32_t
+		next; /* of the worker's sessions the first next were opened, or are other lanes' */
+	struct tuple at, ahead; /* of session next, and of one further on, to prefetch for */
+};
+
+/* An application of a test case, and what its sessions count into: of the test case itself when it
+ * has but one. */
+struct tc_slot {
+	const struct app_tc *app;
+	struct stats_tc *st;
+};
+
 /* A test case as one worker runs it. */
 enum tc_run_state {
 	TCR_IDLE,
@@ -41,8 +58,9 @@ struct tc_run {
 	uint32_t run; /* enum tc_run_state; written here, read by management */
 	uint8_t port, tcid, is_client, is_udp;
 	const struct tc_config *cfg;
-	const struct app_tc *app;
-	struct stats_tc *st;
+	struct stats_tc *st; /* the test case's own; a session's is conn_st() */
+	struct tc_slot slot[IMIX_GROUP_APPS];
+	const struct app_mix *mix; /* NULL: slot 0 alone */
 	/* what the packet path wants of cfg, in its units */
 	uint32_t rto_ms, fin_to_ms, twait_to_ms, orphan_to_ms, uptime_ms,
 		downtime_ms; /* TC_FOREVER */
@@ -56,11 +74,12 @@ struct tc_run {
 	uint64_t start_us, open_tsc; /* when started; when clients begin to open */
 	/* clients: sessions [first, first + n) of the test case are this worker's */
 	uint64_t first;
-	uint32_t n, next;       /* the first next of them were opened */
-	struct tuple at, ahead; /* of session next, and of one further on, to prefetch for */
-	uint8_t no_room;        /* the pool was empty: counted once */
-	struct pacer open, close, send;
-	struct idq q_open, q_close, q_send;
+	uint32_t n;
+	uint8_t no_room;             /* the pool was empty: counted once */
+	uint8_t n_lanes, lane_shift; /* a lane's part of what is done in a turn */
+	uint8_t first_lane;          /* of this turn */
+	struct lane *lane;           /* &own, or the worker's of that IMIX group; by slot */
+	struct lane own;
 	uint32_t stop_scan; /* stopping: next block to look at */
 	uint8_t stop_phase;
 	uint64_t stop_deadline, stop_last; /* tsc */

@@ -48,9 +48,21 @@ EXAMPLES = {
     "set_tests_server_http_field": [f"set tests server http {S} 404-NOT-FOUND resp-size 0",
                                     f'set tests server http {S} http-field "#!:1"'],
     "set_tests_server_http": [f"set tests server http {S} 200-OK resp-size 12 requests 3"],
+    "imix_client_raw": ["set tests imix app-index 0 client raw data-req-plen 1 data-resp-plen 2 requests 3",
+                        "set tests imix app-index 1 client raw data-req-plen 0 data-resp-plen 0"],
+    "imix_server_raw": ["set tests imix app-index 2 server raw data-req-plen 1 data-resp-plen 2"],
+    "imix_client_http_field": ["set tests imix app-index 3 client http GET h / req-size 7",
+                               'set tests imix app-index 3 client http http-field "A: b"'],
+    "imix_client_http": ["set tests imix app-index 31 client http HEAD h /x req-size 0 requests 4"],
+    "imix_server_http_field": ["set tests imix app-index 4 server http 200-OK resp-size 1",
+                               'set tests imix app-index 4 server http http-field "A: b"'],
+    "imix_server_http": ["set tests imix app-index 5 server http 404-NOT-FOUND resp-size 12"],
+    "imix_weight": ["set tests imix app-index 0 weight 40", "set tests imix app-index 1 weight 60"],
+    "add_tests_imix": ["add tests imix-id 15 app 0,1"],
+    "set_tests_imix": [f"set tests imix {C} imix-id 15"],
 }
 # Those that leave nothing to be written.
-NOTHING = {"del_tests", "del_tests_faults", "del_tests_l3_intf", "del_tests_l3_gw", "set_tests_noasync", "set_syslog", "start_tests", "stop_tests"}
+NOTHING = {"del_tests", "del_tests_faults", "del_tests_l3_intf", "del_tests_l3_gw", "del_tests_imix", "set_tests_noasync", "set_tests_no_async", "set_syslog", "start_tests", "stop_tests"}
 
 
 def views(e):

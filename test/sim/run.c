@@ -137,16 +137,17 @@ static void end_config(uint32_t k, uint32_t end)
 	c->vlan_id = (uint32_t)t->vlan;
 	vlan_add(port, c->vlan_id);
 	end_options(&c->tcp, e);
-	c->app = t->http ? app_kind_HTTP : app_kind_RAW;
-	c->requests = (uint32_t)(client ? t->requests_c : t->requests_s);
-	c->raw.req_bytes = (uint32_t)t->req;
-	c->raw.resp_bytes = (uint32_t)t->resp;
-	c->http.method = t->head ? http_method_HEAD : http_method_GET;
-	c->http.status = t->ok ? http_status_OK_200 : http_status_NOT_FOUND_404;
-	c->http.body_bytes = (uint32_t)(client ? t->req : t->resp);
+	c->app.kind = t->http ? app_kind_HTTP : app_kind_RAW;
+	c->app.requests = (uint32_t)(client ? t->requests_c : t->requests_s);
+	c->app.raw.req_bytes = (uint32_t)t->req;
+	c->app.raw.resp_bytes = (uint32_t)t->resp;
+	c->app.http.method = t->head ? http_method_HEAD : http_method_GET;
+	c->app.http.status = t->ok ? http_status_OK_200 : http_status_NOT_FOUND_404;
+	c->app.http.body_bytes = (uint32_t)(client ? t->req : t->resp);
 	if (client && t->asks_close)
-		snprintf(c->http.fields, sizeof(c->http.fields), "Connection: close\r\n");
-	if (app_tc_init(&app_tcs[port * TCS_MAX + k], c, err, sizeof(err)) != 0)
+		snprintf(c->app.http.fields, sizeof(c->app.http.fields), "Connection: close\r\n");
+	if (app_tc_init(&app_tcs[port * TCS_MAX + k], &c->app, c->kind, c->proto, err, sizeof(err))
+		!= 0)
 		sim_fail("scenario makes no sense: %s", err);
 }
 
@@ -294,6 +295,7 @@ static uint64_t pacer_next(const struct pacer *p, const struct lcore *lc, uint64
 static uint64_t tc_next(const struct lcore *lc, const struct tc_run *tc)
 {
 	uint64_t soon = sim.now + NS_MS, next = UINT64_MAX;
+	const struct lane *l = &tc->own; /* no scenario has IMIX groups */
 
 	if (tc->run == TCR_STOPPING) {
 		if (tc->st->open_now != 0 && tc->stop_deadline > lc->now_tsc)
@@ -304,12 +306,12 @@ static uint64_t tc_next(const struct lcore *lc, const struct tc_run *tc)
 		return UINT64_MAX;
 	if (lc->now_tsc < tc->open_tsc)
 		return sim.now + tc->open_tsc - lc->now_tsc;
-	if (tc->n - tc->next + tc->q_open.n != 0)
-		next = tc->cfg->rate_open == RATE_INFINITE ? soon : pacer_next(&tc->open, lc, soon);
-	if (tc->q_send.n != 0)
-		next = MIN_OF(next, tc->send_limited ? pacer_next(&tc->send, lc, soon) : soon);
-	if (tc->q_close.n != 0)
-		next = MIN_OF(next, pacer_next(&tc->close, lc, soon));
+	if (tc->n - l->next + l->q_open.n != 0)
+		next = tc->cfg->rate_open == RATE_INFINITE ? soon : pacer_next(&l->open, lc, soon);
+	if (l->q_send.n != 0)
+		next = MIN_OF(next, tc->send_limited ? pacer_next(&l->send, lc, soon) : soon);
+	if (l->q_close.n != 0)
+		next = MIN_OF(next, tc->close_limited ? pacer_next(&l->close, lc, soon) : soon);
 	return next;
 }
 

@@ -530,10 +530,10 @@ static void server_counts_what_was_cut_off(void **state)
 
 static struct tc_config config(enum tc_kind side)
 {
-	struct tc_config cfg = {.kind = side, .app = app_kind_HTTP, .proto = l4proto_TCP};
+	struct tc_config cfg = {.kind = side, .app = {.kind = app_kind_HTTP}, .proto = l4proto_TCP};
 
-	TEXT(cfg.http.host, "www.foo42.net");
-	TEXT(cfg.http.object, "/index.html");
+	TEXT(cfg.app.http.host, "www.foo42.net");
+	TEXT(cfg.app.http.object, "/index.html");
 	return cfg;
 }
 
@@ -554,15 +554,15 @@ static void messages_are_as_specified(void **state)
 	char err[100];
 
 	(void)state;
-	assert_int_equal(app_tc_init(&tc, &cfg, err, sizeof(err)), 0);
+	assert_int_equal(app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)), 0);
 	assert_message(&tc, 0,
 		"GET /index.html HTTP/1.1\r\nHost: www.foo42.net\r\nUser-Agent: WARP17 HTTP "
 		"CL\r\n\r\n",
 		0);
-	cfg.http.method = http_method_HEAD;
-	cfg.http.body_bytes = 100000;
-	TEXT(cfg.http.fields, "X-A: 1\r\nX-B: 2\r\n");
-	assert_int_equal(app_tc_init(&tc, &cfg, err, sizeof(err)), 0);
+	cfg.app.http.method = http_method_HEAD;
+	cfg.app.http.body_bytes = 100000;
+	TEXT(cfg.app.http.fields, "X-A: 1\r\nX-B: 2\r\n");
+	assert_int_equal(app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)), 0);
 	assert_int_equal(tc.is_head, 1);
 	assert_message(&tc, 0,
 		"HEAD /index.html HTTP/1.1\r\nHost: www.foo42.net\r\nUser-Agent: WARP17 HTTP "
@@ -570,7 +570,7 @@ static void messages_are_as_specified(void **state)
 		"X-B: 2\r\nContent-Length: 100000\r\n\r\n",
 		100000);
 	cfg.kind = tc_kind_SERVER;
-	assert_int_equal(app_tc_init(&tc, &cfg, err, sizeof(err)), 0);
+	assert_int_equal(app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)), 0);
 #define HEAD "HTTP/1.1 200 OK\r\nServer: WARP17\r\nX-A: 1\r\nX-B: 2\r\n"
 	assert_message(&tc, 0, HEAD "Content-Length: 100000\r\n\r\n", 100000);
 	assert_message(&tc, 1, HEAD "Content-Length: 100000\r\n\r\n", 0);
@@ -588,9 +588,9 @@ static void own_messages_are_understood(void **state)
 	uint32_t len;
 
 	(void)state;
-	cfg.http.status = http_status_NOT_FOUND_404;
-	cfg.http.body_bytes = 300000;
-	assert_int_equal(app_tc_init(&tc, &cfg, err, sizeof(err)), 0);
+	cfg.app.http.status = http_status_NOT_FOUND_404;
+	cfg.app.http.body_bytes = 300000;
+	assert_int_equal(app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)), 0);
 	run_begin(&r, &client);
 	for (uint32_t off = 0; off < tc.msg[0].len; off += len) {
 		const uint8_t *p = app_payload(&tc, 0, off, &len);
@@ -613,25 +613,26 @@ static void bad_settings_are_refused(void **state)
 	char err[100];
 
 	(void)state;
-#define REFUSED(side, change)                                              \
-	do {                                                               \
-		cfg = config(side);                                        \
-		change;                                                    \
-		err[0] = '\0';                                             \
-		assert_true(app_tc_init(&tc, &cfg, err, sizeof(err)) < 0); \
-		assert_true(err[0] != '\0');                               \
+#define REFUSED(side, change)                                                                   \
+	do {                                                                                    \
+		cfg = config(side);                                                             \
+		change;                                                                         \
+		err[0] = '\0';                                                                  \
+		assert_true(                                                                    \
+			app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)) < 0); \
+		assert_true(err[0] != '\0');                                                    \
 	} while (0)
 	REFUSED(tc_kind_CLIENT, cfg.proto = l4proto_UDP);
-	REFUSED(tc_kind_CLIENT, cfg.http.body_bytes = APP_SIZE_MAX + 1);
-	REFUSED(tc_kind_CLIENT, TEXT(cfg.http.object, "/a b"));
-	REFUSED(tc_kind_CLIENT, TEXT(cfg.http.object, ""));
-	REFUSED(tc_kind_CLIENT, TEXT(cfg.http.host, "a\r\nb"));
-	REFUSED(tc_kind_CLIENT, memset(cfg.http.host, 'a', sizeof(cfg.http.host)));
-	REFUSED(tc_kind_SERVER, memset(cfg.http.fields, 'a', sizeof(cfg.http.fields)));
-	REFUSED(tc_kind_SERVER, TEXT(cfg.http.fields, "X: y"));
-	REFUSED(tc_kind_SERVER, TEXT(cfg.http.fields, "\r\n"));
-	REFUSED(tc_kind_SERVER, TEXT(cfg.http.fields, "X: y\r\n\r\nZ: z\r\n"));
-	REFUSED(tc_kind_SERVER, cfg.http.status = http_status_COUNT);
+	REFUSED(tc_kind_CLIENT, cfg.app.http.body_bytes = APP_SIZE_MAX + 1);
+	REFUSED(tc_kind_CLIENT, TEXT(cfg.app.http.object, "/a b"));
+	REFUSED(tc_kind_CLIENT, TEXT(cfg.app.http.object, ""));
+	REFUSED(tc_kind_CLIENT, TEXT(cfg.app.http.host, "a\r\nb"));
+	REFUSED(tc_kind_CLIENT, memset(cfg.app.http.host, 'a', sizeof(cfg.app.http.host)));
+	REFUSED(tc_kind_SERVER, memset(cfg.app.http.fields, 'a', sizeof(cfg.app.http.fields)));
+	REFUSED(tc_kind_SERVER, TEXT(cfg.app.http.fields, "X: y"));
+	REFUSED(tc_kind_SERVER, TEXT(cfg.app.http.fields, "\r\n"));
+	REFUSED(tc_kind_SERVER, TEXT(cfg.app.http.fields, "X: y\r\n\r\nZ: z\r\n"));
+	REFUSED(tc_kind_SERVER, cfg.app.http.status = http_status_COUNT);
 }
 
 int main(void)
@@ -658,8 +659,8 @@ int main(void)
 	struct tc_config c = config(tc_kind_CLIENT), s = config(tc_kind_SERVER);
 	char err[100];
 
-	if (app_tc_init(&client, &c, err, sizeof(err)) != 0
-		|| app_tc_init(&server, &s, err, sizeof(err)) != 0)
+	if (app_tc_init(&client, &c.app, c.kind, c.proto, err, sizeof(err)) != 0
+		|| app_tc_init(&server, &s.app, s.kind, s.proto, err, sizeof(err)) != 0)
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,15 +29,15 @@ static enum app_act sent(void)
 static enum app_act begin(enum tc_kind side, uint32_t req, uint32_t resp, uint32_t requests)
 {
 	struct tc_config cfg = {.kind = side,
-		.app = app_kind_RAW,
-		.requests = requests,
-		.raw = {.req_bytes = req, .resp_bytes = resp}};
+		.app = {.kind = app_kind_RAW,
+			.requests = requests,
+			.raw = {.req_bytes = req, .resp_bytes = resp}}};
 	char err[80];
 
 	memset(&tc_stats, 0, sizeof(tc_stats));
 	memset(&conn, 0xff, sizeof(conn));
 	kind = 9;
-	assert_int_equal(app_tc_init(&tc, &cfg, err, sizeof(err)), 0);
+	assert_int_equal(app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)), 0);
 	return app_conn_up(&tc, &conn, st(), &kind);
 }
 
@@ -191,17 +191,17 @@ static void body_is_stars(void **state)
 
 static void too_large_a_message_is_refused(void **state)
 {
-	struct tc_config cfg = {.kind = tc_kind_SERVER, .app = app_kind_RAW};
+	struct tc_config cfg = {.kind = tc_kind_SERVER, .app = {.kind = app_kind_RAW}};
 	char err[80] = "";
 
 	(void)state;
-	cfg.raw.resp_bytes = APP_SIZE_MAX;
-	assert_int_equal(app_tc_init(&tc, &cfg, err, sizeof(err)), 0);
-	cfg.raw.resp_bytes++;
-	assert_true(app_tc_init(&tc, &cfg, err, sizeof(err)) < 0);
+	cfg.app.raw.resp_bytes = APP_SIZE_MAX;
+	assert_int_equal(app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)), 0);
+	cfg.app.raw.resp_bytes++;
+	assert_true(app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)) < 0);
 	assert_true(err[0] != '\0');
-	cfg.app = app_kind_COUNT;
-	assert_true(app_tc_init(&tc, &cfg, err, sizeof(err)) < 0);
+	cfg.app.kind = app_kind_COUNT;
+	assert_true(app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)) < 0);
 }
 
 int main(void)

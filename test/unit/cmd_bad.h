@@ -31,7 +31,7 @@ static inline bool bad_is_text(const struct arg_desc *a)
 /* A number, or a word's place. */
 static inline bool bad_is_number(const struct arg_desc *a)
 {
-	return a->size == sizeof(uint32_t);
+	return a->size == sizeof(uint32_t) && a->tag != ARG_list;
 }
 
 /* A value that the argument takes. */
@@ -47,7 +47,7 @@ static inline void good_value(const struct arg_desc *a, uint8_t *at)
 		memcpy(at, &ips, a->size);
 	else if (bad_is_text(a))
 		memcpy(at, "A:b", 3);
-	else if (a->tag == ARG_flag)
+	else if (a->tag == ARG_flag || a->tag == ARG_list)
 		*at = 1;
 	else
 		memcpy(at, &v, sizeof(v));
@@ -166,7 +166,9 @@ static inline void bad_argument(struct bad *b, const struct cmd_desc *c, size_t 
 	else if (a->tag == ARG_flag) {
 		bad_bytes(b, a, 0, "\0", 1, "a flag of 0");
 		bad_bytes(b, a, 0, "\2", 1, "a flag of 2");
-	} else if (a->tag != ARG_ip && bad_is_number(a))
+	} else if (a->tag == ARG_list)
+		bad_bytes(b, a, 0, "\0\0\0\0", 4, "an empty list");
+	else if (a->tag != ARG_ip && bad_is_number(a))
 		bad_numbers(b, a);
 	req.present &= ~(UINT64_C(1) << k);
 	memset(req.raw + a->off, 0, a->size);

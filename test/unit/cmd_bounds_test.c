@@ -205,6 +205,19 @@ static void ports(enum cmd_id id, size_t k)
 	value_refused(id, k, "5-6");
 }
 
+/* Of numbers up to 31. */
+static void lists(enum cmd_id id, size_t k)
+{
+	static const char *const good[] = {"0", "31", "0-31", "5,3,7-9", "4-4"};
+	static const char *const bad[] = {"32", "0-32", "5-3", "\"\"", "1,", ",1", "1,,2", "1-",
+		"-1", "x", "1.5", "1-2-3", "4294967296"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		value_taken(id, k, good[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		value_refused(id, k, bad[i]);
+}
+
 static void texts(enum cmd_id id, size_t k)
 {
 	const struct arg_desc *a = &cmd_desc(id)->args[k];
@@ -238,6 +251,8 @@ static void one_argument(enum cmd_id id, size_t k)
 		addresses(id, k, a->tag == ARG_iprange);
 	else if (a->tag == ARG_l4range)
 		ports(id, k);
+	else if (a->tag == ARG_list)
+		lists(id, k);
 	else if (a->tag != ARG_flag && bad_is_number(a))
 		numbers(id, k);
 	else if (a->tag != ARG_flag)

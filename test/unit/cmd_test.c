@@ -110,6 +110,9 @@ static void random_value(const struct arg_desc *a, void *out)
 	case ARG_inf32:
 		v = random() % 4 ? random_within(a, UINT32_MAX - 1) : RATE_INFINITE;
 		break;
+	case ARG_list:
+		v = (uint32_t)random() | 1u << random() % 32;
+		break;
 	case ARG_ip:
 		ip = random_ip(random() & 1 ? 4 : 6);
 		memcpy(out, &ip, sizeof(ip));
@@ -303,10 +306,10 @@ static void sentences(void **state)
 		"start tests port 0 now", "unexpected word 'now' after '0', expected nothing more");
 	expect_err("show tests foo",
 		"unknown word 'foo' after 'show tests', expected "
-		"config|state|stats|ui|tcp-options|vlan-options|faults");
+		"config|state|stats|ui|tcp-options|vlan-options|faults|imix");
 	expect_err("show tests",
 		"'show tests' is not complete, expected "
-		"config|state|stats|ui|tcp-options|vlan-options|faults");
+		"config|state|stats|ui|tcp-options|vlan-options|faults|imix");
 	expect_err("nope",
 		"unknown word 'nope', expected "
 		"add|del|set|start|stop|show|clear|file|help|exit|quit");

@@ -36,9 +36,9 @@ static void begin(void)
 	stack_begin(1024, 64, 4096);
 	stack.wired = false;
 	c = stack_tc(1, 0, l4proto_TCP, 0);
-	c->app = app_kind_HTTP;
+	c->app.kind = app_kind_HTTP;
 	c->tcp.syn_ack_retry = 0;
-	stack_tc(1, 1, l4proto_UDP, 0)->raw.req_bytes = 1000;
+	stack_tc(1, 1, l4proto_UDP, 0)->app.raw.req_bytes = 1000;
 	stack_start(1, 0);
 	stack_start(1, 1);
 }

@@ -59,7 +59,7 @@ static uint32_t client_syn(void)
 
 	stack_begin(256, 16, 2048);
 	stack.wired = false;
-	stack_tc(0, 0, l4proto_TCP, 1)->app = app_kind_HTTP;
+	stack_tc(0, 0, l4proto_TCP, 1)->app.kind = app_kind_HTTP;
 	tc_cfgs[0][0].downtime_s = 1000;
 	stack_start(0, 0);
 	stack_run_us(100);
@@ -105,7 +105,7 @@ static void server_gives_up_a_handshake_for_a_hard_error(void **state)
 	(void)state;
 	stack_begin(256, 16, 2048);
 	stack.wired = false;
-	stack_tc(1, 0, l4proto_TCP, 0)->app = app_kind_HTTP;
+	stack_tc(1, 0, l4proto_TCP, 0)->app.kind = app_kind_HTTP;
 	stack_start(1, 0);
 	peer_send(1, &s);
 	stack_run_us(50);
@@ -216,9 +216,9 @@ static void server(void)
 	stack_begin(256, 16, 2048);
 	stack.wired = false;
 	c = stack_tc(1, 0, l4proto_TCP, 0);
-	c->app = app_kind_HTTP;
-	c->http.status = http_status_OK_200;
-	c->http.body_bytes = BODY;
+	c->app.kind = app_kind_HTTP;
+	c->app.http.status = http_status_OK_200;
+	c->app.http.body_bytes = BODY;
 	stack_start(1, 0);
 }
 
@@ -343,7 +343,7 @@ static void udp_client_meets_a_shut_port(void **state)
 
 	(void)state;
 	stack_begin(16, 64, 1024);
-	stack_tc(0, 0, l4proto_UDP, 1)->raw = (struct raw_config){
+	stack_tc(0, 0, l4proto_UDP, 1)->app.raw = (struct raw_config){
 		.req_bytes = 900, .resp_bytes = 9};
 	stack_start(0, 0);
 	stack_run_ms(10);

@@ -38,8 +38,8 @@ static void begin(void)
 	stack_begin(256, 64, MBUFS);
 	stack.wired = false;
 	stack.on_wire = record;
-	stack_tc(1, 0, l4proto_UDP, 0)->raw.req_bytes = REQUEST_BYTES;
-	stack_tc(1, 1, l4proto_TCP, 0)->app = app_kind_HTTP;
+	stack_tc(1, 0, l4proto_UDP, 0)->app.raw.req_bytes = REQUEST_BYTES;
+	stack_tc(1, 1, l4proto_TCP, 0)->app.kind = app_kind_HTTP;
 	stack_start(1, 0);
 	stack_start(1, 1);
 	forget();

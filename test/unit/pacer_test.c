@@ -208,14 +208,14 @@ static void test_case(enum l4proto proto, enum kind kind, uint32_t rate)
 	uint64_t was, now;
 
 	stack_begin(proto == l4proto_TCP ? 70000 : 64, proto == l4proto_UDP ? 70000 : 64, 8192);
-	stack_tc(1, 0, proto, 0)->raw = (struct raw_config){.req_bytes = 1, .resp_bytes = 1};
+	stack_tc(1, 0, proto, 0)->app.raw = (struct raw_config){.req_bytes = 1, .resp_bytes = 1};
 	c = stack_tc(0, 0, proto, kind == SENDS ? 10 : MAX_OF(3 * rate, 3u));
-	c->raw = (struct raw_config){.req_bytes = 1, .resp_bytes = 1};
+	c->app.raw = (struct raw_config){.req_bytes = 1, .resp_bytes = 1};
 	c->downtime_s = TC_FOREVER;
 	c->rate_open = kind == OPENS ? rate : RATE_INFINITE;
 	c->rate_send = kind == SENDS ? rate : RATE_INFINITE;
 	c->rate_close = kind == CLOSES ? rate : RATE_INFINITE;
-	c->requests = kind == SENDS ? 0 : 1;
+	c->app.requests = kind == SENDS ? 0 : 1;
 	if (kind == OPENS)
 		c->uptime_s = 1;
 	stack_start(1, 0);

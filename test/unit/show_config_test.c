@@ -13,8 +13,10 @@ static const enum cmd_id nothing_to_write[] = {
 	CMD_del_tests_faults,  /* undoes */
 	CMD_del_tests_l3_intf, /* undoes */
 	CMD_del_tests_l3_gw,   /* undoes */
+	CMD_del_tests_imix,    /* undoes */
 	CMD_set_tests_noasync, /* undoes: what a new test case is */
-	CMD_set_syslog,        /* the engine's, not the tests' */
+	CMD_set_tests_no_async,
+	CMD_set_syslog, /* the engine's, not the tests' */
 	CMD_start_tests,
 	CMD_stop_tests,
 };
@@ -117,8 +119,8 @@ static void what_differs_is_written(void **state)
 	c->tcp.rto_ms = 7;
 	c->tcp.congestion = congestion_NONE;
 	c->tcp.sack = 0;
-	c->app = app_kind_HTTP;
-	snprintf(c->http.fields, sizeof(c->http.fields), "A: \"b\" # c\r\nB:\r\n");
+	c->app.kind = app_kind_HTTP;
+	snprintf(c->app.http.fields, sizeof(c->app.http.fields), "A: \"b\" # c\r\nB:\r\n");
 	expect_lines(want, ARRAY_SIZE(want));
 }
 

@@ -199,7 +199,10 @@ void stack_start(uint16_t port, uint8_t tcid)
 		.share_n = tc_sessions(c)};
 	char err[200];
 
-	assert_int_equal(app_tc_init(&app_tcs[port * TCS_MAX + tcid], c, err, sizeof(err)), 0);
+	if (c->imix == 0)
+		assert_int_equal(app_tc_init(&app_tcs[port * TCS_MAX + tcid], &c->app, c->kind,
+					 c->proto, err, sizeof(err)),
+			0);
 	assert_int_equal(mailbox_post(stack.lc, &m), 0);
 	stack_run_us(TURN_US);
 }

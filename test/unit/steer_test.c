@@ -51,10 +51,10 @@ static struct flow_tuple tuple(uint8_t tcid, uint64_t i)
 
 	tc_cfgs[0][tcid].rate_open = 0;
 	tc_run_start(stack.lc, &m);
-	t = (struct flow_tuple){.laddr = tc->at.src,
-		.raddr = tc->at.dst,
-		.lport = tc->at.sport,
-		.rport = tc->at.dport,
+	t = (struct flow_tuple){.laddr = tc->own.at.src,
+		.raddr = tc->own.at.dst,
+		.lport = tc->own.at.sport,
+		.rport = tc->own.at.dport,
 		.vlan = tc->vlan};
 	stack_stop(0, tcid);
 	return t;

@@ -86,7 +86,7 @@ static struct peer_seg client_data(uint8_t flags, uint32_t lost_syns)
 
 	stack_begin(256, 16, 4096);
 	stack.wired = false;
-	stack_tc(0, 0, l4proto_TCP, 1)->app = app_kind_HTTP;
+	stack_tc(0, 0, l4proto_TCP, 1)->app.kind = app_kind_HTTP;
 	tc_cfgs[0][0].tcp.ecn = 1;
 	stack_start(0, 0);
 	for (uint32_t i = 0; i <= lost_syns; i++) {

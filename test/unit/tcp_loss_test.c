@@ -395,8 +395,8 @@ static void window_of_a_syn_is_never_scaled(void **state)
 	(void)state;
 	stack_begin(256, 16, 4096);
 	stack.wired = false;
-	stack_tc(0, 0, l4proto_TCP, 1)->app = app_kind_HTTP;
-	tc_cfgs[0][0].http.body_bytes = 20000;
+	stack_tc(0, 0, l4proto_TCP, 1)->app.kind = app_kind_HTTP;
+	tc_cfgs[0][0].app.http.body_bytes = 20000;
 	tc_cfgs[0][0].tcp.win_size = 1 << 20;
 	stack_start(0, 0);
 	stack_run_us(100);

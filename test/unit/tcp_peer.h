@@ -17,9 +17,9 @@ static inline struct tc_config *peer_server(uint32_t body)
 	stack_begin(256, 16, 2048);
 	stack.wired = false;
 	c = stack_tc(1, 0, l4proto_TCP, 0);
-	c->app = app_kind_HTTP;
-	c->http.status = http_status_OK_200;
-	c->http.body_bytes = body;
+	c->app.kind = app_kind_HTTP;
+	c->app.http.status = http_status_OK_200;
+	c->app.http.body_bytes = body;
 	return c;
 }
 
@@ -30,7 +30,7 @@ static inline struct peer_seg peer_client(void)
 
 	stack_begin(256, 16, 2048);
 	stack.wired = false;
-	stack_tc(0, 0, l4proto_TCP, 1)->app = app_kind_HTTP;
+	stack_tc(0, 0, l4proto_TCP, 1)->app.kind = app_kind_HTTP;
 	stack_start(0, 0);
 	stack_run_us(100);
 	assert_true(peer_take(0, &syn));

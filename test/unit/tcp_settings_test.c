@@ -12,7 +12,7 @@ static struct tc_config *client(void)
 	stack_begin(256, 16, 2048);
 	stack.wired = false;
 	c = stack_tc(0, 0, l4proto_TCP, 1);
-	c->app = app_kind_HTTP;
+	c->app.kind = app_kind_HTTP;
 	return c;
 }
 

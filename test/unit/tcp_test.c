@@ -374,7 +374,7 @@ static void responses_that_nobody_asked_for_are_refused_in_every_cut(void **stat
 	(void)state;
 	stack_begin(256, 16, 2048);
 	stack.wired = false;
-	stack_tc(0, 0, l4proto_TCP, 1)->app = app_kind_HTTP;
+	stack_tc(0, 0, l4proto_TCP, 1)->app.kind = app_kind_HTTP;
 	tc_cfgs[0][0].rate_send = 1; /* the next request has to wait */
 	stack_start(0, 0);
 	stack_run_us(100);
@@ -508,14 +508,14 @@ static void reopened_session_counts_on_from_where_it_was(void **state)
 	(void)state;
 	stack_begin(256, 16, 4096);
 	c = stack_tc(1, 0, l4proto_TCP, 0);
-	c->app = app_kind_HTTP;
-	c->http.status = http_status_OK_200;
+	c->app.kind = app_kind_HTTP;
+	c->app.http.status = http_status_OK_200;
 	c = stack_tc(0, 0, l4proto_TCP, 4);
-	c->app = app_kind_HTTP;
-	c->http.body_bytes = 20000; /* more than the clock of RFC 6528 advances meanwhile */
-	c->requests = 5;
+	c->app.kind = app_kind_HTTP;
+	c->app.http.body_bytes = 20000; /* more than the clock of RFC 6528 advances meanwhile */
+	c->app.requests = 5;
 	c->downtime_s = 0;
-	tc_cfgs[1][0].requests = 5; /* the server closes, and has TIME-WAIT */
+	tc_cfgs[1][0].app.requests = 5; /* the server closes, and has TIME-WAIT */
 	stack_start(1, 0);
 	stack_start(0, 0);
 	stack_run_ms(1000);

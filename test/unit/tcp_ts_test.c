@@ -90,7 +90,7 @@ static void client_asks_and_takes_the_answer(void **state)
 	for (int with = 0; with < 2; with++) {
 		stack_begin(256, 16, 4096);
 		stack.wired = false;
-		stack_tc(0, 0, l4proto_TCP, 1)->app = app_kind_HTTP;
+		stack_tc(0, 0, l4proto_TCP, 1)->app.kind = app_kind_HTTP;
 		tc_cfgs[0][0].tcp.ts = 1;
 		stack_start(0, 0);
 		stack_run_us(100);

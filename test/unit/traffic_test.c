@@ -13,9 +13,9 @@ static struct tc_config *pair(enum l4proto proto, uint32_t n, uint32_t req, uint
 {
 	struct tc_config *c = stack_tc(1, 0, proto, 0);
 
-	c->raw = (struct raw_config){.req_bytes = req, .resp_bytes = resp};
+	c->app.raw = (struct raw_config){.req_bytes = req, .resp_bytes = resp};
 	c = stack_tc(0, 0, proto, n);
-	c->raw = (struct raw_config){.req_bytes = req, .resp_bytes = resp};
+	c->app.raw = (struct raw_config){.req_bytes = req, .resp_bytes = resp};
 	return c;
 }
 
@@ -346,15 +346,15 @@ static void bad_wire(uint32_t seed, uint32_t lose, uint32_t twice, uint32_t late
 	stack.on_wire = compare_bytes;
 	streams = calloc(2 * 64, sizeof(*streams));
 	c = stack_tc(1, 0, l4proto_TCP, 0);
-	c->app = app_kind_HTTP;
-	c->http.status = http_status_OK_200;
-	c->http.body_bytes = 9000 + seed % 5000;
+	c->app.kind = app_kind_HTTP;
+	c->app.http.status = http_status_OK_200;
+	c->app.http.body_bytes = 9000 + seed % 5000;
 	c->tcp.ack_delay = seed & 1;
 	c->tcp.win_size = seed & 2 ? 65535 : 4000;
 	c = stack_tc(0, 0, l4proto_TCP, 50);
-	c->app = app_kind_HTTP;
-	c->http.body_bytes = seed & 4 ? 3000 : 0;
-	c->requests = 3;
+	c->app.kind = app_kind_HTTP;
+	c->app.http.body_bytes = seed & 4 ? 3000 : 0;
+	c->app.requests = 3;
 	c->downtime_s = 0;
 	c->tcp.ack_delay = seed & 1;
 	c->tcp.rto_ms = 20;

@@ -14,7 +14,7 @@ static void begin(uint32_t n)
 {
 	stack_begin(64, n, 1024);
 	stack.wired = false;
-	stack_tc(0, 0, l4proto_UDP, 1)->raw.req_bytes = 0;
+	stack_tc(0, 0, l4proto_UDP, 1)->app.raw.req_bytes = 0;
 	stack_start(0, 0);
 	lcore_tc(stack.lc, 0, 0)
 		->run = TCR_IDLE; /* a block whose time has come is freed, not opened again */

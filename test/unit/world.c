@@ -57,7 +57,7 @@ void world_begin(uint32_t n_lcores)
 	memset(tc_cfgs, 0, sizeof(tc_cfgs));
 	world.seg = zeroed(seg_size(n_ports, n_lcores));
 	seg_init(world.seg, n_ports, n_lcores);
-	app_tcs = zeroed(n_ports * TCS_MAX * sizeof(*app_tcs));
+	app_tcs = zeroed(app_tcs_count(n_ports) * sizeof(*app_tcs));
 }
 
 struct lcore *world_lcore(uint32_t n_tcbs, uint32_t n_ucbs, struct rte_mempool *pool)
