@@ -113,7 +113,7 @@ $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 
 # what the exporter and the CLI make of a segment is pure too
 $(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o prometheus.o listen.o)
-$(B)/test/unit/show_test: $(addprefix $(B)/cli/,show.o show_tests.o show_stats.o)
+$(B)/test/unit/show_test: $(addprefix $(B)/cli/,show.o show_tests.o show_latency.o show_stats.o)
 
 # A file that holds a text, new when the text is: what is built by it depends on it.
 stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@

@@ -11,3 +11,8 @@
 json_t *show_ip(const struct ip_addr *a);
 /* What a view that cannot be answers, with errno. */
 json_t *show_nothing(int rc, json_t *begun);
+
+/* show_latency.c: the limits, and what was measured (ns; null where there was nothing). */
+json_t *show_latency_config(const struct latency_config *c);
+json_t *show_latency(const struct seg *s, uint32_t port, uint32_t tcid,
+	const struct latency_config *c, const struct stats_latency *st);

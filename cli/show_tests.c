@@ -34,6 +34,8 @@ static void app_config(json_t *o, const struct tc_config *c)
 	if (c->app == app_kind_RAW) {
 		json_object_set_new(o, "data_req_plen", json_integer(c->raw.req_bytes));
 		json_object_set_new(o, "data_resp_plen", json_integer(c->raw.resp_bytes));
+		json_object_set_new(o, "rx_timestamp", json_integer(c->raw.rx_ts));
+		json_object_set_new(o, "tx_timestamp", json_integer(c->raw.tx_ts));
 		return;
 	}
 	if (c->kind == tc_kind_CLIENT) {
@@ -46,6 +48,15 @@ static void app_config(json_t *o, const struct tc_config *c)
 		json_object_set_new(o, "resp_size", json_integer(c->http.body_bytes));
 	}
 	json_object_set_new(o, "http_fields", TEXT(c->http.fields));
+}
+
+static json_t *ipv4_options(const struct ipv4_options *c)
+{
+	const char *dscp = tc_dscp_name(c->tos >> 2);
+
+	return json_pack("{sI so ss sI sI}", "tos", INT(c->tos), "dscp",
+		dscp ? json_string(dscp) : json_integer(c->tos >> 2), "ecn", ecn_word(c->tos & 3),
+		"tx-timestamp", INT(c->tx_ts), "rx-timestamp", INT(c->rx_ts));
 }
 
 static json_t *tc_config(uint32_t tcid, const struct tc_config *c)
@@ -71,6 +82,9 @@ static json_t *tc_config(uint32_t tcid, const struct tc_config *c)
 		json_object_set_new(o, "criterion_within_s", json_integer(c->criterion_s));
 	json_object_set_new(o, "vlan_id", json_integer(c->vlan_id));
 	json_object_set_new(o, "vlan_pri", json_integer(c->vlan_pri));
+	json_object_set_new(o, "ipv4", ipv4_options(&c->ipv4));
+	if (tc_has_latency(c))
+		json_object_set_new(o, "latency", show_latency_config(&c->latency));
 	app_config(o, c);
 	return o;
 }
@@ -199,16 +213,21 @@ json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid)
 	static struct seg_tc t;
 	struct stats_tc_block b;
 	int rc = tc_read(s, port, tcid, &t);
+	json_t *o;
 
 	if (rc != 0)
 		return show_nothing(rc, NULL);
 	seg_sum_tc(s, port, tcid, &b);
-	return json_pack("{sI sI ss ss ss s{sI sI sI sI} so}", "port", INT(port), "test_case_id",
+	o = json_pack("{sI sI ss ss ss s{sI sI sI sI} so}", "port", INT(port), "test_case_id",
 		INT(tcid), "type", tc_type(&t.cfg), "app", app_kind_word(t.cfg.app), "state",
 		tc_state_word(t.state), "rates", "established_per_second", INT(t.rate_estab),
 		"closed_per_second", INT(t.rate_closed), "messages_per_second", INT(t.rate_send),
 		"requests_per_second", INT(t.rate_req), "stats",
 		show_group(stats_group_find("tc"), &b));
+	if (tc_has_latency(&t.cfg))
+		json_object_set_new(
+			o, "latency", show_latency(s, port, tcid, &t.cfg.latency, &b.latency));
+	return o;
 }
 
 json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)
@@ -228,4 +247,31 @@ json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)
 		INT(o->ack_delay), "congestion", congestion_word(o->congestion), "mss", INT(o->mss),
 		"user-to", INT(o->user_to_ms), "window-scale", INT(o->wscale), "timestamps",
 		INT(o->ts), "sack", INT(o->sack), "ecn", INT(o->ecn));
+}
+
+json_t *show_tests_ipv4(const struct seg *s, uint32_t port, uint32_t tcid)
+{
+	static struct seg_tc t;
+	int rc = tc_read(s, port, tcid, &t);
+	json_t *o;
+
+	if (rc != 0)
+		return show_nothing(rc, NULL);
+	o = json_pack("{sI sI}", "port", INT(port), "test_case_id", INT(tcid));
+	json_object_update_new(o, ipv4_options(&t.cfg.ipv4));
+	return o;
+}
+
+json_t *show_tests_latency(const struct seg *s, uint32_t port, uint32_t tcid)
+{
+	static struct seg_tc t;
+	struct stats_tc_block b;
+	int rc = tc_read(s, port, tcid, &t);
+
+	if (rc != 0)
+		return show_nothing(rc, NULL);
+	seg_sum_tc(s, port, tcid, &b);
+	return json_pack("{sI sI sb so so}", "port", INT(port), "test_case_id", INT(tcid), "on",
+		tc_has_latency(&t.cfg), "limits", show_latency_config(&t.cfg.latency), "latency",
+		show_latency(s, port, tcid, &t.cfg.latency, &b.latency));
 }

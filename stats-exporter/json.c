@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char *const unit_name[] = {
-	"packets", "bytes", "count", "microseconds", "milliseconds", "cycles"};
+	"packets", "bytes", "count", "microseconds", "milliseconds", "cycles", "nanoseconds"};
 static const char *const kind_name[] = {"counter", "gauge", "max"};
 static_assert(ARRAY_SIZE(unit_name) == STAT_UNIT_COUNT);
 static_assert(ARRAY_SIZE(kind_name) == STAT_KIND_COUNT);

@@ -47,6 +47,11 @@ static struct family family_of(
 		cut(field, "_cycles");
 		unit = "_seconds";
 		break;
+	case UNIT_NSEC:
+		f.scale = 1e-9;
+		cut(field, "_ns");
+		unit = "_seconds";
+		break;
 	case UNIT_PKTS:
 		if (cut(field, "_pkts"))
 			unit = "_packets";

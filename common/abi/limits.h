@@ -18,4 +18,5 @@
 #define TCP_WIN_MAX 1073725440u  /* bytes: 65535 << 14, RFC 7323 */
 #define SECONDS_MAX 2000000      /* of a setting: the engine's deadlines are ms that wrap at 2^31 */
 #define APP_SIZE_MAX 2000000000u /* bytes of one message's body */
+#define LATENCY_RECENT_MAX 1000  /* newest latencies of a worker that can be shown apart */
 #define NAME_MAX_LEN 32

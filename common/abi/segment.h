@@ -6,6 +6,7 @@
 
 #include "common/abi/faults.h"
 #include "common/abi/testcase.h"
+#include "common/stats/latency.h"
 #include "common/stats/stats.h"
 
 #define SEG_MEMZONE "warp17_segment"
@@ -37,7 +38,8 @@ struct seg_header {
 	uint32_t n_lcores;     /* blocks of statistics: workers, then management */
 	uint32_t loglevel;     /* enum loglevel */
 	uint64_t heartbeat_ms; /* CLOCK_MONOTONIC, at least every 200 ms */
-	uint64_t ports_off, tcs_off, workers_off, stats_port_off, stats_lcore_off, stats_tc_off;
+	uint64_t ports_off, tcs_off, workers_off, stats_port_off, stats_lcore_off, stats_tc_off,
+		latency_off;
 	char version[64];
 	char prefix[64];
 } cache_aligned;
@@ -136,7 +138,7 @@ struct seg {
 	struct seg_operator operators[OPERATORS_MAX];
 	/* then, at the header's offsets: seg_port[n_ports], seg_tc[n_ports][TCS_MAX],
 	 * seg_worker[n_workers], stats_port_block[n_lcores][n_ports], stats_lcore_block[n_lcores],
-	 * stats_tc_block[n_lcores][n_ports][TCS_MAX] */
+	 * stats_tc_block[n_lcores][n_ports][TCS_MAX], latency_block[n_workers][n_ports][TCS_MAX] */
 };
 static_assert(offsetof(struct seg, operators) % CACHE_LINE == 0);
 static_assert(sizeof(struct seg_operator) % CACHE_LINE == 0);
@@ -182,6 +184,13 @@ static inline struct stats_tc_block *seg_stats_tc(
 		+ (lc * s->hdr.n_ports + port) * TCS_MAX + tcid;
 }
 
+static inline struct latency_block *seg_latency(
+	const struct seg *s, uint32_t worker, uint32_t port, uint32_t tcid)
+{
+	return (struct latency_block *)seg_at(s, s->hdr.latency_off)
+		+ (worker * s->hdr.n_ports + port) * TCS_MAX + tcid;
+}
+
 /* Bytes of a segment for so many ports and workers (common/abi/segment.c). */
 uint64_t seg_size(uint32_t n_ports, uint32_t n_workers);
 /* Zeroes it and fills in magic, fingerprint, counts and offsets; state is STARTING. */
@@ -209,3 +218,6 @@ void seg_sum_port(const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, uint32_t 
 void seg_sum_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_tc_block *out);
 void seg_sum_lcore(
 	const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, struct stats_lcore_block *out);
+/* Of all workers; the newest `samples` of each are recent. */
+void seg_sum_latency(const struct seg *s, uint32_t port, uint32_t tcid, uint32_t samples,
+	struct latency_total *out);

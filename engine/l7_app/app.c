@@ -18,7 +18,7 @@ static void page_fill(void)
 		line[] = "WARP17 0123456789 abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQR\n";
 
 	static_assert(PAGE_BYTES % (sizeof(line) - 1) == 0);
-	memset(body_page[app_kind_RAW], 0x2a, PAGE_BYTES);
+	memset(body_page[app_kind_RAW], RAW_BYTE, PAGE_BYTES);
 	for (uint32_t i = 0; i < PAGE_BYTES; i++)
 		body_page[app_kind_HTTP][i] = line[i % (sizeof(line) - 1)];
 }

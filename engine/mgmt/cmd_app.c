@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-static int set_raw(uint32_t port, uint32_t tcid, enum tc_kind kind, uint32_t req, uint32_t resp,
+static int set_raw(uint32_t port, uint32_t tcid, enum tc_kind kind, const struct raw_config *raw,
 	uint32_t requests, struct reply *r)
 {
 	int rc = of_kind(port, tcid, kind, r);
@@ -16,19 +16,24 @@ static int set_raw(uint32_t port, uint32_t tcid, enum tc_kind kind, uint32_t req
 		return rc;
 	c = tc_cfgs[port][tcid];
 	c.app = app_kind_RAW;
-	c.raw = (struct raw_config){.req_bytes = req, .resp_bytes = resp};
+	c.raw = *raw;
 	c.requests = requests;
-	return app_store(port, tcid, &c, r);
+	rc = stamps_check(&c, r);
+	return rc != 0 ? rc : app_store(port, tcid, &c, r);
 }
 
 int cmd_set_tests_client_raw(const struct req_set_tests_client_raw *q, struct reply *r)
 {
-	return set_raw(q->port, q->tcid, tc_kind_CLIENT, q->req, q->resp, q->requests, r);
+	struct raw_config raw = {q->req, q->resp, q->tx_ts, q->rx_ts};
+
+	return set_raw(q->port, q->tcid, tc_kind_CLIENT, &raw, q->requests, r);
 }
 
 int cmd_set_tests_server_raw(const struct req_set_tests_server_raw *q, struct reply *r)
 {
-	return set_raw(q->port, q->tcid, tc_kind_SERVER, q->req, q->resp, q->requests, r);
+	struct raw_config raw = {q->req, q->resp, q->tx_ts, q->rx_ts};
+
+	return set_raw(q->port, q->tcid, tc_kind_SERVER, &raw, q->requests, r);
 }
 
 int cmd_set_tests_client_http(const struct req_set_tests_client_http *q, struct reply *r)

@@ -42,6 +42,9 @@ void tc_store(uint32_t port, uint32_t tcid, const struct tc_config *cfg);
 /* So too, when its messages can be built. */
 int app_store(uint32_t port, uint32_t tcid, const struct tc_config *cfg, struct reply *r);
 
+/* Not both IPv4 and RAW say when its packets were sent: the one would be in the other's way. */
+int stamps_check(const struct tc_config *cfg, struct reply *r);
+
 /* Checked request to its handler. */
 int mgmt_dispatch(enum cmd_id id, const union cmd_req *req, struct reply *r);
 /* Runs a command file; each error is logged with file and line. Returns how many there were. */

@@ -76,6 +76,8 @@ void tc_changed(uint32_t port, uint32_t tcid)
 	memset(&tc_states[port][tcid], 0, sizeof(tc_states[port][tcid]));
 	for (uint32_t lc = 0; lc < segment->hdr.n_lcores; lc++)
 		memset(seg_stats_tc(segment, lc, port, tcid), 0, sizeof(struct stats_tc_block));
+	for (uint32_t w = 0; w < segment->hdr.n_workers; w++)
+		memset(seg_latency(segment, w, port, tcid), 0, sizeof(struct latency_block));
 	publish_tc(port, tcid);
 }
 

@@ -137,6 +137,8 @@ static void random_value(const struct arg_desc *a, void *out)
 		WORD(loglevel)
 		WORD(congestion)
 		WORD(fault_dir)
+		WORD(dscp)
+		WORD(ecn)
 	case ARG_COUNT:
 		break;
 	}
@@ -303,9 +305,10 @@ static void sentences(void **state)
 		"start tests port 0 now", "unexpected word 'now' after '0', expected nothing more");
 	expect_err("show tests foo",
 		"unknown word 'foo' after 'show tests', expected "
-		"config|state|stats|tcp-options|faults");
+		"config|state|stats|tcp-options|ipv4-options|latency|faults");
 	expect_err("show tests",
-		"'show tests' is not complete, expected config|state|stats|tcp-options|faults");
+		"'show tests' is not complete, expected "
+		"config|state|stats|tcp-options|ipv4-options|latency|faults");
 	expect_err("nope",
 		"unknown word 'nope', expected add|del|set|start|stop|show|file|help|exit|quit");
 	expect_err("exitfoo",
