@@ -44,6 +44,9 @@ struct sample_tc {
 	uint32_t port, tcid;
 	struct seg_tc tc; /* reason is UTF-8 and ends */
 	struct stats_tc_block stats;
+	uint32_t has_latency; /* it measures them: then */
+	uint64_t latency_min_ns, latency_ns[LATENCY_QUANTILES];
+	struct latency_recent recent;
 };
 
 /* All there is, as it was at one moment (counters: within some microseconds). */
