@@ -373,6 +373,25 @@ static void only_whole_stamps_count(void **state)
 	stack_end();
 }
 
+/* A message in several datagrams has one, in the first; a client measures answers. */
+static void udp_messages_in_pieces(void **state)
+{
+	(void)state;
+	begin(l4proto_UDP, 3, 5000, 4000);
+	cfg_of(0)->raw.tx_ts = cfg_of(0)->raw.rx_ts = 1;
+	cfg_of(1)->raw.tx_ts = cfg_of(1)->raw.rx_ts = 1;
+	cfg_of(0)->requests = cfg_of(1)->requests = 20;
+	start();
+	run_ms(300);
+	assert_int_equal(stack_stats(0, 0)->responses, 60);
+	for (uint16_t p = 0; p < 2; p++) {
+		assert_int_equal(measured(p)->samples, 60);
+		assert_int_equal(measured(p)->invalid, 0);
+		assert_true(measured(p)->max_ns <= 4 * TURN_NS);
+	}
+	end();
+}
+
 static void sizes_of_stamps(void **state)
 {
 	static struct app_tc at;
@@ -406,6 +425,7 @@ int main(void)
 		cmocka_unit_test(raw_stamp_on_the_wire),
 		cmocka_unit_test(split_and_lost_stamps_give_no_garbage),
 		cmocka_unit_test(only_whole_stamps_count),
+		cmocka_unit_test(udp_messages_in_pieces),
 		cmocka_unit_test(sizes_of_stamps),
 	};
 
