@@ -133,7 +133,7 @@ static const char *kind_word(enum stat_kind kind)
 
 static const char *unit_word(enum stat_unit unit)
 {
-	static const char *const word[] = {"packets", "bytes", "", "us", "ms", "TSC cycles"};
+	static const char *const word[] = {"packets", "bytes", "", "us", "ms", "TSC cycles", "ns"};
 	static_assert(ARRAY_SIZE(word) == STAT_UNIT_COUNT);
 
 	return word[unit];

@@ -163,6 +163,8 @@ static const char *unit_of(const struct stat_desc *s)
 		return " (us)";
 	case UNIT_MSEC:
 		return " (ms)";
+	case UNIT_NSEC:
+		return " (ns)";
 	case UNIT_CYCLES:
 		return " (TSC)";
 	case UNIT_PKTS:
@@ -268,6 +270,8 @@ void render_text(enum cmd_id id, const json_t *view)
 		render_tests_stats(view);
 	else if (id == CMD_show_config)
 		lines(view);
+	else if (id == CMD_show_tests_latency)
+		render_tests_latency(view);
 	else if (id == CMD_help)
 		help(view);
 	else

@@ -43,6 +43,8 @@ void render_tests_stats(const json_t *view)
 			grid_cell(&c.g, "%s", "");
 	}
 	render_counters(&c, group);
+	if (json_object_get(view, "latency") != NULL)
+		render_latency(&c.g, json_object_get(view, "latency"));
 	grid_print(&c.g, 0, 0);
 }
 
@@ -159,6 +161,7 @@ static void app_pairs(struct grid *g, const json_t *t)
 
 void render_test_config(const json_t *t)
 {
+	const json_t *ipv4 = json_object_get(t, "ipv4"), *latency = json_object_get(t, "latency");
 	struct grid g = {0};
 
 	printf("\nTest case %s: %s, %s\n", render_field(t, "test_case_id"), render_field(t, "type"),
@@ -168,6 +171,15 @@ void render_test_config(const json_t *t)
 	if (render_number(t, "vlan_id") != 0)
 		pair(&g, "VLAN-ID/PRI", "%s/%s", render_field(t, "vlan_id"),
 			render_field(t, "vlan_pri"));
+	pair(&g, "IPv4 TOS (DSCP, ECN)", "%s (%s, %s)", render_field(ipv4, "tos"),
+		render_field(ipv4, "dscp"), render_field(ipv4, "ecn"));
+	pair(&g, "IPv4 Tstamp RX/TX", "%s/%s", render_field(ipv4, "rx-timestamp"),
+		render_field(ipv4, "tx-timestamp"));
+	if (latency != NULL) {
+		pair_unit(&g, "Max latency", latency, "max_us", " us");
+		pair_unit(&g, "Max Avg latency", latency, "max_avg_us", " us");
+		pair_unit(&g, "Max Samples", latency, "samples", "");
+	}
 	pair(&g, "Local IP:Port", "%s:%s", render_field(t, "src"), render_field(t, "sport"));
 	if (json_object_get(t, "dest") != NULL)
 		pair(&g, "Remote IP:Port", "%s:%s", render_field(t, "dest"),

@@ -9,6 +9,8 @@ static void raw_view(json_t *o, const struct app_config *c, bool client)
 	(void)client;
 	json_object_set_new(o, "data_req_plen", json_integer(c->raw.req_bytes));
 	json_object_set_new(o, "data_resp_plen", json_integer(c->raw.resp_bytes));
+	json_object_set_new(o, "rx_timestamp", json_integer(c->raw.rx_ts));
+	json_object_set_new(o, "tx_timestamp", json_integer(c->raw.tx_ts));
 }
 
 static void http_view(json_t *o, const struct app_config *c, bool client)

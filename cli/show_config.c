@@ -218,6 +218,30 @@ static void set_tests_tcp_options(struct conf *o)
 	show_config_emit(o, CMD_set_tests_tcp_options, &r);
 }
 
+static void set_tests_ipv4_options(struct conf *o)
+{
+	const struct ipv4_options *c = &o->c->ipv4, *f = &o->fresh.ipv4;
+	union cmd_req r = {0};
+
+	GIVE_TC(set_tests_ipv4_options);
+	GIVE_IF_NOT(set_tests_ipv4_options, tos, c->tos, f->tos);
+	GIVE_IF_NOT(set_tests_ipv4_options, tx_ts, c->tx_ts, f->tx_ts);
+	GIVE_IF_NOT(set_tests_ipv4_options, rx_ts, c->rx_ts, f->rx_ts);
+	show_config_emit(o, CMD_set_tests_ipv4_options, &r);
+}
+
+static void set_tests_latency(struct conf *o)
+{
+	const struct latency_config *c = &o->c->latency, *f = &o->fresh.latency;
+	union cmd_req r = {0};
+
+	GIVE_TC(set_tests_latency);
+	GIVE_IF_NOT(set_tests_latency, max, c->max_us, f->max_us);
+	GIVE_IF_NOT(set_tests_latency, max_avg, c->max_avg_us, f->max_avg_us);
+	GIVE_IF_NOT(set_tests_latency, samples, c->samples, f->samples);
+	show_config_emit(o, CMD_set_tests_latency, &r);
+}
+
 static void set_tests_vlan_options(struct conf *o)
 {
 	union cmd_req r = {0};
@@ -251,6 +275,8 @@ static const struct writer of_tc[] = {
 	ROW(set_tests_criteria),
 	ROW(set_tests_async),
 	ROW(set_tests_tcp_options),
+	ROW(set_tests_ipv4_options),
+	ROW(set_tests_latency),
 	ROW(set_tests_vlan_options),
 };
 #undef ROW

@@ -21,7 +21,9 @@ static bool raw_to_say(const struct conf *o, enum tc_kind side, bool imix)
 
 #define GIVE_RAW(id)                                                                   \
 	(GIVE(id, req, o->app->raw.req_bytes), GIVE(id, resp, o->app->raw.resp_bytes), \
-		GIVE_IF_NOT(id, requests, o->app->requests, 0))
+		GIVE_IF_NOT(id, requests, o->app->requests, 0),                        \
+		GIVE_IF_NOT(id, rx_ts, o->app->raw.rx_ts != 0, 0),                     \
+		GIVE_IF_NOT(id, tx_ts, o->app->raw.tx_ts != 0, 0))
 
 #define RAW_WRITER(id, side, imix, whose)                 \
 	static void id(struct conf *o)                    \

@@ -222,6 +222,10 @@ static json_t *view_of(
 		return imix(s, &req->show_tests_imix, err, errlen);
 	case CMD_show_tests_tcp_options:
 		return port_ok(s, port, err, errlen) ? show_tests_tcp(s, port, tcid) : NULL;
+	case CMD_show_tests_ipv4_options:
+		return port_ok(s, port, err, errlen) ? show_tests_ipv4(s, port, tcid) : NULL;
+	case CMD_show_tests_latency:
+		return port_ok(s, port, err, errlen) ? show_tests_latency(s, port, tcid) : NULL;
 	default:
 		return statistics(s, id, req, err, errlen);
 	}

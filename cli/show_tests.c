@@ -29,7 +29,16 @@ static const char *tc_type(const struct tc_config *c)
 	return c->proto == l4proto_UDP ? "UDP client" : "TCP client";
 }
 
-static json_t *tc_config(uint32_t tcid, const struct tc_config *c)
+static json_t *ipv4_options(const struct ipv4_options *c)
+{
+	const char *dscp = tc_dscp_name(c->tos >> 2);
+
+	return json_pack("{sI so ss sI sI}", "tos", INT(c->tos), "dscp",
+		dscp ? json_string(dscp) : json_integer(c->tos >> 2), "ecn", ecn_word(c->tos & 3),
+		"tx-timestamp", INT(c->tx_ts), "rx-timestamp", INT(c->rx_ts));
+}
+
+static json_t *tc_config(uint32_t tcid, const struct tc_config *c, bool has_latency)
 {
 	json_t *o = json_pack("{sI ss sb}", "test_case_id", INT(tcid), "type", tc_type(c), "async",
 		c->async != 0);
@@ -52,6 +61,9 @@ static json_t *tc_config(uint32_t tcid, const struct tc_config *c)
 		json_object_set_new(o, "criterion_within_s", json_integer(c->criterion_s));
 	json_object_set_new(o, "vlan_id", json_integer(c->vlan_id));
 	json_object_set_new(o, "vlan_pri", json_integer(c->vlan_pri));
+	json_object_set_new(o, "ipv4", ipv4_options(&c->ipv4));
+	if (has_latency)
+		json_object_set_new(o, "latency", show_latency_config(&c->latency));
 	if (c->imix != 0)
 		json_object_update_new(
 			o, json_pack("{ss sI}", "app", "imix", "imix_id", INT(c->imix - 1)));
@@ -146,7 +158,7 @@ json_t *show_tests_config(const struct seg *s, uint32_t port)
 			return show_nothing(rc, o);
 		snprintf(name, sizeof(name), "test_case_%u", i);
 		if (rc == 0)
-			json_object_set_new(tests, name, tc_config(i, &t.cfg));
+			json_object_set_new(tests, name, tc_config(i, &t.cfg, t.has_latency != 0));
 	}
 	return o;
 }
@@ -208,6 +220,9 @@ json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid)
 		show_group(stats_group_find("tc"), &b));
 	if (apps != NULL)
 		json_object_set_new(o, "apps", apps);
+	if (t.has_latency)
+		json_object_set_new(
+			o, "latency", show_latency(s, port, tcid, &t.cfg.latency, &b.latency));
 	return o;
 }
 
@@ -239,4 +254,31 @@ json_t *show_tests_vlan(const struct seg *s, uint32_t port, uint32_t tcid)
 		return show_nothing(rc, NULL);
 	return json_pack("{sI sI sI sI}", "port", INT(port), "test_case_id", INT(tcid), "vlan-id",
 		INT(t.cfg.vlan_id), "vlan-pri", INT(t.cfg.vlan_pri));
+}
+
+json_t *show_tests_ipv4(const struct seg *s, uint32_t port, uint32_t tcid)
+{
+	static struct seg_tc t;
+	int rc = tc_read(s, port, tcid, &t);
+	json_t *o;
+
+	if (rc != 0)
+		return show_nothing(rc, NULL);
+	o = json_pack("{sI sI}", "port", INT(port), "test_case_id", INT(tcid));
+	json_object_update_new(o, ipv4_options(&t.cfg.ipv4));
+	return o;
+}
+
+json_t *show_tests_latency(const struct seg *s, uint32_t port, uint32_t tcid)
+{
+	static struct seg_tc t;
+	struct stats_tc_block b;
+	int rc = tc_read(s, port, tcid, &t);
+
+	if (rc != 0)
+		return show_nothing(rc, NULL);
+	since_tc(s, port, tcid, &b);
+	return json_pack("{sI sI sb so so}", "port", INT(port), "test_case_id", INT(tcid), "on",
+		t.has_latency != 0, "limits", show_latency_config(&t.cfg.latency), "latency",
+		show_latency(s, port, tcid, &t.cfg.latency, &b.latency));
 }

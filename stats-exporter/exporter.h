@@ -49,6 +49,9 @@ struct sample_tc {
 		uint32_t index, weight, kind; /* app-index; enum app_kind */
 		struct stats_tc_block stats;
 	} apps[IMIX_GROUP_APPS];
+	uint32_t has_latency; /* it measures them: then */
+	uint64_t latency_min_ns, latency_ns[LATENCY_QUANTILES];
+	struct latency_recent recent;
 };
 
 /* All there is, as it was at one moment (counters: within some microseconds). */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char *const unit_name[] = {
-	"packets", "bytes", "count", "microseconds", "milliseconds", "cycles"};
+	"packets", "bytes", "count", "microseconds", "milliseconds", "cycles", "nanoseconds"};
 static const char *const kind_name[] = {"counter", "gauge", "max"};
 static_assert(ARRAY_SIZE(unit_name) == STAT_UNIT_COUNT);
 static_assert(ARRAY_SIZE(kind_name) == STAT_KIND_COUNT);
@@ -81,11 +81,44 @@ static json_t *apps_json(const struct sample_tc *s)
 	return a;
 }
 
+static json_t *ns_of(bool known, double ns)
+{
+	return known ? json_integer((json_int_t)ns) : json_null();
+}
+
+/* What is more than the counters of its group; null where nothing was measured. */
+static json_t *latency_json(const struct sample_tc *s)
+{
+	const struct stats_latency *l = &s->stats.latency;
+	const struct latency_recent *r = &s->recent;
+	bool any = l->samples != 0, some = r->samples != 0;
+	json_t *o;
+
+	if (!s->has_latency)
+		return json_null();
+	o = json_pack("{so so so}", "min_ns", ns_of(any, (double)s->latency_min_ns), "avg_ns",
+		ns_of(any, latency_mean(l->sum_ns, l->samples)), "jitter_ns",
+		ns_of(l->pairs != 0, latency_mean(l->jitter_ns, l->pairs)));
+	for (uint32_t i = 0; i < LATENCY_QUANTILES; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "%s_ns", latency_quantile_name[i]);
+		json_object_set_new(o, key, ns_of(any, (double)s->latency_ns[i]));
+	}
+	json_object_set_new(o, "recent",
+		json_pack("{sI so so so so}", "samples", (json_int_t)r->samples, "min_ns",
+			ns_of(some, (double)r->min_ns), "avg_ns",
+			ns_of(some, latency_mean(r->sum_ns, r->samples)), "max_ns",
+			ns_of(some, (double)r->max_ns), "jitter_ns",
+			ns_of(r->pairs != 0, latency_mean(r->jitter_ns, r->pairs))));
+	return o;
+}
+
 static json_t *tc_json(const struct sample_tc *s)
 {
 	const struct seg_tc *t = &s->tc;
 
-	return json_pack("{sI sI ss ss ss ss ss ss sI sI sb ss s{sI sI sI sI} so so}", "port",
+	return json_pack("{sI sI ss ss ss ss ss ss sI sI sb ss s{sI sI sI sI} so so so}", "port",
 		(json_int_t)s->port, "test_case_id", (json_int_t)s->tcid, "type",
 		tc_kind_word(t->cfg.kind), "proto", l4proto_word(t->cfg.proto), "app",
 		tc_app_word(&t->cfg), "state", tc_state_word(t->state), "reason", t->reason,
@@ -95,7 +128,7 @@ static json_t *tc_json(const struct sample_tc *s)
 		(json_int_t)t->rate_estab, "closed_per_second", (json_int_t)t->rate_closed,
 		"messages_per_second", (json_int_t)t->rate_send, "requests_per_second",
 		(json_int_t)t->rate_req, "stats", groups(STAT_SCOPE_TC, &s->stats), "apps",
-		apps_json(s));
+		apps_json(s), "latency", latency_json(s));
 }
 
 static json_t *lcore_json(const struct sample *s, uint32_t lc)

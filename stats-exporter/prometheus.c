@@ -47,6 +47,11 @@ static struct family family_of(
 		cut(field, "_cycles");
 		unit = "_seconds";
 		break;
+	case UNIT_NSEC:
+		f.scale = 1e-9;
+		cut(field, "_ns");
+		unit = "_seconds";
+		break;
 	case UNIT_PKTS:
 		if (cut(field, "_pkts"))
 			unit = "_packets";
@@ -220,6 +225,37 @@ static void test_cases(FILE *f, const struct sample *s)
 	}
 }
 
+/* A summary of all samples since the start; NaN: there were none. */
+static void latencies(FILE *f, const struct sample *s)
+{
+	head(f, "warp17_test_case_latency_seconds", "summary",
+		"One-way latency: receipt less the time that the sender wrote");
+	for (uint32_t i = 0; i < s->n_tcs; i++) {
+		const struct sample_tc *t = &s->tcs[i];
+		const struct stats_latency *l = &t->stats.latency;
+
+		for (uint32_t q = 0; t->has_latency && q < LATENCY_QUANTILES; q++) {
+			fprintf(f,
+				"warp17_test_case_latency_seconds{port=\"%u\",test_case=\"%u\","
+				"quantile=\"%g\"} ",
+				t->port, t->tcid, latency_quantile_of[q]);
+			if (l->samples != 0)
+				fprintf(f, "%.9f\n", (double)t->latency_ns[q] / 1e9);
+			else
+				fputs("NaN\n", f);
+		}
+		if (!t->has_latency)
+			continue;
+		fprintf(f,
+			"warp17_test_case_latency_seconds_sum{port=\"%u\",test_case=\"%u\"} %.9f\n",
+			t->port, t->tcid, (double)l->sum_ns / 1e9);
+		fprintf(f,
+			"warp17_test_case_latency_seconds_count{port=\"%u\",test_case=\"%u\"} "
+			"%" PRIu64 "\n",
+			t->port, t->tcid, l->samples);
+	}
+}
+
 static void about(FILE *f, const struct sample *s)
 {
 	head(f, "warp17_up", "gauge", "Is the engine attached and its heartbeat fresh?");
@@ -249,6 +285,7 @@ char *prometheus_of(const struct sample *s, double took_s, size_t *len)
 	if (s != NULL) {
 		ports(f, s);
 		test_cases(f, s);
+		latencies(f, s);
 		counters(f, s);
 		apps(f, s);
 	}

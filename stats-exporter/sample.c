@@ -110,6 +110,21 @@ static int apps_take(struct sample_tc *t, const struct seg *s)
 	return 0;
 }
 
+static void latency_take(struct sample_tc *t, const struct seg *s)
+{
+	static _Thread_local struct latency_total total;
+	uint32_t samples = MIN_OF(t->tc.cfg.latency.samples, LATENCY_RECENT_MAX);
+
+	t->has_latency = t->tc.has_latency;
+	if (!t->has_latency)
+		return;
+	seg_sum_latency(s, t->port, t->tcid, samples, &total);
+	t->latency_min_ns = total.min_ns == UINT64_MAX ? 0 : total.min_ns;
+	for (uint32_t i = 0; i < LATENCY_QUANTILES; i++)
+		t->latency_ns[i] = latency_quantile(&total, &t->stats.latency, i);
+	t->recent = total.recent;
+}
+
 static int tc_take(struct sample *to, const struct seg *s, uint32_t port, uint32_t tcid)
 {
 	struct sample_tc *t = &to->tcs[to->n_tcs];
@@ -125,6 +140,7 @@ static int tc_take(struct sample *to, const struct seg *s, uint32_t port, uint32
 	seg_sum_tc(s, port, tcid, &t->stats);
 	if (apps_take(t, s) != 0)
 		return -EAGAIN;
+	latency_take(t, s);
 	to->n_tcs++;
 	return 0;
 }

@@ -24,4 +24,5 @@
 #define IMIX_GROUPS_MAX 16       /* imix-id 0..15 */
 #define IMIX_GROUP_APPS 16       /* applications of a group */
 #define IMIX_WEIGHT_MAX 100      /* of a group's applications together */
+#define LATENCY_RECENT_MAX 1000  /* newest latencies of a worker that can be shown apart */
 #define NAME_MAX_LEN 32

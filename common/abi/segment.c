@@ -37,7 +37,9 @@ static uint64_t layout(struct seg_header *h)
 	h->imix_off = at;
 	at = page(at + sizeof(struct seg_imix));
 	h->stats_imix_off = at;
-	return page(at + lcs * sizeof(struct stats_imix_block[IMIX_GROUPS_MAX][IMIX_GROUP_APPS]));
+	at = page(at + lcs * sizeof(struct stats_imix_block[IMIX_GROUPS_MAX][IMIX_GROUP_APPS]));
+	h->latency_off = at;
+	return page(at + h->n_workers * ports * TCS_MAX * sizeof(struct latency_block));
 }
 
 uint64_t seg_size(uint32_t n_ports, uint32_t n_workers)
@@ -139,4 +141,12 @@ void seg_sum_lcore(
 	memset(out, 0, sizeof(*out));
 	for (uint32_t lc = lc_lo; lc < lc_hi; lc++)
 		sum(STAT_SCOPE_LCORE, out, seg_stats_lcore(s, lc));
+}
+
+void seg_sum_latency(const struct seg *s, uint32_t port, uint32_t tcid, uint32_t samples,
+	struct latency_total *out)
+{
+	latency_total_begin(out);
+	for (uint32_t w = 0; w < s->hdr.n_workers; w++)
+		latency_total_add(out, seg_latency(s, w, port, tcid), samples);
 }

@@ -6,6 +6,7 @@
 
 #include "common/abi/faults.h"
 #include "common/abi/testcase.h"
+#include "common/stats/latency.h"
 #include "common/stats/stats.h"
 
 #define SEG_MEMZONE "warp17_segment"
@@ -38,7 +39,7 @@ struct seg_header {
 	uint32_t loglevel;     /* enum loglevel */
 	uint64_t heartbeat_ms; /* CLOCK_MONOTONIC, at least every 200 ms */
 	uint64_t ports_off, tcs_off, workers_off, stats_port_off, stats_lcore_off, stats_tc_off,
-		imix_off, stats_imix_off;
+		imix_off, stats_imix_off, latency_off;
 	char version[64];
 	char prefix[64];
 } cache_aligned;
@@ -80,6 +81,7 @@ struct seg_tc {
 	struct tc_config cfg;
 	uint32_t state; /* enum tc_state */
 	uint32_t fell_behind;
+	uint32_t has_latency; /* it measures them: of packets, or of an application of its own */
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0 while it runs */
 	uint64_t achieved;         /* of the criterion */
 	uint64_t estab_us;         /* first SYN to last established, when clients-estab was met */
@@ -155,7 +157,8 @@ struct seg {
 	/* then, at the header's offsets: seg_port[n_ports], seg_tc[n_ports][TCS_MAX],
 	 * seg_worker[n_workers], stats_port_block[n_lcores][n_ports], stats_lcore_block[n_lcores],
 	 * stats_tc_block[n_lcores][n_ports][TCS_MAX], seg_imix,
-	 * stats_imix_block[n_lcores][IMIX_GROUPS_MAX][IMIX_GROUP_APPS] */
+	 * stats_imix_block[n_lcores][IMIX_GROUPS_MAX][IMIX_GROUP_APPS],
+	 * latency_block[n_workers][n_ports][TCS_MAX] */
 };
 static_assert(offsetof(struct seg, operators) % CACHE_LINE == 0);
 static_assert(sizeof(struct seg_operator) % CACHE_LINE == 0);
@@ -212,6 +215,12 @@ static inline struct stats_imix_block *seg_stats_imix(
 	return (struct stats_imix_block *)seg_at(s, s->hdr.stats_imix_off)
 		+ (lc * IMIX_GROUPS_MAX + group) * IMIX_GROUP_APPS + slot;
 }
+static inline struct latency_block *seg_latency(
+	const struct seg *s, uint32_t worker, uint32_t port, uint32_t tcid)
+{
+	return (struct latency_block *)seg_at(s, s->hdr.latency_off)
+		+ (worker * s->hdr.n_ports + port) * TCS_MAX + tcid;
+}
 
 /* Bytes of a segment for so many ports and workers (common/abi/segment.c). */
 uint64_t seg_size(uint32_t n_ports, uint32_t n_workers);
@@ -242,3 +251,6 @@ void seg_sum_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_
 void seg_sum_imix(const struct seg *s, uint32_t group, uint32_t slot, struct stats_tc_block *out);
 void seg_sum_lcore(
 	const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, struct stats_lcore_block *out);
+/* Of all workers; the newest `samples` of each are recent. */
+void seg_sum_latency(const struct seg *s, uint32_t port, uint32_t tcid, uint32_t samples,
+	struct latency_total *out);

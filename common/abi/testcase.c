@@ -82,3 +82,41 @@ void tc_config_criterion(struct tc_config *cfg)
 	cfg->criterion = criterion_SERVERS_UP;
 	cfg->criterion_count = MIN_OF(tc_sessions(cfg), UINT32_MAX);
 }
+
+/* RFC 2474, 2597, 3246 */
+static const uint8_t dscp_bits[] = {[dscp_BE] = 0,
+	[dscp_CS1] = 8,
+	[dscp_AF11] = 10,
+	[dscp_AF12] = 12,
+	[dscp_AF13] = 14,
+	[dscp_CS2] = 16,
+	[dscp_AF21] = 18,
+	[dscp_AF22] = 20,
+	[dscp_AF23] = 22,
+	[dscp_CS3] = 24,
+	[dscp_AF31] = 26,
+	[dscp_AF32] = 28,
+	[dscp_AF33] = 30,
+	[dscp_CS4] = 32,
+	[dscp_AF41] = 34,
+	[dscp_AF42] = 36,
+	[dscp_AF43] = 38,
+	[dscp_CS5] = 40,
+	[dscp_EF] = 46,
+	[dscp_CS6] = 48,
+	[dscp_CS7] = 56};
+static_assert(ARRAY_SIZE(dscp_bits) == dscp_COUNT);
+
+uint32_t tc_dscp_bits(uint32_t dscp)
+{
+	return dscp < dscp_COUNT ? dscp_bits[dscp] : 0;
+}
+
+const char *tc_dscp_name(uint32_t bits)
+{
+	for (uint32_t i = 0; i < dscp_COUNT; i++) {
+		if (dscp_bits[i] == bits)
+			return dscp_word(i);
+	}
+	return NULL;
+}

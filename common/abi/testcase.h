@@ -19,8 +19,20 @@ struct tcp_options {
 	uint32_t ecn;
 };
 
+struct ipv4_options {
+	uint32_t tos;          /* of the IPv4 header, DSCP and ECN in it */
+	uint32_t tx_ts, rx_ts; /* 1: the Internet Timestamp option is sent, looked at */
+};
+
+/* What latencies are held against. */
+struct latency_config {
+	uint32_t max_us, max_avg_us; /* 0: not at all */
+	uint32_t samples;            /* of the recent ones, 0: not kept apart */
+};
+
 struct raw_config {
 	uint32_t req_bytes, resp_bytes;
+	uint32_t tx_ts, rx_ts; /* 1: messages begin with a time stamp; the peer's are looked at */
 };
 
 struct http_config {
@@ -51,6 +63,8 @@ struct tc_config {
 	uint32_t async;
 	uint32_t vlan_id, vlan_pri; /* 0: untagged */
 	struct tcp_options tcp;
+	struct ipv4_options ipv4;
+	struct latency_config latency;
 	struct app_config app;
 	uint32_t imix; /* 1 + imix-id of the group that is used instead of app; 0: none */
 };
@@ -90,6 +104,10 @@ void tc_config_criterion(struct tc_config *cfg);
 /* Sessions a client test case has, or sockets a server test case listens on; UINT64_MAX: more than
  * can be counted. */
 uint64_t tc_sessions(const struct tc_config *cfg);
+
+/* The DSCP's six bits, and what is called by them: NULL for those without a name. */
+uint32_t tc_dscp_bits(uint32_t dscp);
+const char *tc_dscp_name(uint32_t bits);
 
 struct l3_intf {
 	struct ip_addr ip, mask, gw; /* gw.family 0: none */

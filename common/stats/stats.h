@@ -22,6 +22,7 @@ enum stat_unit {
 	UNIT_USEC,
 	UNIT_MSEC,
 	UNIT_CYCLES,
+	UNIT_NSEC,
 	STAT_UNIT_COUNT
 };
 

@@ -109,11 +109,20 @@ static bool header_check(struct lport *lp, struct pkt *p, const struct ip4_hdr *
 
 #define IPOPT_END 0
 #define IPOPT_NOP 1
+#define IPOPT_TS 68
 #define IPOPT_LSRR 131
 #define IPOPT_SSRR 137
 
+/* The first timestamp option with room for our time and times alone (flag 0). Routers on the way
+ * may have counted an overflow in it. */
+static void stamp_find(struct pkt *p, const struct ip4_hdr *ip, const uint8_t *o)
+{
+	if (p->stamp == 0 && o[1] >= IP_STAMP_LEN && o[2] > IP_STAMP_LEN && (o[3] & 15) == 0)
+		p->stamp = (uint8_t)(o + 4 - (const uint8_t *)ip);
+}
+
 /* Options are skipped unread (RFC 1122 §3.2.1.8 lets a host ignore all that it does not know), but
- * for source routes: a packet with one was steered past what stands in its way, and to answer it
+ * for the time of sending where a test case wants it, and source routes: a packet with one was steered past what stands in its way, and to answer it
  * would take its route back. RFC 7126 §4.3, §4.4 and all kernels' defaults: dropped. A length that
  * makes no sense ends the list. */
 static cold_path bool options_check(struct lport *lp, struct pkt *p, const struct ip4_hdr *ip)
@@ -133,6 +142,8 @@ static cold_path bool options_check(struct lport *lp, struct pkt *p, const struc
 		}
 		if (end - o < 2 || o[1] < 2)
 			break;
+		if (*o == IPOPT_TS && lp->n_ip_stamps != 0 && o[1] <= end - o)
+			stamp_find(p, ip, o);
 		o += o[1];
 	}
 	return true;

@@ -69,8 +69,27 @@ uint16_t ipv4_path_mtu(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, ui
 		: 0;
 }
 
-int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t src, uint32_t dst,
-	uint8_t proto, uint16_t l4_len, struct rte_mbuf **out, uint8_t **l4)
+/* Type, length, pointer (behind the last time: full), flag 0: times only. */
+static cold_path void stamp_begin(struct ip4_hdr *ip)
+{
+	uint32_t head = RTE_BE32(0x440c0d00);
+
+	ip->ver_ihl = 0x40 | (sizeof(*ip) + IP_STAMP_LEN) / 4;
+	memcpy(ip + 1, &head, sizeof(head));
+}
+
+/* As late as can be before the checksum. */
+static cold_path void stamp_now(const struct lcore *lc, struct ip4_hdr *ip)
+{
+	uint64_t ns = lcore_ns_now(lc);
+	uint32_t word[2] = {rte_cpu_to_be_32(IP_STAMP_OURS | (uint32_t)(ns >> 31)),
+		rte_cpu_to_be_32(IP_STAMP_OURS | (uint32_t)ns)};
+
+	memcpy((uint8_t *)(ip + 1) + 4, word, sizeof(word));
+}
+
+int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint16_t how, uint32_t src,
+	uint32_t dst, uint8_t proto, uint16_t l4_len, struct rte_mbuf **out, uint8_t **l4)
 {
 	const struct hop *hop = hop_of(lc, lp, vlan_tci, dst);
 	struct rte_mbuf *m;
@@ -78,7 +97,7 @@ int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t src
 
 	if (unlikely(hop == NULL))
 		return -EHOSTUNREACH;
-	m = pkt_alloc(lc, hop->l2_len + sizeof(*ip) + l4_len);
+	m = pkt_alloc(lc, hop->l2_len + ipv4_hdr_len(how) + l4_len);
 	if (unlikely(m == NULL)) {
 		lp->st->drop.no_mbuf++;
 		return -ENOBUFS;
@@ -86,11 +105,14 @@ int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t src
 	memcpy(rte_pktmbuf_mtod(m, uint8_t *), hop->hdr,
 		sizeof(hop->hdr)); /* with no tag, 4 bytes too many */
 	ip = rte_pktmbuf_mtod_offset(m, struct ip4_hdr *, hop->l2_len);
-	ip->total_len_be16 = rte_cpu_to_be_16(sizeof(*ip) + l4_len);
+	ip->tos = (uint8_t)how;
+	ip->total_len_be16 = rte_cpu_to_be_16(ipv4_hdr_len(how) + l4_len);
 	ip->id_be16 = rte_cpu_to_be_16(lc->ip_id++);
 	ip->proto = proto;
 	ip->src_be32 = rte_cpu_to_be_32(src);
-	*l4 = (uint8_t *)(ip + 1);
+	*l4 = (uint8_t *)ip + ipv4_hdr_len(how);
+	if (unlikely(how & IP_STAMP))
+		stamp_begin(ip);
 	*out = m;
 	return 0;
 }
@@ -103,10 +125,10 @@ static uint16_t *csum_field(const struct ip4_hdr *ip, uint8_t *l4)
 
 static void csum_in_software(struct ip4_hdr *ip, uint8_t *l4)
 {
-	uint16_t len = rte_be_to_cpu_16(ip->total_len_be16) - sizeof(*ip),
-		 *field = csum_field(ip, l4);
+	uint16_t hlen = (uint16_t)(l4 - (uint8_t *)ip),
+		 len = rte_be_to_cpu_16(ip->total_len_be16) - hlen, *field = csum_field(ip, l4);
 
-	ip->csum = ~csum_fold(csum_add(ip, sizeof(*ip), 0));
+	ip->csum = ~csum_fold(csum_add(ip, hlen, 0));
 	*field = 0;
 	*field = csum_l4(
 		rte_be_to_cpu_32(ip->src_be32), rte_be_to_cpu_32(ip->dst_be32), ip->proto, l4, len);
@@ -117,17 +139,19 @@ static void csum_by_device(struct rte_mbuf *m, struct ip4_hdr *ip, uint8_t *l4)
 	bool tcp = ip->proto == IPPROTO_TCP4;
 
 	m->l2_len = (uint8_t *)ip - rte_pktmbuf_mtod(m, uint8_t *);
-	m->l3_len = sizeof(*ip);
+	m->l3_len = l4 - (uint8_t *)ip;
 	m->l4_len = tcp ? (((struct tcp_hdr *)l4)->off >> 4) * 4 : sizeof(struct udp_hdr);
 	m->ol_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM
 		| (tcp ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM);
 	*csum_field(ip, l4) = rte_ipv4_phdr_cksum((struct rte_ipv4_hdr *)ip, m->ol_flags);
 }
 
-void ipv4_send(struct lcore *lc, struct lport *lp, struct rte_mbuf *m, uint8_t *l4)
+void ipv4_send(struct lcore *lc, struct lport *lp, struct rte_mbuf *m, uint8_t *l4, uint16_t how)
 {
-	struct ip4_hdr *ip = (struct ip4_hdr *)(l4 - sizeof(struct ip4_hdr));
+	struct ip4_hdr *ip = (struct ip4_hdr *)(l4 - ipv4_hdr_len(how));
 
+	if (unlikely(how & IP_STAMP))
+		stamp_now(lc, ip);
 	if (lp->port->sw_csum)
 		csum_in_software(ip, l4);
 	else if (lp->port->tx_offload)

@@ -41,6 +41,22 @@ static_assert(sizeof(struct icmp_hdr) == 8);
 /* RFC 3168: the field of tos */
 #define IP_ECN_ECT0 2
 #define IP_ECN_CE 3
+#define IP_ECN_MASK 3
+
+/* What a test case's packets have in their IPv4 headers (tc_run.ip_how): tos in the low byte, and */
+#define IP_STAMP 0x100u /* the Internet Timestamp option, RFC 791 §3.1, with our time */
+#define IP_STAMP_LEN 12u
+static force_inline uint16_t ipv4_opts_len(uint16_t how)
+{
+	return how & IP_STAMP ? IP_STAMP_LEN : 0;
+}
+static force_inline uint16_t ipv4_hdr_len(uint16_t how)
+{
+	return sizeof(struct ip4_hdr) + ipv4_opts_len(how);
+}
+/* Its two words: RFC 791 has the high-order bit set for a time that is not ms since midnight UT, so
+ * what is left are the bits of ours, ns, 31 in each. */
+#define IP_STAMP_OURS UINT32_C(0x80000000)
 
 #define IP4_TTL 64 /* of what we send, RFC 1700 */
 
@@ -92,6 +108,7 @@ struct pkt {
 	uint8_t class;
 	uint8_t l2_len; /* 14 or 18 */
 	uint8_t group;  /* the frame was for a group of stations, or all */
+	uint8_t stamp; /* where in the IP header the times of an option to be looked at are, 0 none */
 	uint32_t hash;
 	uint32_t id; /* candidate endpoint */
 };
@@ -212,9 +229,9 @@ void ipv4_path_mtu_learn(
 uint16_t ipv4_path_mtu(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst);
 
 /* A packet from src to dst with room for l4_len bytes of transport header and payload at *l4; its
- * lengths are set, checksums are not. 0; -EHOSTUNREACH: the next hop is being asked for; -ENOBUFS:
+ * lengths are set, checksums are not; how: tos and IP_STAMP. 0; -EHOSTUNREACH: the next hop is being asked for; -ENOBUFS:
  * no buffer. Both are counted. */
-int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t src, uint32_t dst,
-	uint8_t proto, uint16_t l4_len, struct rte_mbuf **out, uint8_t **l4);
-/* Fills in or asks the device for checksums, then hands the packet to the port. */
-void ipv4_send(struct lcore *lc, struct lport *lp, struct rte_mbuf *m, uint8_t *l4);
+int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint16_t how, uint32_t src,
+	uint32_t dst, uint8_t proto, uint16_t l4_len, struct rte_mbuf **out, uint8_t **l4);
+/* Fills in the time, and checksums or asks the device for them, then hands the packet to the port. */
+void ipv4_send(struct lcore *lc, struct lport *lp, struct rte_mbuf *m, uint8_t *l4, uint16_t how);

@@ -75,9 +75,10 @@ void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s)
 
 	t->opts &= s->opts | (ecn_setup ? TO_ECN : 0);
 	t->rcv_nxt = s->seq + 1;
-	t->c.mss = MIN_OF(tc->mss, s->mss);
+	/* RFC 9293 §3.7.1: what is sent counts its options, IP's too; what is announced does not */
+	t->c.mss = MIN_OF(tc->mss, s->mss) - ipv4_opts_len(tc->ip_how);
 	if (t->opts & TO_TS) {
-		t->c.mss -= TCP_OPT_TS_LEN; /* RFC 9293 §3.7.1: what is sent counts its options */
+		t->c.mss -= TCP_OPT_TS_LEN;
 		t->c.flags &= ~CF_RTT_TIMING;
 		t->ts.recent = s->tsval;
 		t->ts.last_ack = t->rcv_nxt;

@@ -3,18 +3,18 @@
 #include "engine/l4_tcp/tcp_priv.h"
 
 /* What an MTU holds beside a segment's payload: IPv4, TCP, and the options of every segment. */
-static uint16_t header_bytes(const struct tcb *t)
+static uint16_t header_bytes(const struct tc_run *tc, const struct tcb *t)
 {
-	return sizeof(struct ip4_hdr) + sizeof(struct tcp_hdr)
+	return ipv4_hdr_len(tc->ip_how) + sizeof(struct tcp_hdr)
 		+ (t->opts & TO_TS ? TCP_OPT_TS_LEN : 0);
 }
 
 /* False: its segments were as small already. */
-static bool mss_lower(struct lport *lp, struct tcb *t, uint16_t mtu)
+static bool mss_lower(struct lport *lp, const struct tc_run *tc, struct tcb *t, uint16_t mtu)
 {
-	if (t->c.mss + header_bytes(t) <= mtu)
+	if (t->c.mss + header_bytes(tc, t) <= mtu)
 		return false;
-	t->c.mss = mtu - header_bytes(t);
+	t->c.mss = mtu - header_bytes(tc, t);
 	lp->st->icmp.pmtu_less++;
 	return true;
 }
@@ -24,7 +24,7 @@ void tcp_path_mtu(struct lcore *lc, struct lport *lp, const struct tc_run *tc, s
 	uint16_t mtu = ipv4_path_mtu(lc, lp, tc->vlan_tci, t->c.raddr);
 
 	if (mtu != 0)
-		mss_lower(lp, t, mtu);
+		mss_lower(lp, tc, t, mtu);
 }
 
 /* A segment was too large for the path. Errors about others of the same window find the MSS
@@ -33,7 +33,7 @@ void tcp_path_mtu(struct lcore *lc, struct lport *lp, const struct tc_run *tc, s
 static void segment_too_large(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
 	uint32_t id, uint16_t mtu)
 {
-	if (t->c.state < CS_ESTAB || t->c.state == CS_TIME_WAIT || !mss_lower(lp, t, mtu))
+	if (t->c.state < CS_ESTAB || t->c.state == CS_TIME_WAIT || !mss_lower(lp, tc, t, mtu))
 		return;
 	ipv4_path_mtu_learn(lc, lp, tc->vlan_tci, t->c.raddr, mtu);
 	if (t->c.flags & CF_RECOVERY)

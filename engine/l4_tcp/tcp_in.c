@@ -278,6 +278,12 @@ static cold_path void window_opens(struct lcore *lc, struct tc_run *tc, struct t
 	t->c.flags &= ~(CF_RTT_TIMING | CF_RETRANS | CF_RECOVERY);
 }
 
+/* The IPv4 header of a RST to a connection that is not established. */
+static uint16_t refuse_how(const struct tc_run *tc, const struct tcb *t)
+{
+	return t->opts & TO_ECN ? tc->ip_how & ~IP_ECN_MASK : tc->ip_how;
+}
+
 /* SYN-RECEIVED: the ACK that makes it ESTABLISHED, or one that earns a RST. */
 static enum step step_ack_syn_rcvd(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	struct tcb *t, uint32_t id, const struct pkt *p, struct seg_in *s)
@@ -286,7 +292,7 @@ static enum step step_ack_syn_rcvd(struct lcore *lc, struct lport *lp, struct tc
 
 	if (s->ack != t->snd_una + 1) {
 		lp->st->drop.tcp_ack++;
-		tcp_refuse(lc, lp, p, s);
+		tcp_refuse(lc, lp, p, s, refuse_how(tc, t));
 		return STEP_STOP;
 	}
 	ack_advance(lc, lp, tc, t, s);
@@ -360,6 +366,8 @@ void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 		t->c.t_ack = deadline_in(lc, TCP_DELACK_MS);
 	else
 		t->c.flags |= CF_ACK_NOW;
+	if (unlikely(conn_app(tc, &t->c)->rx_stamp))
+		latency_app_in(lc, tc, &t->c, data, len);
 	act = app_deliver(conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, tc, &t->c), data,
 		len, !(t->c.flags & (CF_SENDING | CF_WAIT_ACKED)), &kind);
 	traffic_act(lc, tc, &t->c, id, act, kind, false);
@@ -486,7 +494,7 @@ static void syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 	if (acks && s->ack != t->snd_una + 1) {
 		lp->st->drop.tcp_ack++;
 		if (!(s->flags & TCP_RST))
-			tcp_refuse(lc, lp, p, s);
+			tcp_refuse(lc, lp, p, s, refuse_how(tc, t));
 		return;
 	}
 	if (s->flags & TCP_RST) {
@@ -532,6 +540,8 @@ static void listen_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, str
 	uint32_t id = tcb_alloc(lc, lp, p->hash);
 	struct tcb *t;
 
+	if (unlikely(p->stamp != 0))
+		latency_ip_in(lc, tc, p);
 	if (unlikely(id == CONN_NONE)) {
 		tc->st->no_tcb++;
 		lp->st->drop.tcp_no_tcb++;
@@ -565,7 +575,7 @@ static cold_path void no_conn(struct lcore *lc, struct lport *lp, struct pkt *p,
 	if (s->flags & TCP_RST)
 		lp->st->tcp.rx_rst++;
 	else if (!p->group && ipv4_is_mine(lc, lp, p->vlan, p->dst))
-		tcp_refuse(lc, lp, p, s);
+		tcp_refuse(lc, lp, p, s, 0);
 }
 
 /* RFC 9293 §3.10.7.4, RFC 1122 §4.2.2.13: a new SYN beyond the old connection's numbers ends
@@ -622,6 +632,8 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		in_listen(lc, lp, p, &s, NULL);
 		return false;
 	}
+	if (unlikely(p->stamp != 0))
+		latency_ip_in(lc, tc, p);
 	if (likely(t->c.state != CS_SYN_SENT)) {
 		if (unlikely(reopens(t, p, &s))) {
 			uint32_t used = t->snd_max;

@@ -7,8 +7,8 @@
 
 /* The bytes of the stream at seq, out of the application's messages. Bytes before tx_base belong to
  * earlier messages of the same kind: kinds change only when all is acknowledged. */
-static void payload_copy(
-	const struct tc_run *tc, const struct tcb *t, uint32_t seq, uint8_t *to, uint32_t len)
+static void payload_copy(const struct lcore *lc, const struct tc_run *tc, const struct tcb *t,
+	uint32_t seq, uint8_t *to, uint32_t len)
 {
 	uint8_t kind = TXK_NOW(t->c.tx_kind);
 	uint32_t size = conn_app(tc, &t->c)->msg[kind].len, off = seq - t->c.tx_base;
@@ -16,6 +16,10 @@ static void payload_copy(
 	if (unlikely(seq_lt(seq, t->c.tx_base))) {
 		off = (t->c.tx_base - seq) % size;
 		off = off == 0 ? 0 : size - off;
+	}
+	if (unlikely(conn_app(tc, &t->c)->tx_stamp)) {
+		app_stamped(conn_app(tc, &t->c), off, to, len, lcore_ns_now(lc));
+		return;
 	}
 	while (len != 0) {
 		uint32_t n;
@@ -96,17 +100,18 @@ static force_inline void timestamps_write(
 	memcpy(at, o, sizeof(o));
 }
 
-/* Builds and sends it; syn is constant. extra: options that not every segment has, n_extra bytes. */
+/* Builds and sends it; syn is constant. extra: options that not every segment has, n_extra bytes.
+ * how: ipv4_out()'s. */
 static force_inline bool segment_out(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len, bool syn, const uint8_t *extra,
-	uint16_t n_extra, uint8_t tos)
+	uint16_t n_extra, uint16_t how)
 {
 	bool ts = !syn && (t->opts & TO_TS);
 	uint16_t opt = (syn ? tcp_syn_options_len(t) : ts ? TCP_OPT_TS_LEN : 0) + n_extra;
 	struct rte_mbuf *m;
 	uint8_t *l4, *at;
 
-	if (unlikely(ipv4_out(lc, lp, tc->vlan_tci, t->c.laddr, t->c.raddr, IPPROTO_TCP4,
+	if (unlikely(ipv4_out(lc, lp, tc->vlan_tci, how, t->c.laddr, t->c.raddr, IPPROTO_TCP4,
 			     sizeof(struct tcp_hdr) + opt + len, &m, &l4)
 		    != 0)) {
 		if (len != 0)
@@ -123,16 +128,14 @@ static force_inline bool segment_out(struct lcore *lc, struct lport *lp, struct 
 		timestamps_write(lc, t, flags, at);
 	if (n_extra != 0)
 		memcpy(at + opt - n_extra, extra, n_extra);
-	if (tos != 0)
-		((struct ip4_hdr *)(l4 - sizeof(struct ip4_hdr)))->tos = tos;
 	if (len != 0) {
-		payload_copy(tc, t, seq, at + opt, len);
+		payload_copy(lc, tc, t, seq, at + opt, len);
 		lp->st->tcp.tx_data_pkts++;
 		lp->st->tcp.tx_data_bytes += len;
 	} else {
 		lp->st->tcp.tx_ctrl_pkts++;
 	}
-	ipv4_send(lc, lp, m, l4);
+	ipv4_send(lc, lp, m, l4, how);
 	if (flags & TCP_ACK) {
 		t->c.flags &= ~CF_ACK_NOW;
 		t->c.t_ack = 0;
@@ -146,20 +149,22 @@ static force_inline bool segment_out(struct lcore *lc, struct lport *lp, struct 
 static cold_path bool segment_out_rare(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len)
 {
-	uint8_t sack[TCP_OPTS_MAX], tos = 0;
-	uint16_t n = 0, owed;
+	uint8_t sack[TCP_OPTS_MAX], ecn = 0;
+	uint16_t n = 0, owed, how = tc->ip_how;
 	bool ok;
 
-	if (t->opts & TO_ECN)
-		flags = ecn_out(lp, t, seq, flags, len, &tos);
+	if (t->opts & TO_ECN) { /* then two bits of tos are TCP's, whatever the user has set */
+		flags = ecn_out(lp, t, seq, flags, len, &ecn);
+		how = (how & ~IP_ECN_MASK) | ecn;
+	}
 	if (flags & TCP_SYN)
-		return segment_out(lc, lp, tc, t, seq, flags, len, true, NULL, 0, 0);
+		return segment_out(lc, lp, tc, t, seq, flags, len, true, NULL, 0, how);
 	if (!tcp_has_hole(lc, t))
-		return segment_out(lc, lp, tc, t, seq, flags, len, false, NULL, 0, tos);
+		return segment_out(lc, lp, tc, t, seq, flags, len, false, NULL, 0, how);
 	n = sack_out(lc, t, flags, len, sack);
 	/* data without blocks is no duplicate ACK: that which the hole is owed goes by itself */
 	owed = len != 0 && n == 0 ? t->c.flags & CF_ACK_NOW : 0;
-	ok = segment_out(lc, lp, tc, t, seq, flags, len, false, sack, n, tos);
+	ok = segment_out(lc, lp, tc, t, seq, flags, len, false, sack, n, how);
 	t->c.flags |= owed;
 	return ok;
 }
@@ -174,7 +179,7 @@ bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb 
 {
 	if (segment_is_rare(t))
 		return segment_out_rare(lc, lp, tc, t, seq, flags, len);
-	return segment_out(lc, lp, tc, t, seq, flags, len, false, NULL, 0, 0);
+	return segment_out(lc, lp, tc, t, seq, flags, len, false, NULL, 0, tc->ip_how);
 }
 
 void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
@@ -182,7 +187,7 @@ void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *
 	if (segment_is_rare(t))
 		segment_out_rare(lc, lp, tc, t, t->snd_max, TCP_ACK, 0);
 	else
-		segment_out(lc, lp, tc, t, t->snd_max, TCP_ACK, 0, false, NULL, 0, 0);
+		segment_out(lc, lp, tc, t, t->snd_max, TCP_ACK, 0, false, NULL, 0, tc->ip_how);
 }
 
 static bool syn_out(
@@ -190,7 +195,7 @@ static bool syn_out(
 {
 	if (segment_is_rare(t))
 		return segment_out_rare(lc, lp, tc, t, t->snd_una, flags, 0);
-	return segment_out(lc, lp, tc, t, t->snd_una, flags, 0, true, NULL, 0, 0);
+	return segment_out(lc, lp, tc, t, t->snd_una, flags, 0, true, NULL, 0, tc->ip_how);
 }
 
 void tcp_syn_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
@@ -226,7 +231,8 @@ void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct 
 	wheel_arm(lc, &t->c, id);
 }
 
-void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const struct seg_in *s)
+void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const struct seg_in *s,
+	uint16_t how)
 {
 	struct tcb t = {.c = {.lport = p->dport, .rport = p->sport}};
 	uint32_t seq = s->flags & TCP_ACK ? s->ack : 0;
@@ -234,11 +240,12 @@ void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const s
 	struct rte_mbuf *m;
 
 	t.rcv_nxt = s->seq + s->len + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN);
-	if (ipv4_out(lc, lp, p->vlan, p->dst, p->src, IPPROTO_TCP4, sizeof(struct tcp_hdr), &m, &l4)
+	if (ipv4_out(lc, lp, p->vlan, how, p->dst, p->src, IPPROTO_TCP4, sizeof(struct tcp_hdr), &m,
+		    &l4)
 		!= 0)
 		return;
 	header_write((struct tcp_hdr *)l4, &t, seq, flags, 0, 0);
-	ipv4_send(lc, lp, m, l4);
+	ipv4_send(lc, lp, m, l4, how);
 	lp->st->tcp.tx_ctrl_pkts++;
 	lp->st->tcp.tx_rst++;
 }

@@ -198,8 +198,9 @@ void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *
 /* At most max bytes at seq once more, FIN with the last, whatever the windows say. False: not sent. */
 bool tcp_resend(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
 	uint32_t max);
-/* RST in answer to a segment that belongs to no connection (RFC 9293 §3.5.2). */
-void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const struct seg_in *s);
+/* RST in answer to a segment that belongs to no connection (RFC 9293 §3.5.2); how: ipv4_out()'s. */
+void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const struct seg_in *s,
+	uint16_t how);
 /* An ACK that nothing of ours needs: in answer to what may be forged (RFC 5961 §7), or to an ACK
  * that may answer ours. So many a second and worker, no more. */
 void tcp_challenge(struct lcore *lc, struct lport *lp, struct tcb *t);

@@ -11,7 +11,11 @@
 
 #define UDP_ANSWER_MS 1000 /* after which an answer is taken for lost */
 #define NEIGHBOUR_MS 200   /* between looks whether the next hop has answered */
-#define IP_UDP_BYTES (sizeof(struct ip4_hdr) + sizeof(struct udp_hdr))
+
+static uint16_t header_bytes(const struct tc_run *tc)
+{
+	return ipv4_hdr_len(tc->ip_how) + sizeof(struct udp_hdr);
+}
 
 uint32_t ucb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash)
 {
@@ -43,16 +47,16 @@ void udp_icmp_error(struct lcore *lc, struct lport *lp, const struct icmp_quote 
 	}
 	lp->st->icmp.err_matched++;
 	tc->st->icmp_errors++;
-	if (q->effect != ICMP_PMTU || c->mss + IP_UDP_BYTES <= q->mtu)
+	if (q->effect != ICMP_PMTU || c->mss + header_bytes(tc) <= q->mtu)
 		return;
-	c->mss = q->mtu - IP_UDP_BYTES;
+	c->mss = q->mtu - header_bytes(tc);
 	lp->st->icmp.pmtu_less++;
 }
 
 static void begin(struct tc_run *tc, struct conn *c)
 {
 	c->state = CS_ESTAB;
-	c->mss = tc->mss;
+	c->mss = tc->mss - ipv4_opts_len(tc->ip_how);
 	c->tx_kind = 0;
 	c->tx_base = c->tx_end = 0;
 	c->t_life = c->t_rtx = c->t_ack = 0;
@@ -97,10 +101,15 @@ void udp_end(struct lcore *lc, struct conn *c, uint32_t id, uint64_t *failure)
 	traffic_gone(lc, tc, c, id);
 }
 
-static void payload_copy(const struct tc_run *tc, const struct conn *c, uint8_t *to, uint32_t len)
+static void payload_copy(const struct lcore *lc, const struct tc_run *tc, const struct conn *c,
+	uint8_t *to, uint32_t len)
 {
 	uint32_t off = c->tx_base;
 
+	if (unlikely(conn_app(tc, c)->tx_stamp)) {
+		app_stamped(conn_app(tc, c), off, to, len, lcore_ns_now(lc));
+		return;
+	}
 	while (len != 0) {
 		uint32_t n;
 		const uint8_t *from = app_payload(conn_app(tc, c), TXK_NOW(c->tx_kind), off, &n);
@@ -122,8 +131,8 @@ static int send_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, struc
 	uint8_t *l4;
 	int rc;
 
-	rc = ipv4_out(
-		lc, lp, tc->vlan_tci, c->laddr, c->raddr, IPPROTO_UDP4, sizeof(*uh) + len, &m, &l4);
+	rc = ipv4_out(lc, lp, tc->vlan_tci, tc->ip_how, c->laddr, c->raddr, IPPROTO_UDP4,
+		sizeof(*uh) + len, &m, &l4);
 	if (unlikely(rc != 0)) {
 		lp->st->udp.tx_failed++;
 		return rc;
@@ -133,8 +142,8 @@ static int send_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, struc
 	uh->dport_be16 = rte_cpu_to_be_16(c->rport);
 	uh->len_be16 = rte_cpu_to_be_16(sizeof(*uh) + len);
 	uh->csum = 0;
-	payload_copy(tc, c, l4 + sizeof(*uh), len);
-	ipv4_send(lc, lp, m, l4);
+	payload_copy(lc, tc, c, l4 + sizeof(*uh), len);
+	ipv4_send(lc, lp, m, l4, tc->ip_how);
 	lp->st->udp.tx_pkts++;
 	lp->st->udp.tx_bytes += len;
 	conn_st(tc, c)->tx_bytes += len;
@@ -269,6 +278,10 @@ void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	c = pool_at(&lc->ucbs, id & ~CONN_UDP);
 	tc = lcore_tc(lc, c->port, c->tcid);
 	conn_st(tc, c)->rx_bytes += len;
+	if (unlikely(p->stamp != 0))
+		latency_ip_in(lc, tc, p);
+	if (unlikely(conn_app(tc, c)->rx_stamp))
+		latency_app_in(lc, tc, c, p->l4 + sizeof(struct udp_hdr), len);
 	act = app_deliver(conn_app(tc, c), &c->app, traffic_app_stats(lp, tc, c),
 		p->l4 + sizeof(struct udp_hdr), len, !(c->flags & CF_SENDING), &kind);
 	if (act != APP_NONE)

@@ -11,6 +11,8 @@
 #include "common/stats/stats.h"
 #include "common/util/compiler.h"
 
+#include <stdbool.h>
+
 #define APP_KINDS 4       /* kinds of message a test case may send */
 #define APP_HEAD_MAX 1024 /* bytes of a message before its body */
 
@@ -29,6 +31,8 @@ struct app_tc {
 	uint32_t requests; /* close after so many; 0 no limit */
 	uint32_t rx_bytes; /* RAW: size of a message from the peer */
 	uint32_t is_head;  /* HTTP client: its requests are HEAD */
+	uint8_t tx_stamp;  /* RAW: messages begin with the time they were sent */
+	uint8_t rx_stamp;  /* ... and that of the peer's is looked at */
 	struct app_msg msg[APP_KINDS];
 };
 
@@ -114,3 +118,14 @@ void app_conn_down(const struct app_tc *at, struct app_conn *c, struct app_stats
  * least 1). Valid as long as the test case runs; what is sent large is attached, not copied. off <
  * msg[kind].len. */
 const uint8_t *app_payload(const struct app_tc *at, uint8_t kind, uint32_t off, uint32_t *len);
+
+/* Stamps, of a RAW test case with tx_stamp: the len bytes of its message stream from off on to `to`,
+ * off within a message. Each message begins with APP_STAMP_BYTES that say when it was sent, unless
+ * they would not all be in these bytes: then they are as without stamps. */
+#define APP_STAMP_BYTES 16u
+void app_stamped(const struct app_tc *at, uint32_t off, uint8_t *to, uint32_t len, uint64_t ns);
+
+/* With rx_stamp, before app_deliver() is given these bytes: the next stamp in data at or behind *at,
+ * which becomes where the next look begins. False: there is none. 0 is a time too. */
+bool app_stamp_next(const struct app_tc *tc, const struct app_conn *c, const uint8_t *data,
+	uint32_t len, uint32_t *at, uint64_t *ns);

@@ -21,6 +21,8 @@
 #include "common/cmd/app.def"
 /* clang-format on */
 
+#define RAW_BYTE 0x2a /* what RAW's messages are made of */
+
 /* app_conn.flags of the message being read; the last bit is the connection's and outlives
  * messages. */
 #define HF_LEN 0x01u     /* Content-Length was there, rx_left is its value */

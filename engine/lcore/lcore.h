@@ -20,6 +20,21 @@ static inline uint32_t share_owner(uint64_t total, uint64_t i, uint32_t n)
 	return (uint32_t)(((i + 1) * n - 1) / total);
 }
 
+/* The time now, and not when the turn began: where that is worth reading a clock. */
+static force_inline uint64_t lcore_tsc_now(const struct lcore *lc)
+{
+	return likely(lc->tsc_is_real) ? __builtin_ia32_rdtsc() : lc->now_tsc;
+}
+/* Cycles as ns; the same for all workers of an engine. */
+static force_inline uint64_t lcore_ns(const struct lcore *lc, uint64_t cycles)
+{
+	return (uint64_t)((unsigned __int128)cycles * lc->ns_q32 >> 32);
+}
+static force_inline uint64_t lcore_ns_now(const struct lcore *lc)
+{
+	return lcore_ns(lc, lcore_tsc_now(lc));
+}
+
 /* Bytes of a pool of n chunks, and its layout in memory given to it. */
 size_t chunk_pool_bytes(uint32_t n);
 void chunk_pool_init(struct chunk_pool *p, void *mem, uint32_t n);

@@ -64,7 +64,9 @@ struct lport {
 	uint16_t queue;
 	uint8_t running; /* tests are started on it */
 	uint8_t n_listen_tcp, n_listen_udp;
-	uint8_t pmtu_learnt;      /* since the port started: some hop may have a pmtu */
+	uint8_t pmtu_learnt; /* since the port started: some hop may have a pmtu */
+	/* running test cases that want to know when packets were sent: of those, by IPv4's option */
+	uint8_t n_latencies, n_ip_stamps;
 	struct faults *rx_faults; /* of faults; NULL: none */
 	struct handoff *handoff;  /* the port's workers share one queue; NULL: each has its own */
 	struct listener listen_tcp[TCS_MAX], listen_udp[TCS_MAX];
@@ -117,6 +119,9 @@ struct lcore {
 	uint64_t now_tsc;
 	uint32_t now_ms; /* since boot, never 0 */
 	uint64_t now_us;
+	uint64_t ns_q32; /* ns of a cycle, times 2^32 */
+	uint64_t rx_tsc; /* when the burst was taken that is being looked at; where it is wanted */
+	uint8_t tsc_is_real; /* else time stands still within a turn: tests, the simulator */
 	/* this lcore only */
 	struct conn_pool tcbs, ucbs, sides;
 	struct flow_table tcp_flows, udp_flows;

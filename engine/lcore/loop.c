@@ -51,6 +51,7 @@ static bool odd_taken(struct lcore *lc, struct lport *lp, struct pkt *p)
 	bool kept = false;
 
 	p->id = CONN_NONE; /* to be looked up */
+	p->stamp = 0; /* of a datagram that was put together: of its last fragment, if at all */
 	if (p->class == PKT_OTHER)
 		kept = eth_in_slow(lc, lp, p);
 	else if (p->class == PKT_TCP)
@@ -110,6 +111,8 @@ static force_inline void burst_in(
 	struct pkt p[RX_BURST];
 	uint64_t bytes = 0;
 
+	if (unlikely(lp->n_latencies != 0))
+		lc->rx_tsc = lcore_tsc_now(lc);
 	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (uint32_t i = 0; i < n; i++) {
@@ -247,6 +250,7 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 
 void lcore_clock_start(struct lcore *lc, uint64_t tsc)
 {
+	lc->ns_q32 = (UINT64_C(1000000000) << 32) / lc->tsc_hz;
 	clock_set(lc, tsc);
 	lc->wheel.now = lc->now_ms;
 }
@@ -257,6 +261,7 @@ int lcore_loop(void *arg)
 	struct stats_lcore *st = &lc->lst->lcore;
 	uint64_t start = rte_rdtsc(), gauges_at = start;
 
+	lc->tsc_is_real = 1;
 	lcore_clock_start(lc, start);
 	gauges_update(lc);
 	while (!lc->quit) {

@@ -25,13 +25,32 @@ int app_check(const struct app_config *cfg, enum tc_kind side, enum l4proto prot
 	return rc != 0 ? reply_fail(r, rc, "%s", err) : 0;
 }
 
-int app_group_check(const struct tc_config *c, const struct app_config *cfg, struct reply *r)
+/* Groups do not answer. */
+static int group_check(const struct tc_config *c, const struct app_config *a, struct reply *r)
 {
-	if (!tc_is_multicast(c) || (cfg->kind == app_kind_RAW && cfg->raw.resp_bytes == 0))
+	if (!tc_is_multicast(c) || (a->kind == app_kind_RAW && a->raw.resp_bytes == 0))
 		return 0;
 	return reply_fail(r, -EINVAL,
 		"the test case sends to multicast groups, nobody answers it: expected raw with "
 		"data-resp-plen 0");
+}
+
+/* Not both IPv4 and RAW say when packets were sent: the one would be in the other's way. */
+static int stamps_check(const struct tc_config *c, const struct app_config *a, struct reply *r)
+{
+	if (c->ipv4.tx_ts == 0 || a->kind != app_kind_RAW || a->raw.tx_ts == 0)
+		return 0;
+	return reply_fail(r, -EINVAL,
+		"tx-timestamp: either of set tests ipv4-options or of raw, not of both");
+}
+
+int tc_app_check(const struct tc_config *c, const struct app_config *a, struct reply *r)
+{
+	int rc = app_check(a, c->kind, c->proto, r);
+
+	if (rc == 0)
+		rc = group_check(c, a, r);
+	return rc != 0 ? rc : stamps_check(c, a, r);
 }
 
 int app_end(const struct app_at *at, const struct app_config *cfg, struct reply *r)
@@ -41,9 +60,7 @@ int app_end(const struct app_at *at, const struct app_config *cfg, struct reply 
 
 	if (at->imix)
 		return imix_app_end(at, cfg, r);
-	rc = app_check(cfg, at->side, c->proto, r);
-	if (rc == 0)
-		rc = app_group_check(c, cfg, r);
+	rc = tc_app_check(c, cfg, r);
 	if (rc != 0)
 		return rc;
 	c->app = *cfg;

@@ -15,7 +15,7 @@ static int set(struct app_at at, const struct raw_config *raw, uint32_t requests
 }
 
 #define SET(q, at) \
-	set(at, &(struct raw_config){.req_bytes = q->req, .resp_bytes = q->resp}, q->requests, r)
+	set(at, &(struct raw_config){q->req, q->resp, q->tx_ts, q->rx_ts}, q->requests, r)
 
 int cmd_set_tests_client_raw(const struct req_set_tests_client_raw *q, struct reply *r)
 {

@@ -99,7 +99,7 @@ static int user_takes(uint32_t port, uint32_t tcid, uint32_t index, void *arg)
 		return reply_fail(to->r, -EINVAL,
 			"app-index %u is used by test case %u of port %u, which is a %s", index,
 			tcid, port, tc_kind_word(c->kind));
-	return app_check(to->cfg, to->side, c->proto, to->r);
+	return tc_app_check(c, to->cfg, to->r);
 }
 
 int imix_app_begin(const struct app_at *at, struct app_config *cfg, struct reply *r)
@@ -248,19 +248,43 @@ int cmd_set_tests_imix(const struct req_set_tests_imix *q, struct reply *r)
 			.cfg = &app_of(g->app[i])->cfg, .side = app_of(g->app[i])->side, .r = r};
 
 		rc = to.side == c->kind
-			? app_check(to.cfg, to.side, c->proto, r)
+			? tc_app_check(c, to.cfg, r)
 			: reply_fail(r, -EINVAL,
 				"test case %u is a %s, app-index %u of the group a "
 				"%s",
 				q->tcid, tc_kind_word(c->kind), g->app[i], tc_kind_word(to.side));
-		if (rc == 0)
-			rc = app_group_check(c, to.cfg, r);
 	}
 	if (rc != 0)
 		return rc;
+	app_config_init(&c->app); /* the group takes its place */
 	c->imix = q->imix_id + 1;
 	tc_changed(q->port, q->tcid);
 	return 0;
+}
+
+int tc_apps_check(const struct tc_config *c, struct reply *r)
+{
+	const struct imix_group *g = c->imix != 0 ? group_of(c->imix - 1) : NULL;
+	int rc = g == NULL ? tc_app_check(c, &c->app, r) : 0;
+
+	for (uint32_t i = 0; g != NULL && i < g->n && rc == 0; i++)
+		rc = tc_app_check(c, &app_of(g->app[i])->cfg, r);
+	return rc;
+}
+
+static bool measures(const struct app_config *a)
+{
+	return a->kind == app_kind_RAW && a->raw.rx_ts != 0;
+}
+
+bool tc_has_latency(const struct tc_config *c)
+{
+	const struct imix_group *g = c->imix != 0 ? group_of(c->imix - 1) : NULL;
+	bool yes = c->ipv4.rx_ts != 0 || (g == NULL && measures(&c->app));
+
+	for (uint32_t i = 0; g != NULL && i < g->n; i++)
+		yes |= measures(&app_of(g->app[i])->cfg);
+	return yes;
 }
 
 int imix_start(uint32_t id, enum l4proto proto, char *err, size_t errlen)

@@ -60,8 +60,8 @@ int app_begin(const struct app_at *at, struct app_config *cfg, struct reply *r);
 int app_end(const struct app_at *at, const struct app_config *cfg, struct reply *r);
 /* Can they? */
 int app_check(const struct app_config *cfg, enum tc_kind side, enum l4proto proto, struct reply *r);
-/* May the test case, if it sends to groups, use the application? */
-int app_group_check(const struct tc_config *c, const struct app_config *cfg, struct reply *r);
+/* So, and may the test case use them? */
+int tc_app_check(const struct tc_config *c, const struct app_config *a, struct reply *r);
 
 /* imix.c: the same of an application of IMIX groups. */
 int imix_app_begin(const struct app_at *at, struct app_config *cfg, struct reply *r);
@@ -71,6 +71,11 @@ int imix_start(uint32_t id, enum l4proto proto, char *err, size_t errlen);
 void imix_stats_clear(uint32_t id);
 /* Do sessions of the test case end in order by themselves? */
 bool tc_ends_sessions(const struct tc_config *c);
+
+/* May it use its application, or all of its group? */
+int tc_apps_check(const struct tc_config *c, struct reply *r);
+/* Does it measure latencies: of packets, or of messages of an application? */
+bool tc_has_latency(const struct tc_config *c);
 
 /* Checked request to its handler. */
 int mgmt_dispatch(enum cmd_id id, const union cmd_req *req, struct reply *r);

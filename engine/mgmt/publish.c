@@ -11,6 +11,7 @@ void publish_tc(uint32_t port, uint32_t tcid)
 
 	seg_write_begin(&s->seq);
 	s->cfg = tc_cfgs[port][tcid];
+	s->has_latency = tc_has_latency(&s->cfg);
 	s->state = t->state;
 	s->fell_behind = t->behind[0] != '\0';
 	s->start_ns = t->start_ns;

@@ -95,6 +95,8 @@ void tc_changed(uint32_t port, uint32_t tcid)
 		memset(seg_stats_tc(segment, lc, port, tcid), 0, sizeof(struct stats_tc_block));
 	if (tc_cfgs[port][tcid].imix != 0)
 		imix_stats_clear(tc_cfgs[port][tcid].imix - 1);
+	for (uint32_t w = 0; w < segment->hdr.n_workers; w++)
+		memset(seg_latency(segment, w, port, tcid), 0, sizeof(struct latency_block));
 	publish_tc(port, tcid);
 }
 

@@ -49,6 +49,7 @@ static void settings_take(struct lcore *lc, struct tc_run *tc)
 	tc->congestion = o->congestion;
 	tc->user_to_ms = o->user_to_ms;
 	tc->vlan_tci = cfg->vlan_id != 0 ? cfg->vlan_id | cfg->vlan_pri << 13 : 0;
+	tc->ip_how = cfg->ipv4.tos | (cfg->ipv4.tx_ts ? IP_STAMP : 0);
 	tc->mss = mtu - (tc->is_udp ? HEADERS_UDP : HEADERS_TCP);
 	tc->mss_say = o->mss != 0 ? MIN_OF(o->mss, tc->mss) : tc->mss;
 	tc->vlan = (uint16_t)cfg->vlan_id;
@@ -82,6 +83,7 @@ static void slots_take(struct lcore *lc, struct tc_run *tc)
 void tc_run_start(struct lcore *lc, const struct lmsg *m)
 {
 	struct tc_run *tc = lcore_tc(lc, m->port, m->tcid);
+	struct stats_tc_block *block;
 
 	if (tc->run != TCR_IDLE) {
 		lc->lst->msg.errors++;
@@ -91,12 +93,13 @@ void tc_run_start(struct lcore *lc, const struct lmsg *m)
 	tc->port = m->port;
 	tc->tcid = m->tcid;
 	tc->cfg = &tc_cfgs[m->port][m->tcid];
-	tc->st = &seg_stats_tc(lc->seg, lc->index, m->port, m->tcid)->tc;
-	memset(tc->st, 0,
-		sizeof(*tc->st)); /* a new run counts from 0; this worker alone writes it */
+	block = seg_stats_tc(lc->seg, lc->index, m->port, m->tcid);
+	memset(block, 0, sizeof(*block)); /* a new run counts from 0; this worker alone writes it */
+	tc->st = &block->tc;
 	slots_take(lc, tc);
 	tc->start_us = lc->now_us;
 	settings_take(lc, tc);
+	latency_start(lc, tc, &block->latency);
 	lc->tc_list[lc->n_tcs++] = tc;
 	__atomic_store_n(&tc->run, TCR_RUNNING, __ATOMIC_RELAXED);
 	if (tc->is_client)
@@ -148,6 +151,7 @@ uint32_t traffic_run(struct lcore *lc, bool rx_busy)
 		if (unlikely(tc->run == TCR_STOPPING)) {
 			done += stop_run(lc, tc);
 			if (tc->run == TCR_IDLE) {
+				latency_stop(lc, tc);
 				lc->tc_list[i--] = lc->tc_list[--lc->n_tcs];
 			}
 		} else if (tc->is_client) {

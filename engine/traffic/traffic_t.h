@@ -1,6 +1,7 @@
 /* Types of test cases on a worker. */
 #pragma once
 
+#include "common/stats/latency.h"
 #include "engine/l7_app/l7_app.h"
 
 /* So many a second: pacer.h. */
@@ -60,7 +61,11 @@ struct tc_run {
 	const struct tc_config *cfg;
 	struct stats_tc *st; /* the test case's own; a session's is conn_st() */
 	struct tc_slot slot[IMIX_GROUP_APPS];
-	const struct app_mix *mix; /* NULL: slot 0 alone */
+	const struct app_mix *mix;        /* NULL: slot 0 alone */
+	struct stats_latency *latency_st; /* counters, and the rest of what it measures */
+	struct latency_block *latency;
+	uint64_t latency_max_ns, latency_avg_ns; /* UINT64_MAX: whatever they are */
+	uint8_t has_latency, ip_rx_stamp;        /* measures them; by the IPv4 option */
 	/* what the packet path wants of cfg, in its units */
 	uint32_t rto_ms, fin_to_ms, twait_to_ms, orphan_to_ms, uptime_ms,
 		downtime_ms; /* TC_FOREVER */
@@ -70,6 +75,7 @@ struct tc_run {
 	uint8_t congestion; /* enum congestion */
 	uint8_t send_limited, close_limited;
 	uint16_t mss, mss_say, vlan_tci, vlan; /* mss: that the MTU leaves; mss_say: announced */
+	uint16_t ip_how;                       /* of all its packets: ipv4_out() */
 	uint32_t win, user_to_ms;
 	uint64_t start_us, open_tsc; /* when started; when clients begin to open */
 	/* clients: sessions [first, first + n) of the test case are this worker's */

@@ -34,12 +34,15 @@ EXAMPLES = {
         f"set tests tcp-options {S} congestion none"],
     "set_tests_vlan_options": [f"set tests vlan-options {C} vlan-id 4094 vlan-pri 7",
                                f"set tests vlan-options {S} vlan-id 1"],
+    "set_tests_ipv4_options": [f"set tests ipv4-options {C} tos 255 tx-timestamp 1 rx-timestamp 1",
+                               f"set tests ipv4-options {S} dscp af11 ecn CE"],
+    "set_tests_latency": [f"set tests latency {C} max 1 max-avg 2 samples 1000", f"set tests latency {S} max 4294967295"],
     "set_tests_faults": [
         "set tests faults port 0 loss 0.0001 duplicate 100 reorder 2.5 reorder-by 500us corrupt 1 delay 20 jitter 0.001 "
         "rate 0.5 queue 0 seed 4294967295", "set tests faults port 1 direction tx loss 50 burst 10",
         "set tests faults port 1 direction rx seed 9"],
     "set_tests_client_raw": [f"set tests client raw {C} data-req-plen 2000000000 data-resp-plen 0 requests 9"],
-    "set_tests_server_raw": [f"set tests server raw {S} data-req-plen 0 data-resp-plen 1"],
+    "set_tests_server_raw": [f"set tests server raw {S} data-req-plen 0 data-resp-plen 16 tx-timestamp"],
     # the fields stay when the rest is set again
     "set_tests_client_http_field": [f"set tests client http {C} GET h / req-size 7",
                                     f'set tests client http {C} http-field "A:  b  c"',
@@ -48,7 +51,7 @@ EXAMPLES = {
     "set_tests_server_http_field": [f"set tests server http {S} 404-NOT-FOUND resp-size 0",
                                     f'set tests server http {S} http-field "#!:1"'],
     "set_tests_server_http": [f"set tests server http {S} 200-OK resp-size 12 requests 3"],
-    "imix_client_raw": ["set tests imix app-index 0 client raw data-req-plen 1 data-resp-plen 2 requests 3",
+    "imix_client_raw": ["set tests imix app-index 0 client raw data-req-plen 100 data-resp-plen 20 requests 3 rx-timestamp",
                         "set tests imix app-index 1 client raw data-req-plen 0 data-resp-plen 0"],
     "imix_server_raw": ["set tests imix app-index 2 server raw data-req-plen 1 data-resp-plen 2"],
     "imix_client_http_field": ["set tests imix app-index 3 client http GET h / req-size 7",

@@ -140,6 +140,8 @@ static void random_value(const struct arg_desc *a, void *out)
 		WORD(loglevel)
 		WORD(congestion)
 		WORD(fault_dir)
+		WORD(dscp)
+		WORD(ecn)
 	case ARG_COUNT:
 		break;
 	}
@@ -306,10 +308,10 @@ static void sentences(void **state)
 		"start tests port 0 now", "unexpected word 'now' after '0', expected nothing more");
 	expect_err("show tests foo",
 		"unknown word 'foo' after 'show tests', expected "
-		"config|state|stats|ui|tcp-options|vlan-options|faults|imix");
+		"config|state|stats|ui|tcp-options|vlan-options|ipv4-options|latency|faults|imix");
 	expect_err("show tests",
 		"'show tests' is not complete, expected "
-		"config|state|stats|ui|tcp-options|vlan-options|faults|imix");
+		"config|state|stats|ui|tcp-options|vlan-options|ipv4-options|latency|faults|imix");
 	expect_err("nope",
 		"unknown word 'nope', expected "
 		"add|del|set|start|stop|show|clear|file|help|exit|quit");

@@ -372,6 +372,47 @@ static void no_socket_to_be_had_is_said_to_be_that(void **state)
 	fclose(said);
 }
 
+/* Two workers' latencies in one summary; a test case that measures none has none. */
+static void latencies_are_a_summary(void **state)
+{
+	char *text;
+	json_t *o;
+
+	(void)state;
+	test_case_add(1, 2);
+	test_case_add(1, 3);
+	text = prometheus();
+	has_not(text, "quantile");
+	free(text);
+	seg_tc(seg, 1, 2)->has_latency = 1;
+	seg_tc(seg, 1, 2)->cfg.latency.samples = 1;
+	text = prometheus();
+	has(text, "_seconds{port=\"1\",test_case=\"2\",quantile=\"0.5\"} NaN\n");
+	free(text);
+	for (uint32_t w = 0; w < WORKERS; w++) {
+		struct stats_latency *st = &seg_stats_tc(seg, w, 1, 2)->latency;
+		struct latency_block *b = seg_latency(seg, w, 1, 2);
+
+		st->samples = b->n = 1;
+		st->sum_ns = st->max_ns = b->min_ns = b->recent[0] = 1000 * (w + 1);
+		hist_record(&b->hist, 1000 * (w + 1));
+	}
+	text = prometheus();
+	has(text, "\n# TYPE warp17_test_case_latency_seconds summary\n");
+	has(text, "{port=\"1\",test_case=\"2\",quantile=\"0.5\"} 0.00000100");
+	has(text, "warp17_test_case_latency_seconds_count{port=\"1\",test_case=\"2\"} 2\n");
+	has(text, "warp17_test_case_latency_seconds_sum{port=\"1\",test_case=\"2\"} 0.000003000\n");
+	has_not(text, "test_case=\"3\",quantile");
+	free(text);
+	o = json();
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.min_ns")), 1000);
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.avg_ns")), 1500);
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.p99_9_ns")), 2000);
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.recent.samples")), 2);
+	assert_true(json_is_null(at(o, "test_cases.1.latency")));
+	json_decref(o);
+}
+
 #define with_segment(test) cmocka_unit_test_setup_teardown(test, segment_up, segment_down)
 
 int main(void)
@@ -383,6 +424,7 @@ int main(void)
 		with_segment(a_record_being_changed_is_said_to_be),
 		with_segment(counts_that_make_no_sense),
 		with_segment(families_are_whole),
+		with_segment(latencies_are_a_summary),
 		with_segment(an_engine_that_stops_is_not_ready_but_counted),
 		cmocka_unit_test(no_engine_no_series),
 		cmocka_unit_test(where_to_listen),

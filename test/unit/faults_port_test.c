@@ -26,8 +26,10 @@ static bool off(void)
 static void begin(void)
 {
 	stack_begin(1024, 64, 4096);
-	stack_tc(1, 0, l4proto_TCP, 1)->app.raw = (struct raw_config){100, 3000};
-	stack_tc(0, 0, l4proto_TCP, N)->app.raw = (struct raw_config){100, 3000};
+	stack_tc(1, 0, l4proto_TCP, 1)->app.raw = (struct raw_config){
+		.req_bytes = 100, .resp_bytes = 3000};
+	stack_tc(0, 0, l4proto_TCP, N)->app.raw = (struct raw_config){
+		.req_bytes = 100, .resp_bytes = 3000};
 	stack_start(1, 0);
 }
 

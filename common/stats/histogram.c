@@ -1,0 +1,45 @@
+/* See histogram.h. */
+#include "common/stats/histogram.h"
+
+#include <math.h>
+
+uint64_t hist_value(uint32_t bucket)
+{
+	uint32_t shift;
+
+	if (bucket >> (HIST_SUB_BITS + 1) == 0)
+		return bucket;
+	shift = (bucket >> HIST_SUB_BITS) - 1;
+	return ((bucket - (shift << HIST_SUB_BITS) + UINT64_C(0)) << shift)
+		+ (UINT64_C(1) << (shift - 1));
+}
+
+void hist_add(struct histogram *total, const struct histogram *h)
+{
+	for (uint32_t i = 0; i < HIST_BUCKETS; i++)
+		total->n[i] += __atomic_load_n(&h->n[i], __ATOMIC_RELAXED);
+}
+
+uint64_t hist_count(const struct histogram *h)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < HIST_BUCKETS; i++)
+		n += h->n[i];
+	return n;
+}
+
+uint64_t hist_quantile(const struct histogram *h, double of)
+{
+	uint64_t n = hist_count(h), rank = (uint64_t)ceil(of * (double)n), seen = 0;
+
+	if (n == 0)
+		return 0;
+	rank = MIN_OF(MAX_OF(rank, UINT64_C(1)), n);
+	for (uint32_t i = 0; i < HIST_BUCKETS; i++) {
+		seen += h->n[i];
+		if (seen >= rank)
+			return hist_value(i);
+	}
+	return 0;
+}

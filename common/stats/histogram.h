@@ -1,0 +1,44 @@
+/* A distribution of times in ns: log-linear buckets, as counters that add up and subtract. Below
+ * 128 ns a value has its own bucket; from there on an octave is cut in 64, so that the middle of a
+ * bucket is within 1/128 of all that is in it. */
+#pragma once
+
+#include "common/util/compiler.h"
+
+#define HIST_SUB_BITS 6  /* 64 buckets an octave */
+#define HIST_TOP_BITS 37 /* values below 2^37 ns: 137 s; the last bucket has the larger ones too */
+#define HIST_BUCKETS ((HIST_TOP_BITS - HIST_SUB_BITS + 1) << HIST_SUB_BITS)
+
+/* Written by one lcore, read by anyone. */
+struct histogram {
+	uint64_t n[HIST_BUCKETS];
+};
+static_assert(sizeof(struct histogram) == 16384);
+
+static inline uint32_t hist_bucket(uint64_t v)
+{
+	uint32_t shift;
+
+	if (v >> HIST_SUB_BITS == 0)
+		return (uint32_t)v;
+	if (v >> HIST_TOP_BITS != 0)
+		return HIST_BUCKETS - 1;
+	shift = 63 - (uint32_t)__builtin_clzll(v)
+		- HIST_SUB_BITS; /* bits that a bucket leaves out */
+	/* the leading one, which is not among the 64, makes up for the first octave */
+	return (shift << HIST_SUB_BITS) + (uint32_t)(v >> shift);
+}
+
+static inline void hist_record(struct histogram *h, uint64_t v)
+{
+	h->n[hist_bucket(v)]++;
+}
+
+/* The middle of a bucket. */
+uint64_t hist_value(uint32_t bucket);
+/* Adds one that may be being written. */
+void hist_add(struct histogram *total, const struct histogram *h);
+uint64_t hist_count(const struct histogram *h);
+/* The least value that `of` of all values (0 to 1) are not above, but for a bucket's width; 0 when
+ * there are none. */
+uint64_t hist_quantile(const struct histogram *h, double of);

@@ -1,0 +1,102 @@
+/* One-way latencies: the time of receipt, read once a burst, less the time that the sender wrote
+ * into its packet (IPv4 option) or message (RAW). Both are the TSC's, so sender and receiver are of
+ * one engine. */
+#include "engine/lcore/lcore.h"
+#include "engine/traffic/traffic_priv.h"
+
+#include <rte_byteorder.h>
+
+#include <string.h>
+
+void latency_start(struct lcore *lc, struct tc_run *tc, struct stats_latency *st)
+{
+	const struct tc_config *cfg = tc->cfg;
+	struct lport *lp = lcore_lport(lc, tc->port);
+
+	tc->latency_st = st;
+	tc->latency = seg_latency(lc->seg, lc->index, tc->port, tc->tcid);
+	memset(tc->latency, 0, sizeof(*tc->latency)); /* this worker alone writes it */
+	tc->latency_max_ns = cfg->latency.max_us ? cfg->latency.max_us * UINT64_C(1000)
+						 : UINT64_MAX;
+	tc->latency_avg_ns = cfg->latency.max_avg_us ? cfg->latency.max_avg_us * UINT64_C(1000)
+						     : UINT64_MAX;
+	tc->ip_rx_stamp = cfg->ipv4.rx_ts != 0;
+	lp->n_ip_stamps += tc->ip_rx_stamp;
+	tc->has_latency = tc->ip_rx_stamp;
+	for (uint32_t i = 0; i < IMIX_GROUP_APPS && tc->slot[i].app != NULL; i++)
+		tc->has_latency |= tc->slot[i].app->rx_stamp;
+	lp->n_latencies += tc->has_latency;
+}
+
+void latency_stop(struct lcore *lc, struct tc_run *tc)
+{
+	struct lport *lp = lcore_lport(lc, tc->port);
+
+	lp->n_ip_stamps -= tc->ip_rx_stamp;
+	lp->n_latencies -= tc->has_latency;
+}
+
+/* Of this worker: sum / n > average, whatever they are. */
+static bool average_above(const struct stats_latency *st, uint64_t average_ns)
+{
+	return st->sum_ns > (unsigned __int128)average_ns * st->samples;
+}
+
+static void latency_record(struct tc_run *tc, uint64_t ns)
+{
+	struct stats_latency *st = tc->latency_st;
+	struct latency_block *b = tc->latency;
+
+	if (likely(b->n != 0)) {
+		STAT_INC(st->pairs);
+		STAT_ADD(st->jitter_ns, ns > b->last_ns ? ns - b->last_ns : b->last_ns - ns);
+		b->min_ns = MIN_OF(b->min_ns, ns);
+	} else {
+		b->min_ns = ns;
+	}
+	b->last_ns = ns;
+	STAT_INC(st->samples);
+	STAT_ADD(st->sum_ns, ns);
+	st->max_ns = MAX_OF(st->max_ns, ns);
+	st->over_max += ns > tc->latency_max_ns;
+	st->over_avg += average_above(st, tc->latency_avg_ns);
+	hist_record(&b->hist, ns);
+	__atomic_store_n(&b->recent[b->n % LATENCY_RING], ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&b->n, b->n + 1, __ATOMIC_RELEASE); /* pairs with recent_add() */
+}
+
+static void latency_sample(struct lcore *lc, struct tc_run *tc, uint64_t sent_ns)
+{
+	uint64_t now_ns = lcore_ns(lc, lc->rx_tsc);
+
+	if (unlikely(sent_ns == 0 || sent_ns > now_ns))
+		STAT_INC(tc->latency_st->invalid);
+	else
+		latency_record(tc, now_ns - sent_ns);
+}
+
+void latency_ip_in(struct lcore *lc, struct tc_run *tc, struct pkt *p)
+{
+	const uint8_t *at = rte_pktmbuf_mtod_offset(p->m, uint8_t *, p->l2_len + p->stamp);
+	uint32_t word[2];
+	uint64_t ns = 0;
+
+	p->stamp = 0;
+	if (!tc->ip_rx_stamp)
+		return;
+	memcpy(word, at, sizeof(word));
+	if (word[0] & word[1] & RTE_BE32(IP_STAMP_OURS)) /* else ms since midnight, or none */
+		ns = (uint64_t)(rte_be_to_cpu_32(word[0]) & ~IP_STAMP_OURS) << 31
+			| (rte_be_to_cpu_32(word[1]) & ~IP_STAMP_OURS);
+	latency_sample(lc, tc, ns);
+}
+
+void latency_app_in(struct lcore *lc, struct tc_run *tc, const struct conn *c, const uint8_t *data,
+	uint32_t len)
+{
+	uint32_t at = 0;
+	uint64_t ns;
+
+	while (app_stamp_next(conn_app(tc, c), &c->app, data, len, &at, &ns))
+		latency_sample(lc, tc, ns);
+}
