@@ -6,7 +6,12 @@
 #include <rte_ethdev.h>
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define ETH_VLAN_BYTES 18 /* before the IP header, tagged */
 
@@ -39,6 +44,23 @@ static uint32_t most_of(const struct rte_eth_dev_info *info)
 	return MIN_OF(info->max_rx_pktlen - frame, (uint32_t)info->max_mtu);
 }
 
+/* af_packet says that it takes less than Ethernet has; the interface below it knows better. */
+static int interface_set(const struct rte_eth_dev_info *info, uint16_t mtu)
+{
+	struct ifreq ifr = {.ifr_mtu = mtu};
+	int fd, rc = 0;
+
+	if (info->driver_name == NULL || strcmp(info->driver_name, "net_af_packet") != 0
+		|| mtu > RTE_ETHER_MTU || if_indextoname(info->if_index, ifr.ifr_name) == NULL)
+		return -EINVAL;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || ioctl(fd, SIOCSIFMTU, &ifr) != 0)
+		rc = -errno;
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 /* The device is told too: it may drop what is larger than it knows of. One that cannot be told keeps
  * what it has, and we send no more than that. */
 static int device_set(const struct port *p, uint16_t mtu, char *err, size_t errlen)
@@ -47,11 +69,11 @@ static int device_set(const struct port *p, uint16_t mtu, char *err, size_t errl
 	uint16_t has = 0;
 	int rc = rte_eth_dev_info_get(p->dev_id, &info);
 
-	if (rte_eth_dev_get_mtu(p->dev_id, &has) == 0 && has == mtu)
-		return 0;
 	if (rc == 0)
 		rc = rte_eth_dev_set_mtu(p->dev_id, mtu);
-	if (rc == -ENOTSUP && mtu <= has)
+	if (rc == -EINVAL)
+		rc = interface_set(&info, mtu);
+	if (rc == -ENOTSUP && rte_eth_dev_get_mtu(p->dev_id, &has) == 0 && mtu <= has)
 		return 0;
 	if (rc == -EBUSY)
 		snprintf(err, errlen,
@@ -75,7 +97,7 @@ int port_set_mtu(uint16_t id, uint16_t mtu, char *err, size_t errlen)
 			mtu, room(p), mtu + RTE_PKTMBUF_HEADROOM + ETH_VLAN_BYTES);
 		return -ERANGE;
 	}
-	if (p->kind != port_kind_RING)
+	if (p->kind != port_kind_RING && mtu != p->mtu)
 		rc = device_set(p, mtu, err, errlen);
 	if (rc == 0)
 		p->mtu = mtu;

@@ -225,7 +225,8 @@ cold_path void icmp_unreachable(
 	struct rte_mbuf *m;
 	uint8_t *at;
 
-	if (!lp->running || p->group || !ipv4_is_mine(lc, lp, p->vlan, p->dst))
+	if (!lp->running || p->group || len + sizeof(struct ip4_hdr) > lp->port->mtu
+		|| !ipv4_is_mine(lc, lp, p->vlan, p->dst))
 		return;
 	m = error_allowed(lc) ? pkt_alloc(lc, p->l2_len + sizeof(struct ip4_hdr) + len) : NULL;
 	if (m == NULL) {

@@ -4,6 +4,7 @@ import re
 import pytest
 from capture import Capture
 from test_kernel import inside, tap_up
+from test_ports import veth  # noqa: F401, a fixture
 from test_traffic import RING, pair
 from warp17 import wait_for
 
@@ -114,3 +115,19 @@ def test_larger_than_the_device_takes(engine, netns):
     e.refuses("set tests mtu port 0 1505", "the device of port 0 does not take it: Invalid argument, it says 68..1504")
     e.cli("set tests mtu port 0 1504")
     assert e.show("port info")["ports"][0]["mtu"] == 1504
+
+
+@pytest.mark.parametrize("vdev", ["net_af_packet0,iface=w17e", "net_af_xdp0,iface=w17e,force_copy=1"])
+def test_kernel_interface_is_told(engine, netns, veth, tmp_path, vdev):  # noqa: F811
+    e = engine(*SMALL, eal=("--vdev=" + vdev,), netns=veth)
+    e.cli("set tests mtu port 0 1300", f"add tests l3_intf port 0 ip {US} mask 255.255.255.0",
+          f"add tests server tcp port 0 test-case-id 0 src {US} {US} sport 80 80",
+          "set tests server http port 0 test-case-id 0 200-OK resp-size 100000", "start tests port 0")
+    assert " mtu 1300 " in inside(veth, "ip", "link", "show", "dev", "w17e", text=True).stdout
+    with Capture(netns, tmp_path, f"tcp and src {US}", "w17k") as c:
+        assert len(inside(netns, "curl", "-sf", "--max-time", "30", f"http://{US}/").stdout) == 100000
+    assert max(len(f.ip) for f in c.frames) == 1300 and sum(len(f.ip) == 1300 for f in c.frames) >= 100000 // 1260
+    e.stop_tests(0)
+    for mtu in (1500, 68, 1500):
+        e.cli(f"set tests mtu port 0 {mtu}")
+        assert f" mtu {mtu} " in inside(veth, "ip", "link", "show", "dev", "w17e", text=True).stdout

@@ -34,10 +34,12 @@ int world_eal(const char *prefix)
 	return rc < 0 ? -1 : 0;
 }
 
+uint16_t world_mbuf_bytes = 2176;
+
 struct rte_mempool *world_mbufs(const char *name, uint32_t n)
 {
 	struct rte_mempool *pool = rte_pktmbuf_pool_create_by_ops(
-		name, n, 0, 0, 2176, SOCKET_ID_ANY, "stack");
+		name, n, 0, 0, world_mbuf_bytes, SOCKET_ID_ANY, "stack");
 
 	BUG_ON(pool == NULL);
 	return pool;

@@ -19,7 +19,8 @@ extern struct world world;
 
 /* The EAL without hugepages, under that file prefix. 0 or -1. */
 int world_eal(const char *prefix);
-/* Buffers as the engine makes them. Not NULL. */
+/* Buffers as the engine makes them, of so many bytes with their headroom. Not NULL. */
+extern uint16_t world_mbuf_bytes;
 struct rte_mempool *world_mbufs(const char *name, uint32_t n);
 
 /* Anew: nothing configured, n_lcores workers and two ports to be made. world_end() frees all. */
