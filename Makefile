@@ -89,7 +89,7 @@ PEERS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/functional/*.c)))
 SIM      := $(B)/test/sim/sim
 # what a unit test links: the packet path whole, but for ports, which world.c plays; no main(), nothing that starts up
 TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out $(addprefix $(B)/engine/,main.o boot/% mgmt/% l1_port/port.o \
-	l1_port/ring_pair.o l1_port/tap.o),$(ENGINE))
+	l1_port/mtu.o l1_port/ring_pair.o l1_port/tap.o),$(ENGINE))
 DOCS     := commands counters
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 

@@ -63,8 +63,8 @@ void render_tests_state(const json_t *view)
 		grid_column(&g, i == 6, "%s", cols[i]);
 	json_array_foreach(tests, i, t)
 	{
-		bool behind = json_is_true(json_object_get(t, "behind"));
-		const char *reason = render_field(t, "reason");
+		const char *note = json_string_value(json_object_get(t, "note"));
+		const char *reason = json_string_value(json_object_get(t, "reason"));
 
 		grid_cell(&g, "%s", render_field(t, "test_case_id"));
 		grid_cell(&g, "%s", render_field(t, "type"));
@@ -73,8 +73,7 @@ void render_tests_state(const json_t *view)
 		grid_cell(&g, "%s %s", render_field(t, "criteria"), render_field(t, "target"));
 		quick_stats(&g, t);
 		grid_cell(&g, "%s s", render_field(t, "runtime_s"));
-		grid_cell(&g, "%s%s%s", behind ? "behind its rate" : "",
-			behind && *reason ? "; " : "", reason);
+		grid_cell(&g, "%s%s%s", note, *note && *reason ? "; " : "", reason);
 	}
 	if (json_array_size(tests) != 0)
 		grid_print(&g, 0, 0);
@@ -174,7 +173,8 @@ void render_tests_config(const json_t *view)
 		     *tests = json_object_get(view, "tests"), *t;
 	const char *key;
 
-	printf("Port %s\n  GW %s\n", render_field(view, "port"), render_field(view, "gw"));
+	printf("Port %s\n  MTU %s\n  GW %s\n", render_field(view, "port"),
+		render_field(view, "mtu"), render_field(view, "gw"));
 	if (json_object_get(view, "tx_faults") != NULL)
 		printf("  Faults in what it sends (show tests faults)\n");
 	if (json_object_get(view, "rx_faults") != NULL)

@@ -59,6 +59,17 @@ static void add_tests_l3_intf(struct conf *o)
 	}
 }
 
+static void set_tests_mtu(struct conf *o)
+{
+	union cmd_req r = {0};
+
+	if (o->p->mtu == o->p->mtu_usual)
+		return;
+	GIVE(set_tests_mtu, port, o->port);
+	GIVE(set_tests_mtu, mtu, o->p->mtu);
+	emit(o, CMD_set_tests_mtu, &r);
+}
+
 static void add_tests_l3_gw(struct conf *o)
 {
 	union cmd_req r = {0};
@@ -121,7 +132,7 @@ static void add_tests_client(struct conf *o)
 {
 	union cmd_req r = {0};
 
-	if (o->c->kind != tc_kind_CLIENT)
+	if (o->c->kind != tc_kind_CLIENT || tc_is_multicast(o->c))
 		return;
 	GIVE_TC(add_tests_client);
 	GIVE(add_tests_client, proto, o->c->proto);
@@ -130,6 +141,21 @@ static void add_tests_client(struct conf *o)
 	GIVE(add_tests_client, dest, o->c->dst);
 	GIVE(add_tests_client, dport, o->c->dport);
 	emit(o, CMD_add_tests_client, &r);
+}
+
+static void add_tests_multicast_src(struct conf *o)
+{
+	union cmd_req r = {0};
+
+	if (!tc_is_multicast(o->c))
+		return;
+	GIVE_TC(add_tests_multicast_src);
+	GIVE(add_tests_multicast_src, proto, o->c->proto);
+	GIVE(add_tests_multicast_src, src, o->c->src);
+	GIVE(add_tests_multicast_src, sport, o->c->sport);
+	GIVE(add_tests_multicast_src, dest, o->c->dst);
+	GIVE(add_tests_multicast_src, dport, o->c->dport);
+	emit(o, CMD_add_tests_multicast_src, &r);
 }
 
 static void set_tests_timeouts(struct conf *o)
@@ -347,6 +373,7 @@ static const struct writer {
 	void (*write)(struct conf *o);
 } of_port[] =
 	{
+		PORT(set_tests_mtu),
 		PORT(add_tests_l3_intf),
 		PORT(add_tests_l3_gw),
 		PORT(set_tests_faults),
@@ -354,6 +381,7 @@ static const struct writer {
   of_tc[] = {
 	  TC(add_tests_server),
 	  TC(add_tests_client),
+	  TC(add_tests_multicast_src),
 	  TC(set_tests_timeouts),
 	  TC(set_tests_rate),
 	  TC(set_tests_criteria),

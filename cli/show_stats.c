@@ -207,6 +207,8 @@ static json_t *view_of(
 		return port_ok(s, port, err, errlen) ? show_tests_state(s, port) : NULL;
 	case CMD_show_tests_stats:
 		return port_ok(s, port, err, errlen) ? show_tests_stats(s, port, tcid) : NULL;
+	case CMD_show_tests_vlan_options:
+		return port_ok(s, port, err, errlen) ? show_tests_vlan(s, port, tcid) : NULL;
 	case CMD_show_tests_tcp_options:
 		return port_ok(s, port, err, errlen) ? show_tests_tcp(s, port, tcid) : NULL;
 	default:

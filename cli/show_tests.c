@@ -24,6 +24,8 @@ static const char *tc_type(const struct tc_config *c)
 {
 	if (c->kind == tc_kind_SERVER)
 		return c->proto == l4proto_UDP ? "UDP server" : "TCP server";
+	if (tc_is_multicast(c))
+		return "UDP mcast source";
 	return c->proto == l4proto_UDP ? "UDP client" : "TCP client";
 }
 
@@ -141,7 +143,7 @@ json_t *show_tests_config(const struct seg *s, uint32_t port)
 
 	if (rc != 0)
 		return show_nothing(rc, NULL);
-	o = json_pack("{sI so}", "port", INT(port), "gw", show_ip(&p.gw));
+	o = json_pack("{sI sI so}", "port", INT(port), "mtu", INT(p.mtu), "gw", show_ip(&p.gw));
 	for (uint32_t d = 0; d < FAULTS_DIRS; d++) {
 		if (faults_config_on(&p.faults[d]))
 			json_object_set_new(o, d == fault_dir_TX ? "tx_faults" : "rx_faults",
@@ -182,14 +184,14 @@ json_t *show_tests_state(const struct seg *s, uint32_t port)
 			continue;
 		end = t.end_ns ? t.end_ns : mono_ns();
 		json_array_append_new(tests,
-			json_pack("{sI ss ss ss sI sI ss sf sI sb so}", "test_case_id", INT(i),
+			json_pack("{sI ss ss ss sI sI ss sf sI sb so so}", "test_case_id", INT(i),
 				"type", tc_type(&t.cfg), "app", app_kind_word(t.cfg.app),
 				"criteria", criterion_word(t.cfg.criterion), "target",
 				INT(t.cfg.criterion_count), "achieved", INT(t.achieved), "state",
 				tc_state_word(t.state), "runtime_s",
 				t.start_ns ? (double)(end - t.start_ns) / 1e9 : 0.0, "estab_us",
-				INT(t.estab_us), "behind", t.fell_behind != 0, "reason",
-				TEXT(t.reason)));
+				INT(t.estab_us), "behind", t.fell_behind != 0, "note",
+				TEXT(t.behind), "reason", TEXT(t.reason)));
 	}
 	return json_pack("{sI sb so}", "port", INT(port), "running",
 		seg_port(s, port)->running != 0, "tests", tests);
@@ -229,4 +231,15 @@ json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)
 		INT(o->ack_delay), "congestion", congestion_word(o->congestion), "mss", INT(o->mss),
 		"user-to", INT(o->user_to_ms), "window-scale", INT(o->wscale), "timestamps",
 		INT(o->ts), "sack", INT(o->sack), "ecn", INT(o->ecn));
+}
+
+json_t *show_tests_vlan(const struct seg *s, uint32_t port, uint32_t tcid)
+{
+	static struct seg_tc t;
+	int rc = tc_read(s, port, tcid, &t);
+
+	if (rc != 0)
+		return show_nothing(rc, NULL);
+	return json_pack("{sI sI sI sI}", "port", INT(port), "test_case_id", INT(tcid), "vlan-id",
+		INT(t.cfg.vlan_id), "vlan-pri", INT(t.cfg.vlan_pri));
 }

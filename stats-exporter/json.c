@@ -72,16 +72,16 @@ static json_t *tc_json(const struct sample_tc *s)
 {
 	const struct seg_tc *t = &s->tc;
 
-	return json_pack("{sI sI ss ss ss ss ss ss sI sI sb s{sI sI sI sI} so}", "port",
+	return json_pack("{sI sI ss ss ss ss ss ss sI sI sb ss s{sI sI sI sI} so}", "port",
 		(json_int_t)s->port, "test_case_id", (json_int_t)s->tcid, "type",
 		tc_kind_word(t->cfg.kind), "proto", l4proto_word(t->cfg.proto), "app",
 		app_kind_word(t->cfg.app), "state", tc_state_word(t->state), "reason", t->reason,
 		"criterion", criterion_word(t->cfg.criterion), "target",
 		(json_int_t)t->cfg.criterion_count, "achieved", (json_int_t)t->achieved, "behind",
-		t->fell_behind != 0, "rates", "established_per_second", (json_int_t)t->rate_estab,
-		"closed_per_second", (json_int_t)t->rate_closed, "messages_per_second",
-		(json_int_t)t->rate_send, "requests_per_second", (json_int_t)t->rate_req, "stats",
-		groups(STAT_SCOPE_TC, &s->stats));
+		t->fell_behind != 0, "note", t->behind, "rates", "established_per_second",
+		(json_int_t)t->rate_estab, "closed_per_second", (json_int_t)t->rate_closed,
+		"messages_per_second", (json_int_t)t->rate_send, "requests_per_second",
+		(json_int_t)t->rate_req, "stats", groups(STAT_SCOPE_TC, &s->stats));
 }
 
 static json_t *lcore_json(const struct sample *s, uint32_t lc)

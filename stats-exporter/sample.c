@@ -96,6 +96,7 @@ static int tc_take(struct sample *to, const struct seg *s, uint32_t port, uint32
 	if (t->tc.cfg.kind == tc_kind_NONE)
 		return 0;
 	text_take(t->tc.reason, t->tc.reason, sizeof(t->tc.reason));
+	text_take(t->tc.behind, t->tc.behind, sizeof(t->tc.behind));
 	t->port = port;
 	t->tcid = tcid;
 	seg_sum_tc(s, port, tcid, &t->stats);

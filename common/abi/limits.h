@@ -2,7 +2,7 @@
 #pragma once
 
 #define PORTS_MAX 64
-#define WORKERS_MAX 64
+#define WORKERS_MAX 127          /* lcores but the one that manages: the EAL knows 128 */
 #define TCS_MAX 16               /* test cases a port: test-case-id 0..15 */
 #define L3_INTFS_MAX 256         /* interfaces a port */
 #define ARP_MAX 1024             /* neighbours a port that are shown */
@@ -14,6 +14,8 @@
 #define SESSIONS_MAX 2147483647u /* of a client test case: ids of endpoints have 31 bits */
 #define HTTP_FIELDS_MAX 512      /* bytes of user-set header fields of a test case */
 #define HTTP_NAME_MAX 128        /* host or object name with its end */
+#define MTU_MIN 68               /* of IP, RFC 791 */
+#define MTU_MAX 9198
 #define TCP_MSS_MIN 28           /* of the least MTU, RFC 791; less is taken for it */
 #define TCP_WIN_MAX 1073725440u  /* bytes: 65535 << 14, RFC 7323 */
 #define SECONDS_MAX 2000000      /* of a setting: the engine's deadlines are ms that wrap at 2^31 */

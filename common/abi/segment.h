@@ -59,7 +59,8 @@ struct seg_port {
 	char name[64], driver[32];
 	uint8_t mac[6];
 	uint8_t link_up, running; /* running: between start and stop tests */
-	uint32_t speed_mbps, mtu, n_queues;
+	uint32_t speed_mbps, n_queues;
+	uint32_t mtu, mtu_usual; /* of IP; as it was before any command */
 	uint32_t full_duplex;       /* of a link that is up and has a speed */
 	struct stats_device device; /* each word by itself, outside of seq */
 	uint32_t offload_rx_csum, offload_tx_csum, needs_csum;
@@ -84,6 +85,7 @@ struct seg_tc {
 	uint64_t rate_estab, rate_closed, rate_send,
 		rate_req; /* per second, over the last whole second */
 	char reason[128]; /* why FAILED */
+	char behind[128]; /* the rates that were not kept, if fell_behind */
 } cache_aligned;
 
 /* Written by management before READY. */

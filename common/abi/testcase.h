@@ -52,6 +52,12 @@ struct tc_config {
 /* A new test case's settings: the original's defaults but for what hurt (CATALOGUE §3.1). */
 void tc_config_init(struct tc_config *cfg, enum tc_kind kind, enum l4proto proto);
 
+/* A client whose destinations are groups: a source of multicast, which nobody answers. */
+static inline bool tc_is_multicast(const struct tc_config *cfg)
+{
+	return cfg->kind == tc_kind_CLIENT && ip4_of(&cfg->dst.lo) >> 28 == 14;
+}
+
 /* Its criterion, when its ranges are known: what a server listens on, and what tc_config_init() says
  * of a client. */
 void tc_config_criterion(struct tc_config *cfg);

@@ -10,6 +10,7 @@
 #define format_printf(fmt, args) __attribute__((format(printf, fmt, args)))
 #define force_inline inline __attribute__((always_inline))
 #define cold_path __attribute__((cold, noinline))
+#define apart __attribute__((noinline)) /* hot at times, but not with its caller */
 #define packed_struct __attribute__((packed))
 #define packed2_struct __attribute__((packed, aligned(2)))
 #define unused_arg __attribute__((unused))

@@ -9,14 +9,16 @@
 
 #define OPTION_TEXT_MAX 256
 #define NODES_MAX 8
-#define LCORE_IDS_MAX 128
+#define LCORE_IDS_MAX 128 /* the EAL's RTE_MAX_LCORE, as distributions build it */
+static_assert(LCORE_IDS_MAX == WORKERS_MAX + 1);
 
 /* Pools when nothing is asked for, in 1024; buffers a worker, and the least of them. */
 #define TCB_POOL_K 512
 #define UCB_POOL_K 128
 #define MBUF_POOL_K 32
 #define MBUF_POOL_LEAST_K 4
-#define MBUF_BYTES 2176 /* of a buffer: a full frame and its headroom; the least too */
+#define MBUF_BYTES 2176     /* of a buffer: a full frame and its headroom; the least too */
+#define MBUF_BYTES_MAX 9344 /* for MTU_MAX */
 
 /* The engine's options, a field for each row of options.def, and which of them were given. */
 typedef bool option_FLAG;
@@ -24,7 +26,11 @@ typedef bool option_DONE;
 typedef uint64_t option_NUMBER;
 typedef char option_TEXT[OPTION_TEXT_MAX];
 typedef char option_WORD[OPTION_TEXT_MAX];
-typedef uint64_t option_QMAP[PORTS_MAX]; /* lcore ids as bits, 0: not given */
+/* Lcore ids as bits, none: not given. */
+struct lcore_mask {
+	uint64_t bits[LCORE_IDS_MAX / 64];
+};
+typedef struct lcore_mask option_QMAP[PORTS_MAX];
 
 struct options {
 #define OPTION(id, name, KIND, ...) option_##KIND id;

@@ -128,7 +128,7 @@ static int lcores_list(struct eal_cmdline *eal, const char *opt, const char *v)
 
 			if (CPU_ISSET(i, &ids)
 				&& !lcore_add(eal, (unsigned long)i, own ? i : first_of(&cpus)))
-				return refuse(opt, v, "lcores below 128");
+				return refuse(opt, v, "lcores below " TEXT_OF(LCORE_IDS_MAX));
 		}
 		if (*s == '\0')
 			return 0;
@@ -150,7 +150,7 @@ static int lcores_mask(struct eal_cmdline *eal, const char *opt, const char *v)
 
 		for (unsigned int b = 0; b < 4; b++) {
 			if ((bits >> b & 1) && !lcore_add(eal, 4 * i + b, (int)(4 * i + b)))
-				return refuse(opt, v, "lcores below 128");
+				return refuse(opt, v, "lcores below " TEXT_OF(LCORE_IDS_MAX));
 			if (bits >> b & 1)
 				CPU_SET(4 * i + b, &cpus);
 		}
@@ -336,13 +336,6 @@ int eal_args_read(struct eal_cmdline *eal, int argc, char **argv)
 			"give two, e.g. -l 0,1\n");
 		return -EINVAL;
 	}
-	if (eal->n_lcores - 1 > WORKERS_MAX) {
-		fprintf(stderr,
-			"warp17: error: %u lcores: the first manages, and there may be %u "
-			"others\n",
-			eal->n_lcores, WORKERS_MAX);
-		return -EINVAL;
-	}
 	return 0;
 }
 
@@ -400,4 +393,5 @@ void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan)
 	add(eal, "--log-level=lib.*:error");
 	add(eal, "--log-level=pmd.*:error");
 	add(eal, "--log-level=bus.*:error");
+	add(eal, "--log-level=user1:error"); /* a line for each table of fragments */
 }

@@ -3,6 +3,7 @@
  * management. */
 #include "common/abi/segment.h"
 #include "engine/boot/boot.h"
+#include "engine/l1_port/l1_port.h"
 #include "engine/l3_ip/l3_ip.h"
 #include "engine/lcore/lcore.h"
 #include "engine/traffic/traffic.h"
@@ -92,7 +93,8 @@ static void count(struct memory_plan *p, const struct options *o, const struct e
 	uint64_t worker = lcore_bytes(p->tcbs, p->ucbs, p->n_ports) + frags_bytes(p->n_ports)
 		+ p->mbufs * (o->mbuf_bytes + MBUF_OVERHEAD);
 	uint64_t shared = (uint64_t)p->n_ports * TCS_MAX * sizeof(struct app_tc)
-		+ SLOTS_ALIGN * UINT64_C(2) + seg_size(p->n_ports, p->n_workers);
+		+ SLOTS_ALIGN * UINT64_C(2) + seg_size(p->n_ports, p->n_workers)
+		+ (p->n_ports - 2 * o->ring_if_pairs) * handoff_bytes(p->n_workers);
 
 	memset(p->mb, 0, sizeof(p->mb));
 	p->mb[eal->lcore[0].node] = shared / MB + OVERHEAD_MB;

@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define QMAP_DIGITS 32
+static_assert(QMAP_DIGITS * 4 == LCORE_IDS_MAX);
+
 enum option_kind {
 	OPTION_FLAG,
 	OPTION_DONE,
@@ -75,26 +78,47 @@ static int number(const struct option *d, const char *s, uint64_t *v)
 	return usage_error(d, s, expected);
 }
 
-static int qmap(const struct option *d, uint64_t *masks, const char *s)
+static bool mask_empty(const struct lcore_mask *m)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(m->bits); i++) {
+		if (m->bits[i] != 0)
+			return false;
+	}
+	return true;
+}
+
+static void mask_read(struct lcore_mask *m, const char *hex, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char digit[2] = {hex[n - 1 - i], '\0'};
+
+		m->bits[i / 16] |= (uint64_t)strtoul(digit, NULL, 16) << i % 16 * 4;
+	}
+}
+
+static int qmap(const struct option *d, struct lcore_mask *masks, const char *s)
 {
 	size_t n_digits = strspn(s, "0123456789"), n_hex = 0;
 	unsigned long port = 0;
 	const char *hex;
 
 	hex = s + n_digits + (s[n_digits] == '.');
-	if (strncmp(hex, "0x", 2) == 0)
+	if (strncmp(hex, "0x", 2) == 0 || strncmp(hex, "0X", 2) == 0)
 		hex += 2;
 	n_hex = strspn(hex, "0123456789abcdefABCDEF");
-	if (n_digits == 0 || n_digits > 3 || s[n_digits] != '.' || n_hex == 0 || n_hex > 16
-		|| hex[n_hex] != '\0')
-		return usage_error(d, s, "PORT.HEXMASK, at most 16 hex digits");
+	if (n_digits == 0 || n_digits > 3 || s[n_digits] != '.' || n_hex == 0
+		|| n_hex > LCORE_IDS_MAX / 4 || hex[n_hex] != '\0')
+		return usage_error(d, s,
+			"PORT.HEXMASK, at most " TEXT_OF(QMAP_DIGITS) " hex digits, one bit an "
+								      "lcore");
 	port = strtoul(s, NULL, 10);
 	if (port >= PORTS_MAX)
 		return usage_error(d, s, "a port below 64");
-	if (masks[port] != 0)
+	if (!mask_empty(&masks[port]))
 		return usage_error(d, s, "every port once, this one has its lcores");
-	masks[port] = strtoull(hex, NULL, 16);
-	return masks[port] != 0 ? 0 : usage_error(d, s, "PORT.HEXMASK with at least one bit");
+	mask_read(&masks[port], hex, n_hex);
+	return !mask_empty(&masks[port]) ? 0
+					 : usage_error(d, s, "PORT.HEXMASK with at least one bit");
 }
 
 /* Is the word one of "a|b|c"? */
@@ -138,7 +162,7 @@ static int take(struct options *o, const struct option *d, const char *v)
 				"a name that is neither empty nor longer than 255 characters");
 		break;
 	case OPTION_QMAP:
-		return qmap(d, (uint64_t *)at, v);
+		return qmap(d, (struct lcore_mask *)(void *)at, v);
 	}
 	snprintf(at, OPTION_TEXT_MAX, "%s", v);
 	return 0;

@@ -129,20 +129,40 @@ int worker_of_lcore(uint32_t lcore_id)
 	return -1;
 }
 
+/* Those of a port share its queue, unless it is a ring. */
+static int handoff_create(struct port *p)
+{
+	char name[32];
+	void *mem;
+
+	if (p->kind == port_kind_RING || p->n_queues < 2)
+		return 0;
+	snprintf(name, sizeof(name), "handoff_%u", p->id);
+	mem = boot_memory(name, handoff_bytes(p->n_queues), 4096, p->socket, true);
+	if (mem == NULL)
+		return -ENOMEM;
+	handoff_init(p, mem);
+	return 0;
+}
+
 int workers_map_ports(void)
 {
 	int rc = 0;
 
-	for (uint32_t p = 0; p < n_ports; p++) {
+	for (uint32_t p = 0; p < n_ports && rc == 0; p++) {
+		rc = handoff_create(&ports[p]);
 		for (uint32_t q = 0; q < ports[p].n_queues; q++) {
 			struct lcore *lc = lcores[ports[p].queue_worker[q]];
 			struct lport *lp = &lc->lports[lc->n_lports];
 
 			lp->port = &ports[p];
 			lp->queue = (uint16_t)q;
+			lp->handoff = ports[p].handoff[q];
 			lc->lport_of[p] = (uint8_t)lc->n_lports++;
 		}
 	}
+	if (rc != 0)
+		return rc;
 	for (uint32_t i = 0; i < n_workers && rc == 0; i++)
 		rc = frags_create(lcores[i]);
 	if (rc != 0)

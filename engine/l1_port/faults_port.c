@@ -20,6 +20,8 @@ void port_faults_init(struct lcore *lc, struct lport *lp)
 
 void port_faults_set(struct lcore *lc, struct lport *lp, const struct faults_config *cfg)
 {
+	if (lp->handoff != NULL && lp->handoff->out != NULL)
+		return; /* one link for all: that of the worker that has the queue */
 	for (uint32_t d = 0; d < FAULTS_DIRS; d++)
 		faults_set(&lp->faults[d], &cfg[d], lc->now_us);
 	if (lp->txq.faults == NULL)

@@ -13,6 +13,9 @@ void ports_stop(void);
 void ports_close(void);
 /* Management, before READY: what the ports are, into the segment. */
 void ports_describe(struct seg *seg);
+/* Management, while no test runs on it: its MTU, MTU_MIN..MTU_MAX. 0, or -errno and why in err;
+ * then it is as it was. */
+int port_set_mtu(uint16_t id, uint16_t mtu, char *err, size_t errlen);
 /* Management, once a second: link state and speed, and what the devices count, into the segment. */
 void ports_poll_link(struct seg *seg);
 void ports_poll_device(struct seg *seg);
@@ -86,6 +89,18 @@ static force_inline bool tx_room_session(struct lcore *lc, struct lport *lp)
 {
 	return tx_room_below(lc, lp, TXQ_LEN / 2);
 }
+
+/* Ports whose workers share one queue. handoff_bytes(): what one of n workers takes, in lines. */
+size_t handoff_bytes(uint32_t n);
+/* Lays out p->handoff, once n_queues is known. */
+void handoff_init(struct port *p, void *mem);
+/* A worker without the queue: up to RX_BURST packets for it; sends up to n, returns how many. */
+uint32_t handoff_in(const struct handoff *h, struct rte_mbuf **m);
+uint32_t handoff_out(const struct handoff *h, struct rte_mbuf **m, uint32_t n);
+/* The one with the queue: a packet for worker k, 1..; false: it has no room, the buffer stays. */
+bool handoff_give(const struct handoff *h, uint32_t k, struct rte_mbuf *m);
+/* ... and takes what the others send, as far as there is room; how many. */
+uint32_t handoff_collect(struct lcore *lc, struct lport *lp);
 
 /* The fault stage: a link that loses, doubles, holds back, corrupts, delays and paces packets. It
  * knows no port and no clock but the time it is given, which never goes back; the same seed does the

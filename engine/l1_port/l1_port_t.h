@@ -11,7 +11,8 @@
 #define RX_BURST 64
 #define TXQ_LEN 512 /* packets kept for a port until it takes them */
 
-/* A port as workers see it: read-only after boot. */
+/* A port as workers see it: read-only after boot, but for the MTU: management changes that while no test
+ * runs on the port. */
 struct port {
 	uint16_t id;     /* ours, 0.. : device ports, then ring pairs, then TAPs */
 	uint16_t dev_id; /* ethdev's */
@@ -20,11 +21,13 @@ struct port {
 	uint8_t sw_csum;    /* checksums are computed and checked by us */
 	uint8_t tx_offload; /* the device computes IPv4, TCP and UDP checksums */
 	uint8_t rx_offload; /* the device checks them: ol_flags tell */
-	uint16_t n_queues;
-	uint16_t mtu;  /* of IP: bytes behind the Ethernet header */
-	uint16_t peer; /* ring: the other port's id */
+	uint16_t n_queues;  /* workers that serve it; one queue each, or handoff[] */
+	uint16_t mtu;       /* of IP: bytes behind the Ethernet header */
+	uint16_t mtu_usual; /* as it came up */
+	uint16_t peer;      /* ring: the other port's id */
 	uint16_t queue_worker[WORKERS_MAX];
 	uint32_t socket;
+	struct handoff *handoff[WORKERS_MAX]; /* of its workers; NULL: each has a queue */
 };
 extern struct port ports[PORTS_MAX];
 extern uint16_t n_ports;
@@ -48,6 +51,29 @@ struct stash {
 	uint32_t n;
 	struct rte_mbuf *m[STASH_LEN];
 };
+
+/* A client test case's sessions, as steer.c knows them: host order. */
+struct steer_rule {
+	uint64_t sessions;
+	uint32_t src, dst, n_src, n_dst; /* the first address, and how many */
+	uint32_t n_sport, n_dport;
+	uint16_t sport, dport, vlan;
+	uint8_t proto;
+};
+
+/* One worker's end of a port whose workers share one queue: handoff.c. */
+struct handoff {
+	struct rte_ring *in, *out; /* its packets, those it sends; NULL: it has the queue */
+	uint32_t n;                /* workers of the port */
+	/* of the one that has the queue: */
+	uint32_t next;    /* the last that was first in its turn, 1.. */
+	uint32_t n_rules; /* set when tests start */
+	struct steer_rule rule[TCS_MAX];
+	struct rte_ring *to[WORKERS_MAX], *from[WORKERS_MAX]; /* [1..n) */
+};
+/* In ol_flags of a buffer that is handed over: a datagram whose fragments were joined; of no
+ * meaning for drivers. */
+#define HANDOFF_WHOLE RTE_MBUF_F_FIRST_FREE
 
 /* The fault stage: faults.c */
 #define FAULTS_CHUNK 64 /* packets */

@@ -16,8 +16,6 @@ struct port ports[PORTS_MAX];
 uint16_t n_ports;
 
 #define DESCS 1024
-#define ETH_VLAN_BYTES 18 /* before the IP header, tagged */
-#define MTU_LEAST 68      /* RFC 791 */
 #define RX_CSUMS                                                      \
 	(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM \
 		| RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
@@ -32,16 +30,23 @@ static bool software_device(const char *driver)
 		|| strcmp(driver, "net_af_xdp") == 0;
 }
 
-static int queues_setup(struct port *p, uint16_t n)
+/* Queues of the device: one for each worker, where queues have sessions of their own; else one for
+ * all. */
+static uint16_t queues_of(const struct port *p)
 {
-	uint16_t rxd = DESCS, txd = DESCS;
+	return p->kind == port_kind_RING ? p->n_queues : 1;
+}
+
+static int queues_setup(struct port *p)
+{
+	uint16_t rxd = DESCS, txd = DESCS, n = queues_of(p);
 
 	rte_eth_dev_adjust_nb_rx_tx_desc(p->dev_id, &rxd, &txd);
-	p->n_queues = n;
+	for (uint16_t q = 0; q < p->n_queues; q++)
+		p->queue_worker[q] = (uint16_t)qmap_worker(p->id, q);
 	for (uint16_t q = 0; q < n; q++) {
 		int rc;
 
-		p->queue_worker[q] = (uint16_t)qmap_worker(p->id, q);
 		rc = rte_eth_rx_queue_setup(
 			p->dev_id, q, rxd, p->socket, NULL, worker_mbuf_pool(p->queue_worker[q]));
 		if (rc == 0)
@@ -71,18 +76,6 @@ static void offloads_choose(
 	p->sw_csum = !p->tx_offload || !p->rx_offload;
 }
 
-/* The link's MTU, as far as a frame fits one buffer. */
-static uint16_t mtu_choose(const struct port *p, const struct options *o)
-{
-	uint64_t room = o->mbuf_bytes - RTE_PKTMBUF_HEADROOM - ETH_VLAN_BYTES;
-	uint16_t mtu = 1500;
-
-	if (p->kind != port_kind_RING
-		&& (rte_eth_dev_get_mtu(p->dev_id, &mtu) != 0 || mtu < MTU_LEAST))
-		mtu = 1500;
-	return mtu < room ? mtu : (uint16_t)room;
-}
-
 static void mac_choose(struct port *p)
 {
 	const uint8_t own[6] = {0x02, 0x57, 0x41, 0x52, 0x50, (uint8_t)p->id};
@@ -97,11 +90,11 @@ static void mac_choose(struct port *p)
 
 static int port_configure(struct port *p, const struct options *o)
 {
-	uint16_t n = (uint16_t)qmap_queues(p->id);
 	struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
 	int rc = rte_eth_dev_info_get(p->dev_id, &info), socket = rte_eth_dev_socket_id(p->dev_id);
 
+	p->n_queues = (uint16_t)qmap_queues(p->id);
 	if (rc == 0) {
 		p->socket = socket < 0 ? 0 : (uint32_t)socket;
 		offloads_choose(p, o, &info);
@@ -109,16 +102,16 @@ static int port_configure(struct port *p, const struct options *o)
 			conf.txmode.offloads |= TX_CSUMS;
 		if (p->rx_offload && !p->sw_csum)
 			conf.rxmode.offloads |= RX_CSUMS;
-		rc = rte_eth_dev_configure(p->dev_id, n, n, &conf);
+		rc = rte_eth_dev_configure(p->dev_id, queues_of(p), queues_of(p), &conf);
 	}
 	if (rc != 0) {
 		log_line(loglevel_ERR, "error: port %u: not configured: %s", p->id,
 			rte_strerror(-rc));
 		return rc;
 	}
-	p->mtu = mtu_choose(p, o);
+	p->mtu = p->mtu_usual = mtu_choose(p);
 	mac_choose(p);
-	return queues_setup(p, n);
+	return queues_setup(p);
 }
 
 struct port *port_add(uint16_t dev_id, enum port_kind kind)
@@ -232,7 +225,6 @@ void ports_describe(struct seg *seg)
 
 		sp->kind = ports[p].kind;
 		sp->socket = ports[p].socket;
-		sp->mtu = ports[p].mtu;
 		sp->n_queues = ports[p].n_queues;
 		sp->needs_csum = ports[p].sw_csum;
 		sp->offload_rx_csum = ports[p].rx_offload;

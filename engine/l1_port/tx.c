@@ -47,14 +47,20 @@ static force_inline void tx_send(struct lcore *lc, struct lport *lp)
 	struct txq *q = &lp->txq;
 	uint64_t bytes = q->bytes, left = 0;
 	uint32_t sent;
+	bool hand = unlikely(lp->handoff != NULL) && lp->handoff->out != NULL;
 
 	if (q->n == 0)
 		return;
-	sent = rte_eth_tx_burst(lp->port->dev_id, lp->queue, q->pkt, q->n);
+	if (unlikely(hand)) /* who has the queue counts it */
+		sent = handoff_out(lp->handoff, q->pkt, q->n);
+	else
+		sent = rte_eth_tx_burst(lp->port->dev_id, lp->queue, q->pkt, q->n);
 	for (uint32_t i = sent; i < q->n; i++)
 		left += q->pkt[i]->pkt_len;
-	lp->st->port.tx_pkts += sent;
-	lp->st->port.tx_bytes += bytes - left;
+	if (likely(!hand)) {
+		lp->st->port.tx_pkts += sent;
+		lp->st->port.tx_bytes += bytes - left;
+	}
 	q->bytes = left;
 	if (likely(sent == q->n)) {
 		q->n = 0;

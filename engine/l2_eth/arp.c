@@ -278,7 +278,7 @@ void arp_port_start(struct lcore *lc, struct lport *lp)
 	}
 	if (l3->gw != 0) {
 		lp->st->route.gw_add++;
-		arp_resolve(lc, lp, 0, l3->gw, mac);
+		arp_resolve(lc, lp, route_gateway_vlan((uint8_t)lp->port->id, 0), l3->gw, mac);
 	}
 }
 
@@ -300,6 +300,11 @@ void arp_port_stop(struct lcore *lc, struct lport *lp)
 		__atomic_store_n(&tables[lp->port->id][i].state, ARP_FREE, __ATOMIC_RELEASE);
 	__atomic_add_fetch(
 		&arp_epochs[lp->port->id], 1, __ATOMIC_RELEASE); /* pairs with arp_epoch() */
+}
+
+void arp_intfs_changed(uint32_t port)
+{
+	__atomic_add_fetch(&arp_epochs[port], 1, __ATOMIC_RELEASE); /* pairs with arp_epoch() */
 }
 
 static uint32_t snapshot_local(uint32_t port, struct seg_arp *out)
@@ -339,11 +344,10 @@ static uint32_t snapshot_table(uint32_t port, struct seg_arp *out, uint32_t n)
 static bool news(uint32_t port)
 {
 	static struct seen {
-		uint32_t epoch, n_entries, n_intfs;
+		uint32_t epoch, n_entries;
 	} seen[PORTS_MAX];
 	struct seen now = {.epoch = arp_epoch((uint8_t)port),
-		.n_entries = __atomic_load_n(&n_entries[port], __ATOMIC_ACQUIRE), /* arp_add() */
-		.n_intfs = port_l3[port].n_intfs};
+		.n_entries = __atomic_load_n(&n_entries[port], __ATOMIC_ACQUIRE)}; /* arp_add() */
 
 	if (memcmp(&now, &seen[port], sizeof(now)) == 0)
 		return false;

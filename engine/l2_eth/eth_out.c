@@ -35,15 +35,15 @@ static void mac_of_group(uint32_t group, uint8_t mac[6])
 const struct hop *eth_hop_slow(
 	struct lcore *lc, struct lport *lp, struct hop *h, uint16_t vlan_tci, uint32_t dst)
 {
-	uint16_t vlan = vlan_tci & VLAN_ID_MASK;
+	uint16_t vlan = vlan_tci & VLAN_ID_MASK, on;
 	uint32_t epoch = arp_epoch(lp->port->id), next;
 	uint8_t mac[6];
 
 	if (ipv4_is_multicast(dst)) {
 		mac_of_group(dst, mac);
 	} else {
-		next = route_next_hop(lp->port->id, vlan, dst);
-		if (next == 0 || arp_resolve(lc, lp, vlan, next, mac) != 0)
+		next = route_next_hop(lp->port->id, vlan, dst, &on);
+		if (next == 0 || arp_resolve(lc, lp, on, next, mac) != 0)
 			return NULL;
 	}
 	if (h->dst != dst || h->vlan_tci != vlan_tci)

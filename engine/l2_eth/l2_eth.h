@@ -27,6 +27,8 @@ static force_inline uint32_t arp_epoch(uint8_t port)
 	return __atomic_load_n(&arp_epochs[port], __ATOMIC_ACQUIRE) + 1; /* pairs with arp_set() */
 }
 
+/* Management: the port has other interfaces. */
+void arp_intfs_changed(uint32_t port);
 /* Management: copies the tables that have changed into the segment. */
 void arp_snapshot(struct seg *seg);
 

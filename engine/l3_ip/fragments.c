@@ -186,16 +186,15 @@ static struct rte_mbuf *join(struct lcore *lc, struct lport *lp, struct pkt *p, 
 }
 
 /* The transport gets to see it in one piece: in the first buffer, or copied. */
-static void whole(struct lcore *lc, struct lport *lp, struct pkt *p, struct rte_mbuf *m)
+static void whole(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
+	struct rte_mbuf *m = p->m;
 	const struct ip4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct ip4_hdr *, m->l2_len);
 	uint16_t hlen = (ip->ver_ihl & 15) * 4, at = m->l2_len + hlen;
 
 	lp->st->ipv4.reasm++;
 	lp->st->ipv4.reasm_frags += m->nb_segs;
-	gone(lc, lp, m->nb_segs);
 	m->ol_flags = 0;
-	p->m = m;
 	p->l2_len = m->l2_len;
 	p->l4_len = rte_be_to_cpu_16(ip->total_len_be16) - hlen;
 	rte_pktmbuf_linearize(m);
@@ -235,6 +234,27 @@ cold_path bool frag_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	m = join(lc, lp, p, ip);
 	if (m == NULL)
 		return false;
-	whole(lc, lp, p, m);
+	gone(lc, lp, m->nb_segs);
+	if (lp->handoff != NULL && steer_whole(lc, lp, m))
+		return false;
+	p->m = m;
+	whole(lc, lp, p);
 	return true;
+}
+
+cold_path void frag_whole(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	const uint8_t *eth = rte_pktmbuf_mtod(p->m, const uint8_t *);
+	const struct ip4_hdr *ip = (const struct ip4_hdr *)(eth + p->m->l2_len);
+
+	p->vlan = p->m->l2_len == 14 ? 0 : (uint16_t)(eth[14] << 8 | eth[15]) & 0xfff;
+	p->group = 0; /* frag_in() has looked */
+	p->src = rte_be_to_cpu_32(ip->src_be32);
+	p->dst = rte_be_to_cpu_32(ip->dst_be32);
+	if (likely(lp->running)) {
+		whole(lc, lp, p);
+		return;
+	}
+	lp->st->drop.stopped += p->m->nb_segs;
+	p->class = PKT_DONE;
 }

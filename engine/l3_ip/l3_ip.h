@@ -118,6 +118,8 @@ void ipv4_whole_in(struct lcore *lc, struct lport *lp, struct pkt *p, uint8_t pr
 int frags_create(struct lcore *lc);
 void frags_destroy(struct lcore *lc);
 size_t frags_bytes(uint32_t n_ports);
+/* A datagram that another worker has joined: *p is that from here on, but for p->m, which is set. */
+void frag_whole(struct lcore *lc, struct lport *lp, struct pkt *p);
 /* Takes the buffer of a fragment. True: the datagram is whole and *p is that now, its class set;
  * p->m may be of several segments, p->l4 is contiguous until the next call. */
 bool frag_in(struct lcore *lc, struct lport *lp, struct pkt *p);
@@ -125,6 +127,22 @@ bool frag_in(struct lcore *lc, struct lport *lp, struct pkt *p);
 void frags_poll(struct lcore *lc);
 /* Frees all that a port holds. */
 void frags_drain(struct lcore *lc, struct lport *lp);
+
+/* steer.c: whose packets are, on a port whose workers share one queue; 0 is the one that has it. */
+struct flow_tuple {
+	uint32_t laddr, raddr; /* ours, the peer's; host order */
+	uint16_t lport, rport, vlan;
+};
+/* Tests begin: clients' sessions are known, one call a test case. */
+void steer_begin(struct handoff *h);
+void steer_clients(struct handoff *h, const struct tc_config *cfg);
+uint32_t steer_tuple(
+	const struct handoff *h, uint8_t port, uint8_t proto, const struct flow_tuple *t);
+uint32_t steer_frame(const struct lport *lp, const struct rte_mbuf *m);
+/* Hands packets to those they belong to; how many are left, this worker's, at the front. */
+uint32_t steer_burst(struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n);
+/* Hands a joined datagram to its owner, or drops and counts it; false: it is this worker's. */
+bool steer_whole(struct lcore *lc, struct lport *lp, struct rte_mbuf *m);
 
 /* ICMP: echo requests for our addresses are answered, in place where that fits (then the buffer is
  * kept). Of an error the class becomes PKT_ICMP_ERR. */
@@ -159,12 +177,15 @@ bool ipv4_is_mine(struct lcore *lc, struct lport *lp, uint16_t vlan, uint32_t ad
 /* The interface on that VLAN (0 untagged) with addr in its subnet, or NULL. */
 const struct l3_intf *route_connected(uint8_t port, uint16_t vlan, uint32_t addr);
 
-/* The gateway on that VLAN, else the port's; 0 when there is none. */
-uint32_t route_gateway(uint8_t port, uint16_t vlan);
+/* The gateway on that VLAN, else the port's; 0 when there is none. *on: the VLAN where it is a
+ * neighbour. */
+uint32_t route_gateway(uint8_t port, uint16_t vlan, uint16_t *on);
+/* Where the port's gateway is a neighbour: on that VLAN, else untagged, else on another. */
+uint16_t route_gateway_vlan(uint8_t port, uint16_t vlan);
 
-/* The next hop towards dst on that VLAN (0 untagged): dst itself when on-link, else the gateway; 0
- * when there is none. */
-uint32_t route_next_hop(uint8_t port, uint16_t vlan, uint32_t dst);
+/* The next hop towards dst on that VLAN (0 untagged), and on which it is to be asked for: dst itself
+ * when on-link, else the gateway; 0 when there is none. */
+uint32_t route_next_hop(uint8_t port, uint16_t vlan, uint32_t dst, uint16_t *on);
 
 /* Internet checksum, ones' complement sums; csum_fold() gives the field, not inverted. */
 uint32_t csum_add(const void *data, size_t len, uint32_t sum);

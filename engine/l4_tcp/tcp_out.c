@@ -389,7 +389,7 @@ static force_inline bool output_one(
 	if (len < left && len < t->c.mss && t->snd_nxt != t->snd_una)
 		return false;
 	if (unlikely(len != 0 && !tx_room(lc, lp))) {
-		traffic_block(lc, &t->c, id);
+		traffic_block(lc, lp, &t->c, id);
 		return false;
 	}
 	if (len == left && len != 0)

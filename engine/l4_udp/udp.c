@@ -170,7 +170,7 @@ void udp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct co
 			return;
 		}
 		if (unlikely(rc != 0)) {
-			traffic_block(lc, c, id);
+			traffic_block(lc, lp, c, id);
 			return;
 		}
 		if (c->tx_base == c->tx_end)

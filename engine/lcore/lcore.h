@@ -7,6 +7,19 @@
 extern struct lcore *lcores[WORKERS_MAX]; /* hugepage memory of the worker's socket */
 extern uint32_t n_workers;
 
+/* Sessions [first, first + count) of total are worker k's of n; whose is session i. */
+static inline void share_of(
+	uint64_t total, uint32_t k, uint32_t n, uint64_t *first, uint64_t *count)
+{
+	*first = total * k / n;
+	*count = total * (k + 1) / n - *first;
+}
+
+static inline uint32_t share_owner(uint64_t total, uint64_t i, uint32_t n)
+{
+	return (uint32_t)(((i + 1) * n - 1) / total);
+}
+
 /* Bytes of a pool of n chunks, and its layout in memory given to it. */
 size_t chunk_pool_bytes(uint32_t n);
 void chunk_pool_init(struct chunk_pool *p, void *mem, uint32_t n);

@@ -66,11 +66,13 @@ struct lport {
 	uint8_t n_listen_tcp, n_listen_udp;
 	uint8_t pmtu_learnt;      /* since the port started: some hop may have a pmtu */
 	struct faults *rx_faults; /* of faults; NULL: none */
+	struct handoff *handoff;  /* the port's workers share one queue; NULL: each has its own */
 	struct listener listen_tcp[TCS_MAX], listen_udp[TCS_MAX];
 	struct stats_port_block *st;
-	struct rte_ip_frag_tbl *frag_tbl; /* datagrams that are not whole yet: fragments.c */
-	uint32_t n_frags;                 /* buffers in it */
+	uint32_t n_frags;   /* buffers in frag_tbl */
+	struct idq blocked; /* endpoints with something to send for which it had no room */
 	struct txq txq;
+	struct rte_ip_frag_tbl *frag_tbl; /* datagrams that are not whole yet: fragments.c */
 	struct hop hops[HOPS];
 	struct faults faults[FAULTS_DIRS];
 };
@@ -88,6 +90,8 @@ struct lmsg {
 		uint32_t grace_ms; /* TC_STOP */
 		struct {
 			uint64_t share_first, share_n; /* TC_START: this worker's sessions */
+			uint64_t start_tsc; /* the same for all workers; 0: when it is read */
+			uint32_t share_k, share_of; /* this one of so many; 0: of one */
 		};
 		struct faults_config faults[FAULTS_DIRS]; /* FAULTS */
 	};
@@ -118,7 +122,6 @@ struct lcore {
 	struct flow_table tcp_flows, udp_flows;
 	struct wheel wheel;
 	struct stash stash;
-	struct idq blocked; /* endpoints with something to send for which a port had no room */
 	struct chunk_pool queues; /* of all idqs: each endpoint can be in every kind at once */
 	uint64_t isn_secret[2];
 	uint32_t ts_offset; /* of TCP's clock of timestamps, random: RFC 7323 §7.1 */

@@ -43,15 +43,13 @@ static force_inline void burst_lookup(struct lcore *lc, struct pkt *p, uint32_t 
 	}
 }
 
-/* What needs more than one look: a fragment may make a datagram whole, an ICMP message may be about
- * a connection. True: the buffer is kept. */
-static cold_path bool odd_handle(struct lcore *lc, struct lport *lp, struct pkt *p)
+/* What was looked at by itself: an ICMP message may be about a connection. True: the buffer is
+ * kept. */
+static bool odd_taken(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
 	struct icmp_quote q;
 	bool kept = false;
 
-	if (p->class == PKT_FRAG && !frag_in(lc, lp, p))
-		return true;
 	p->id = CONN_NONE; /* to be looked up */
 	if (p->class == PKT_OTHER)
 		kept = eth_in_slow(lc, lp, p);
@@ -66,6 +64,14 @@ static cold_path bool odd_handle(struct lcore *lc, struct lport *lp, struct pkt 
 	else
 		udp_icmp_error(lc, lp, &q);
 	return false;
+}
+
+/* What needs more than one look: a fragment may make a datagram whole. */
+static cold_path bool odd_handle(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	if (p->class == PKT_FRAG && !frag_in(lc, lp, p))
+		return true;
+	return odd_taken(lc, lp, p);
 }
 
 static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct pkt *p)
@@ -131,17 +137,67 @@ static cold_path uint32_t faulty_in(
 	lp->st->port.rx_pkts += n;
 	rx_faults_in(lc, lp, m, n);
 	for (; got == RX_BURST && lp->rx_faults != NULL; all += got) {
-		got = rx_faults_out(lc, lp, m);
-		burst_in(lc, lp, m, got, false);
+		uint32_t mine = got = rx_faults_out(lc, lp, m);
+
+		if (lp->handoff != NULL)
+			mine = steer_burst(lc, lp, m, got);
+		burst_in(lc, lp, m, mine, false);
 	}
+	return all;
+}
+
+/* From the worker that has the queue: packets as they came, and datagrams that it has joined. */
+static uint32_t handed_in(struct lcore *lc, struct lport *lp)
+{
+	struct rte_mbuf *m[RX_BURST];
+	uint32_t n = handoff_in(lp->handoff, m), left = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct pkt p = {.m = m[i]};
+
+		if (likely(!(m[i]->ol_flags & HANDOFF_WHOLE))) {
+			m[left++] = m[i];
+			continue;
+		}
+		frag_whole(lc, lp, &p);
+		if (!odd_taken(lc, lp, &p))
+			pkt_free(lc, p.m);
+	}
+	if (left != 0)
+		burst_in(lc, lp, m, left, false);
+	return n;
+}
+
+/* The queue is shared: its worker keeps what is its own, and sends what the others do. */
+static apart uint32_t shared_rx(struct lcore *lc, struct lport *lp)
+{
+	struct rte_mbuf *m[RX_BURST];
+	uint32_t n, all;
+
+	if (lp->handoff->in != NULL)
+		return handed_in(lc, lp);
+	all = handoff_collect(lc, lp);
+	n = rte_eth_rx_burst(lp->port->dev_id, lp->queue, m, RX_BURST);
+	if (lp->rx_faults != NULL)
+		return all + faulty_in(lc, lp, m, n);
+	for (uint32_t i = 0; i < n; i++)
+		lp->st->port.rx_bytes += m[i]->pkt_len;
+	lp->st->port.rx_pkts += n;
+	all += n;
+	n = steer_burst(lc, lp, m, n);
+	if (n != 0)
+		burst_in(lc, lp, m, n, false);
 	return all;
 }
 
 static uint32_t port_rx(struct lcore *lc, struct lport *lp)
 {
 	struct rte_mbuf *m[RX_BURST];
-	uint32_t n = rte_eth_rx_burst(lp->port->dev_id, lp->queue, m, RX_BURST);
+	uint32_t n;
 
+	if (unlikely(lp->handoff != NULL))
+		return shared_rx(lc, lp);
+	n = rte_eth_rx_burst(lp->port->dev_id, lp->queue, m, RX_BURST);
 	if (unlikely(lp->rx_faults != NULL))
 		return faulty_in(lc, lp, m, n);
 	if (n != 0)
@@ -175,7 +231,7 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 	for (uint32_t i = 0; i < lc->n_lports; i++) {
 		uint32_t n = port_rx(lc, &lc->lports[i]);
 
-		rx_busy |= n == RX_BURST;
+		rx_busy |= n >= RX_BURST;
 		done += n;
 		tx_flush(lc, &lc->lports[i]);
 	}
@@ -183,8 +239,7 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 		frags_poll(lc);
 	if (lc->wheel.now != lc->now_ms || lc->wheel.firing != 0 || lc->wheel.starved)
 		done += wheel_run(lc, TIMER_BUDGET);
-	if (lc->n_tcs != 0 || lc->blocked.n != 0)
-		done += traffic_run(lc, rx_busy);
+	done += traffic_run(lc, rx_busy);
 	for (uint32_t i = 0; i < lc->n_lports; i++)
 		tx_flush(lc, &lc->lports[i]);
 	return done;

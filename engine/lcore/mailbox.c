@@ -33,6 +33,12 @@ static void on_port_start(struct lcore *lc, const struct lmsg *m)
 	struct lport *lp = lcore_lport(lc, m->port);
 
 	lp->running = 1;
+	if (lp->handoff != NULL)
+		steer_begin(lp->handoff);
+	for (uint32_t i = 0; i < TCS_MAX && lp->handoff != NULL; i++) {
+		if (tc_cfgs[m->port][i].kind == tc_kind_CLIENT)
+			steer_clients(lp->handoff, &tc_cfgs[m->port][i]);
+	}
 	arp_port_start(lc, lp);
 }
 

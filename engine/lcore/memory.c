@@ -11,7 +11,7 @@
 static uint32_t queue_chunks(uint32_t n_conns, uint32_t nports)
 {
 	return (uint32_t)((uint64_t)n_conns * QUEUE_KINDS / CHUNK_IDS)
-		+ 2 * ((QUEUE_KINDS - 1) * TCS_MAX * nports + 1) + 1;
+		+ 2 * ((QUEUE_KINDS - 1) * TCS_MAX + 1) * nports + 1;
 }
 
 size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t nports)

@@ -47,6 +47,10 @@ int cmd_set_tests_vlan_options(const struct req_set_tests_vlan_options *q, struc
 
 	if (rc != 0)
 		return rc;
+	if (q->vlan_id == 0 && q->vlan_pri != 0)
+		return reply_fail(r, -EINVAL,
+			"vlan-pri: %u given, without a tag (vlan-id 0) there is no priority",
+			q->vlan_pri);
 	tc_cfgs[q->port][q->tcid].vlan_id = q->vlan_id;
 	tc_cfgs[q->port][q->tcid].vlan_pri = q->vlan_pri;
 	tc_changed(q->port, q->tcid);

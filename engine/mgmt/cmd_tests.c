@@ -2,6 +2,7 @@
 #include "engine/mgmt/mgmt_priv.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 static int tc_new(uint32_t port, uint32_t tcid, struct reply *r)
 {
@@ -32,6 +33,22 @@ int cmd_add_tests_server(const struct req_add_tests_server *q, struct reply *r)
 	return 0;
 }
 
+static int client_store(uint32_t port, uint32_t tcid, const struct tc_config *cfg, struct reply *r)
+{
+	uint64_t n = tc_sessions(cfg);
+
+	if (n == UINT64_MAX)
+		return reply_fail(r, -E2BIG,
+			"the ranges make 2^64 sessions or more, at most %u are possible",
+			SESSIONS_MAX);
+	if (n > SESSIONS_MAX)
+		return reply_fail(r, -E2BIG,
+			"the ranges make %" PRIu64 " sessions, at most %u are possible", n,
+			SESSIONS_MAX);
+	tc_store(port, tcid, cfg);
+	return 0;
+}
+
 int cmd_add_tests_client(const struct req_add_tests_client *q, struct reply *r)
 {
 	struct tc_config cfg;
@@ -48,10 +65,29 @@ int cmd_add_tests_client(const struct req_add_tests_client *q, struct reply *r)
 	cfg.sport = q->sport;
 	cfg.dst = q->dest;
 	cfg.dport = q->dport;
-	if (tc_sessions(&cfg) > SESSIONS_MAX)
-		return reply_fail(r, -E2BIG, "the ranges make more than %u sessions", SESSIONS_MAX);
-	tc_store(q->port, q->tcid, &cfg);
-	return 0;
+	return client_store(q->port, q->tcid, &cfg, r);
+}
+
+int cmd_add_tests_multicast_src(const struct req_add_tests_multicast_src *q, struct reply *r)
+{
+	struct tc_config cfg;
+	int rc = tc_new(q->port, q->tcid, r);
+
+	if (rc == 0 && q->proto != l4proto_UDP)
+		rc = reply_fail(r, -EINVAL, "%s: only udp goes to multicast groups",
+			l4proto_word(q->proto));
+	if (rc == 0)
+		rc = hosts_only(&q->src, "src", r);
+	if (rc == 0)
+		rc = groups_only(&q->dest, "dest", r);
+	if (rc != 0)
+		return rc;
+	tc_config_init(&cfg, tc_kind_CLIENT, l4proto_UDP);
+	cfg.src = q->src;
+	cfg.sport = q->sport;
+	cfg.dst = q->dest;
+	cfg.dport = q->dport;
+	return client_store(q->port, q->tcid, &cfg, r);
 }
 
 int cmd_del_tests(const struct req_del_tests *q, struct reply *r)
@@ -145,6 +181,11 @@ int cmd_set_tests_async(const struct req_set_tests_async *q, struct reply *r)
 }
 
 int cmd_set_tests_noasync(const struct req_set_tests_noasync *q, struct reply *r)
+{
+	return set_async(q->port, q->tcid, 0, r);
+}
+
+int cmd_set_tests_no_async(const struct req_set_tests_no_async *q, struct reply *r)
 {
 	return set_async(q->port, q->tcid, 0, r);
 }

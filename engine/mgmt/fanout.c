@@ -2,6 +2,8 @@
  * a moment loses nothing. */
 #include "engine/mgmt/mgmt_priv.h"
 
+#include <rte_cycles.h>
+
 #include <errno.h>
 
 static struct lcore *worker(uint32_t port, uint32_t q)
@@ -34,22 +36,22 @@ int fanout(uint32_t port, struct lmsg m)
 	return rc;
 }
 
-void fanout_share(uint64_t total, uint32_t k, uint32_t n, uint64_t *first, uint64_t *count)
-{
-	*first = total * k / n;
-	*count = total * (k + 1) / n - *first;
-}
-
 int fanout_start(uint32_t port, uint32_t tcid)
 {
 	uint64_t total = tc_sessions(&tc_cfgs[port][tcid]);
+	uint64_t now = rte_rdtsc();
 	uint32_t n = ports[port].n_queues;
 	int rc = room(port);
 
 	for (uint32_t q = 0; q < n && rc == 0; q++) {
-		struct lmsg m = {.id = LMSG_TC_START, .port = (uint8_t)port, .tcid = (uint8_t)tcid};
+		struct lmsg m = {.id = LMSG_TC_START,
+			.port = (uint8_t)port,
+			.tcid = (uint8_t)tcid,
+			.start_tsc = now,
+			.share_k = q,
+			.share_of = n};
 
-		fanout_share(total, q, n, &m.share_first, &m.share_n);
+		share_of(total, q, n, &m.share_first, &m.share_n);
 		mailbox_post(worker(port, q), &m);
 	}
 	return rc;

@@ -35,6 +35,8 @@ int v4_only(const struct ip_addr *a, const char *what, struct reply *r);
 /* IPv4 addresses that a host may have on a network (RFC 1122 §3.2.1.3). */
 int host_only(const struct ip_addr *a, const char *what, struct reply *r);
 int hosts_only(const struct ip_range *range, const char *what, struct reply *r);
+/* Multicast groups. */
+int groups_only(const struct ip_range *range, const char *what, struct reply *r);
 /* tc_cfgs was changed: to be called after each change. */
 void tc_changed(uint32_t port, uint32_t tcid);
 /* Changes all of it. */
@@ -74,16 +76,20 @@ enum port_run {
 	PORT_STOPPED   /* they have, workers are to put the port down */
 };
 #define RATES 4
+struct rate_meter {
+	uint64_t seen, seen_ns; /* the counter, and when it was seen to change */
+	uint64_t from, from_ns; /* so at the last whole second */
+	uint64_t per_second;
+	bool quiet; /* nothing came in the second up to from_ns, or it is the start */
+};
 struct tc_course {
 	uint32_t state; /* enum tc_state */
 	uint64_t start_ns, end_ns, achieved, estab_us, estab_max;
-	uint32_t fell_behind;
-	uint64_t last[RATES]; /* counters a second ago */
-	uint64_t rate[RATES]; /* estab, closed, messages sent, requests or responses */
-	char reason[128];
-	bool posted;   /* workers were told to start it */
-	bool begun;    /* and have */
-	bool stop_due; /* they are still to be told to stop */
+	struct rate_meter rate[RATES]; /* estab, closed, messages sent, requests or responses */
+	char reason[128], behind[128]; /* as in seg_tc */
+	bool posted;                   /* workers were told to start it */
+	bool begun;                    /* and have */
+	bool stop_due;                 /* they are still to be told to stop */
 };
 extern struct tc_course tc_states[PORTS_MAX][TCS_MAX];
 extern enum port_run port_runs[PORTS_MAX];
@@ -110,8 +116,6 @@ void publish_port(uint32_t port);
 int fanout(uint32_t port, struct lmsg m);
 /* LMSG_TC_START, each worker with its share of the sessions. */
 int fanout_start(uint32_t port, uint32_t tcid);
-/* Sessions [first, first + count) of total are worker k's of n. */
-void fanout_share(uint64_t total, uint32_t k, uint32_t n, uint64_t *first, uint64_t *count);
 /* Have all workers handled all that was posted? */
 bool fanout_handled(uint32_t port);
 /* Is the test case over on all of them? */

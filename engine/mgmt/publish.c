@@ -12,16 +12,17 @@ void publish_tc(uint32_t port, uint32_t tcid)
 	seg_write_begin(&s->seq);
 	s->cfg = tc_cfgs[port][tcid];
 	s->state = t->state;
-	s->fell_behind = t->fell_behind;
+	s->fell_behind = t->behind[0] != '\0';
 	s->start_ns = t->start_ns;
 	s->end_ns = t->end_ns;
 	s->achieved = t->achieved;
 	s->estab_us = t->estab_us;
-	s->rate_estab = t->rate[0];
-	s->rate_closed = t->rate[1];
-	s->rate_send = t->rate[2];
-	s->rate_req = t->rate[3];
+	s->rate_estab = t->rate[0].per_second;
+	s->rate_closed = t->rate[1].per_second;
+	s->rate_send = t->rate[2].per_second;
+	s->rate_req = t->rate[3].per_second;
 	memcpy(s->reason, t->reason, sizeof(s->reason));
+	memcpy(s->behind, t->behind, sizeof(s->behind));
 	seg_write_end(&s->seq);
 }
 
@@ -33,6 +34,8 @@ void publish_port(uint32_t port)
 	seg_write_begin(&s->seq);
 	s->running = port_runs[port] != PORT_IDLE;
 	memcpy(s->faults, port_faults[port], sizeof(s->faults));
+	s->mtu = ports[port].mtu;
+	s->mtu_usual = ports[port].mtu_usual;
 	s->n_intfs = l3->n_intfs;
 	memcpy(s->intfs, l3->intf, sizeof(s->intfs));
 	s->gw = l3->gw ? ip4_addr(l3->gw) : (struct ip_addr){0};

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define GRACE_MS 1000
+#define RATE_FEW 10
 
 struct tc_course tc_states[PORTS_MAX][TCS_MAX];
 enum port_run port_runs[PORTS_MAX];
@@ -23,6 +24,8 @@ static void tc_start(uint32_t port, uint32_t tcid)
 		return; /* next tick */
 	t->state = tc_state_RUNNING;
 	t->start_ns = mono_ns();
+	for (int i = 0; i < RATES; i++)
+		t->rate[i] = (struct rate_meter){.from_ns = t->start_ns, .quiet = true};
 	t->posted = true;
 	log_line(loglevel_INFO, "port %u test case %u started", port, tcid);
 	publish_tc(port, tcid);
@@ -171,25 +174,76 @@ static void tc_over(uint32_t port, uint32_t tcid, enum tc_state state, uint64_t 
 
 	t->state = state;
 	t->end_ns = now;
-	log_line(loglevel_INFO, "port %u test case %u %s%s%s", port, tcid, tc_state_word(state),
-		t->reason[0] ? " " : "", t->reason);
+	log_line(loglevel_INFO, "port %u test case %u %s%s%s%s%s", port, tcid, tc_state_word(state),
+		t->reason[0] ? " " : "", t->reason, t->behind[0] ? ", " : "", t->behind);
 	if (c->kind == tc_kind_CLIENT
 		&& (c->criterion == criterion_RUN_TIME || another_waits(port, tcid)))
 		tc_stop(port, tcid);
 }
 
-/* Rates over the last whole second. second: ns since the last look. */
-static void rates_take(
-	struct tc_course *t, const struct tc_config *c, const struct stats_tc *st, uint64_t second)
+/* Rates over the last whole second: how far the counter went between two times when it was seen to
+ * change, so that one a second shows 1 however our seconds lie. second: one is over. */
+static void rate_take(struct rate_meter *r, uint64_t counter, uint64_t now, bool second)
+{
+	uint64_t span;
+
+	if (counter != r->seen) {
+		r->seen = counter;
+		r->seen_ns = now;
+		if (r->from == 0 && counter < RATE_FEW) { /* the first did not wait for its turn */
+			r->from = counter;
+			r->from_ns = now;
+			r->quiet = false;
+		}
+	}
+	if (!second)
+		return;
+	span = r->seen_ns - r->from_ns;
+	if (r->seen != r->from) {
+		span = r->quiet ? now - r->from_ns : span;
+		r->per_second = (uint64_t)((double)(r->seen - r->from) * (double)SECOND_NS
+				/ (double)MAX_OF(span, UINT64_C(1))
+			+ 0.5);
+		r->from = r->seen;
+		r->from_ns = r->seen_ns;
+		r->quiet = false;
+	} else if (r->per_second != 1 || now - r->from_ns > 3 * SECOND_NS / 2) {
+		r->per_second = 0; /* of one a second none may be in ours */
+		r->from_ns = now;
+		r->quiet = true;
+	}
+}
+
+static void rates_take(struct tc_course *t, const struct tc_config *c, const struct stats_tc *st,
+	uint64_t now, bool second)
 {
 	uint64_t at[RATES] = {st->estab, st->closed, st->tx_msgs,
 		c->kind == tc_kind_CLIENT ? st->responses : st->requests};
 
-	for (int i = 0; i < RATES; i++) {
-		t->rate[i] = (uint64_t)((double)(at[i] - t->last[i]) * (double)SECOND_NS
-				/ (double)second
-			+ 0.5);
-		t->last[i] = at[i];
+	for (int i = 0; i < RATES; i++)
+		rate_take(&t->rate[i], at[i], now, second);
+}
+
+/* Which rates were not kept, and what of them was. */
+static void behind_say(struct tc_course *t, const struct tc_config *c, const struct stats_tc *st)
+{
+	const struct {
+		const char *what;
+		uint64_t lost, done;
+		uint32_t rate;
+	} rates[] = {{"open", st->behind_open, st->opened, c->rate_open},
+		{"close", st->behind_close, st->closed, c->rate_close},
+		{"send", st->behind_send, st->tx_msgs, c->rate_send}};
+	size_t at = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+		double all = (double)rates[i].done + (double)rates[i].lost;
+
+		if (rates[i].lost == 0 || at >= sizeof(t->behind))
+			continue;
+		at += (size_t)snprintf(t->behind + at, sizeof(t->behind) - at,
+			"%sbehind its %s rate: %.0f of %u/s", at ? "; " : "", rates[i].what,
+			(double)rates[i].done / all * rates[i].rate, rates[i].rate);
 	}
 }
 
@@ -242,7 +296,7 @@ static void judge(uint32_t port, uint32_t tcid, const struct stats_tc *st, uint6
 	}
 }
 
-/* second: as for rates_take(), 0 not now. */
+/* second: ns since the last look at rates, 0 not now. */
 static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, uint64_t second)
 {
 	struct tc_course *t = &tc_states[port][tcid];
@@ -255,9 +309,8 @@ static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, uint64_t second)
 	if (!t->begun)
 		return;
 	seg_sum_tc(segment, port, tcid, &b);
-	if (second != 0)
-		rates_take(t, &tc_cfgs[port][tcid], &b.tc, MIN_OF(second, now - t->start_ns));
-	t->fell_behind = b.tc.behind != 0;
+	rates_take(t, &tc_cfgs[port][tcid], &b.tc, mono_ns(), second != 0);
+	behind_say(t, &tc_cfgs[port][tcid], &b.tc);
 	if (t->state == tc_state_RUNNING)
 		judge(port, tcid, &b.tc, now);
 	publish_tc(port, tcid);

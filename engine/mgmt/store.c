@@ -69,6 +69,23 @@ int hosts_only(const struct ip_range *range, const char *what, struct reply *r)
 	return rc != 0 ? rc : host_only(&range->hi, what, r);
 }
 
+int groups_only(const struct ip_range *range, const char *what, struct reply *r)
+{
+	const struct ip_addr *a = &range->lo;
+	int rc = v4_only(a, what, r);
+	char s[IP_STRLEN];
+
+	if (rc != 0)
+		return rc;
+	if (ip4_of(a) >> 28 == 14)
+		a = &range->hi;
+	if (ip4_of(a) >> 28 != 14)
+		return reply_fail(r, -EINVAL,
+			"%s: %s is not a multicast group, expected 224.0.0.0..239.255.255.255",
+			what, ip_str(a, s));
+	return 0;
+}
+
 /* One that was changed has not run: what became of it as it was is no news of it. The port is idle,
  * so no worker writes the counters now. */
 void tc_changed(uint32_t port, uint32_t tcid)
@@ -90,7 +107,14 @@ int app_store(uint32_t port, uint32_t tcid, const struct tc_config *cfg, struct 
 {
 	static struct app_tc scratch; /* management is one thread */
 	char err[200];
-	int rc = app_tc_init(&scratch, cfg, err, sizeof(err));
+	int rc;
+
+	if (tc_is_multicast(cfg) && (cfg->app != app_kind_RAW || cfg->raw.resp_bytes != 0))
+		return reply_fail(r, -EINVAL,
+			"test case %u sends to multicast groups, nobody answers it: expected raw "
+			"with data-resp-plen 0",
+			tcid);
+	rc = app_tc_init(&scratch, cfg, err, sizeof(err));
 
 	if (rc != 0)
 		return reply_fail(r, rc, "%s", err);

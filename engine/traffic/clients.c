@@ -16,7 +16,7 @@
 #define SEND_BURST 128
 #define CLOSE_BURST 64
 #define NEIGHBOUR_WAIT_MS 1000
-#define FOREVER_S 1000000
+#define FOREVER_S 1000000000 /* 30 years, of which cycles fit 63 bits */
 
 /* The tuple of session i. Sessions of a test case are numbered source port first, then source
  * address, destination port, destination address. */
@@ -66,15 +66,18 @@ void clients_start(struct lcore *lc, struct tc_run *tc, const struct lmsg *m)
 	uint64_t total = tc_sessions(cfg);
 	double share = total == 0 ? 0 : (double)m->share_n / (double)total;
 	uint64_t init_s = cfg->init_s == TC_FOREVER ? FOREVER_S : cfg->init_s;
+	uint64_t start = m->start_tsc != 0 ? m->start_tsc : lc->now_tsc; /* of all workers */
 
 	tc->n = (uint32_t)m->share_n;
 	tc->at = tuple_of(cfg, m->share_first);
 	tc->ahead = tuple_of(cfg, m->share_first + AHEAD);
-	tc->open_tsc = lc->now_tsc + init_s * 1000 * lc->cycles_per_ms;
-	tc->start_us += init_s * 1000000;
-	pacer_start(&tc->open, tc->open_tsc, cfg->rate_open * share, lc->tsc_hz);
-	pacer_start(&tc->close, tc->open_tsc, cfg->rate_close * share, lc->tsc_hz);
-	pacer_start(&tc->send, tc->open_tsc, cfg->rate_send * share, lc->tsc_hz);
+	tc->open_tsc = start + init_s * 1000 * lc->cycles_per_ms;
+	tc->start_us = start / lc->cycles_per_us + init_s * 1000000;
+	pacer_share(&tc->open, total, m->share_k, m->share_of);
+	tc->close = tc->send = tc->open;
+	pacer_start(&tc->open, tc->open_tsc, cfg->rate_open, share, lc->tsc_hz);
+	pacer_start(&tc->close, tc->open_tsc, cfg->rate_close, share, lc->tsc_hz);
+	pacer_start(&tc->send, tc->open_tsc, cfg->rate_send, share, lc->tsc_hz);
 }
 
 /* May a packet be sent to the next destination? Until its neighbour has answered, for a second,
@@ -147,7 +150,7 @@ static bool open_one(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 	if (tc->next == tc->n)
 		return reopen_one(lc, tc);
 	if (!neighbour_ready(lc, lp, tc)) {
-		pacer_rest(&tc->open);
+		pacer_rest(&tc->open, &tc->st->behind_open);
 		return false;
 	}
 	flow_prefetch(flows_of(lc, tc), tuple_hash(tc, &tc->ahead));
@@ -171,11 +174,11 @@ static uint32_t open_run(struct lcore *lc, struct lport *lp, struct tc_run *tc, 
 	uint32_t n = MIN_OF(ready, (uint32_t)(rx_busy ? OPEN_BURST_BUSY : OPEN_BURST));
 
 	if (n == 0) {
-		pacer_rest(&tc->open);
+		pacer_rest(&tc->open, &tc->st->behind_open);
 		return 0;
 	}
 	if (tc->cfg->rate_open != RATE_INFINITE)
-		n = pacer_allow(&tc->open, lc->now_tsc, n, &tc->st->behind);
+		n = pacer_allow(&tc->open, lc->now_tsc, n, &tc->st->behind_open);
 	for (i = 0; i < n && tx_room_session(lc, lp); i++) {
 		if (!open_one(lc, lp, tc))
 			break;
@@ -189,11 +192,11 @@ static uint32_t send_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 	uint32_t n = MIN_OF(tc->q_send.n, (uint32_t)SEND_BURST), i, begun = 0;
 
 	if (n == 0) {
-		pacer_rest(&tc->send);
+		pacer_rest(&tc->send, &tc->st->behind_send);
 		return 0;
 	}
 	if (tc->send_limited)
-		n = pacer_allow(&tc->send, lc->now_tsc, n, &tc->st->behind);
+		n = pacer_allow(&tc->send, lc->now_tsc, n, &tc->st->behind_send);
 	for (i = 0; i < n && tx_room(lc, lp); i++) {
 		uint32_t id = idq_get(&lc->queues, &tc->q_send);
 		struct conn *c = conn_at(lc, id);
@@ -209,14 +212,15 @@ static uint32_t send_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 
 static uint32_t close_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 {
-	uint32_t n = MIN_OF(tc->q_close.n, (uint32_t)CLOSE_BURST);
+	uint32_t n = MIN_OF(tc->q_close.n, (uint32_t)CLOSE_BURST), i;
 
 	if (n == 0) {
-		pacer_rest(&tc->close);
+		pacer_rest(&tc->close, &tc->st->behind_close);
 		return 0;
 	}
-	n = pacer_allow(&tc->close, lc->now_tsc, n, &tc->st->behind);
-	for (uint32_t i = 0; i < n; i++) {
+	if (tc->close_limited)
+		n = pacer_allow(&tc->close, lc->now_tsc, n, &tc->st->behind_close);
+	for (i = 0; i < n && tx_room_session(lc, lp); i++) {
 		uint32_t id = idq_get(&lc->queues, &tc->q_close);
 		struct conn *c = conn_at(lc, id);
 
@@ -228,16 +232,14 @@ static uint32_t close_run(struct lcore *lc, struct lport *lp, struct tc_run *tc)
 		if (c->state > CS_CLOSED)
 			session_output(lc, lp, tc, c, id);
 	}
-	return n;
+	return i;
 }
 
 uint32_t clients_run(struct lcore *lc, struct tc_run *tc, bool rx_busy)
 {
 	struct lport *lp = lcore_lport(lc, tc->port);
-	uint32_t done = 0;
+	uint32_t done = close_run(lc, lp, tc);
 
-	if (tc->close_limited)
-		done += close_run(lc, lp, tc);
 	if (unlikely((int64_t)(lc->now_tsc - tc->open_tsc) < 0))
 		return done;
 	tc->st->up = tc->n;

@@ -61,7 +61,9 @@ static bool act_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32
 
 static void act_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
-	if (tc->close_limited && c->state == CS_ESTAB && tc->run == TCR_RUNNING) {
+	/* many may end their uptime at once: those whose FIN finds no room wait too */
+	if (c->state == CS_ESTAB && tc->run == TCR_RUNNING
+		&& (tc->close_limited || !tx_room_session(lc, lcore_lport(lc, c->port)))) {
 		c->flags |= CF_WANT_CLOSE;
 		if (!(c->flags & CF_Q_CLOSE)) {
 			c->flags |= CF_Q_CLOSE;
@@ -72,12 +74,23 @@ static void act_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint3
 	session_close(lc, tc, c, id);
 }
 
+/* Of a client's request that waits for room nothing is sent any more. */
+static void withdraw(const struct tc_run *tc, struct tcb *t)
+{
+	if (!tc->is_client || !(t->c.flags & CF_SENDING) || t->snd_max != t->c.tx_base)
+		return;
+	t->c.tx_end = t->c.tx_base;
+	t->c.flags &= ~CF_SENDING;
+}
+
 void session_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
-	if (tc->is_udp)
+	if (tc->is_udp) {
 		udp_end(lc, c, id, c->flags & CF_ESTABLISHED ? NULL : &tc->st->failed_stop);
-	else
-		c->flags |= CF_CLOSE;
+		return;
+	}
+	withdraw(tc, (struct tcb *)c);
+	c->flags |= CF_CLOSE;
 }
 
 bool session_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)

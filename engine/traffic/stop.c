@@ -1,5 +1,5 @@
-/* A test case ends: every session is closed with FIN; what is left after the grace time is reset
- * and counted. The pool is walked some blocks a turn, so that other test cases go on. */
+/* A test case ends: every session is closed with FIN; when none has gone for the grace time, what is
+ * left is reset and counted. The pool is walked some blocks a turn, so that other test cases go on. */
 #include "engine/l1_port/l1_port.h"
 #include "engine/l4_tcp/l4_tcp.h"
 #include "engine/l4_udp/l4_udp.h"
@@ -10,10 +10,11 @@
 
 #define SCAN_BURST 2048
 #define CLOSE_BURST 64
+#define STOP_MAX_MS 30000 /* for peers to answer FIN, however many are at it */
 
 enum stop_phase {
 	STOP_CLOSE, /* FIN to all */
-	STOP_WAIT,  /* until they are gone, or the grace time is over */
+	STOP_WAIT,  /* until they are gone, or none went for the grace time */
 	STOP_RESET, /* RST to the rest */
 	STOP_DRAIN  /* queues */
 };
@@ -102,9 +103,16 @@ uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
 			return 1;
 		tc->stop_phase = STOP_WAIT; /* each session has had its FIN: now the grace time
 		                               counts */
+		tc->stop_left = tc->st->open_now;
 		tc->stop_deadline = lc->now_tsc + tc->grace_ms * lc->cycles_per_ms;
+		tc->stop_last = lc->now_tsc + STOP_MAX_MS * lc->cycles_per_ms;
 		return 1;
 	case STOP_WAIT:
+		if (tc->st->open_now != tc->stop_left) { /* the peers are at it */
+			tc->stop_left = tc->st->open_now;
+			tc->stop_deadline = MIN_OF(
+				tc->stop_last, lc->now_tsc + tc->grace_ms * lc->cycles_per_ms);
+		}
 		if (tc->st->open_now == 0 || over) {
 			tc->stop_scan = 0;
 			tc->stop_phase = STOP_RESET;

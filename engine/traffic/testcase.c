@@ -93,27 +93,30 @@ void tc_run_stop(struct lcore *lc, struct tc_run *tc, uint32_t grace_ms)
 	servers_unlisten(lc, tc);
 }
 
-/* Those that had something to send when a port had no room. */
-static uint32_t blocked_run(struct lcore *lc)
+/* Those that had something to send when the port had no room. Each port has its queue: a server's
+ * answers on one do not wait behind a million requests on the other. */
+static uint32_t blocked_run(struct lcore *lc, struct lport *lp)
 {
-	uint32_t n = MIN_OF(lc->blocked.n, (uint32_t)BLOCKED_BURST);
+	uint32_t n = MIN_OF(lp->blocked.n, (uint32_t)BLOCKED_BURST);
 
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t id = idq_get(&lc->queues, &lc->blocked);
+		uint32_t id = idq_get(&lc->queues, &lp->blocked);
 		struct conn *c = conn_at(lc, id);
 
-		if (lc->blocked.n > AHEAD)
-			prefetch_conn(lc, &lc->blocked, AHEAD - 1);
+		if (lp->blocked.n > AHEAD)
+			prefetch_conn(lc, &lp->blocked, AHEAD - 1);
 		if (conn_unqueue(lc, c, id, CF_BLOCKED) && c->state > CS_CLOSED)
-			session_output(lc, lcore_lport(lc, c->port), lcore_tc(lc, c->port, c->tcid),
-				c, id);
+			session_output(lc, lp, lcore_tc(lc, c->port, c->tcid), c, id);
 	}
 	return n;
 }
 
 uint32_t traffic_run(struct lcore *lc, bool rx_busy)
 {
-	uint32_t done = blocked_run(lc);
+	uint32_t done = 0;
+
+	for (uint32_t i = 0; i < lc->n_lports; i++)
+		done += blocked_run(lc, &lc->lports[i]);
 
 	for (uint32_t i = 0; i < lc->n_tcs; i++) {
 		struct tc_run *tc = lc->tc_list[i];

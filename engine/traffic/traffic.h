@@ -56,11 +56,11 @@ static inline struct app_stats traffic_app_stats(struct lport *lp, struct tc_run
 	return (struct app_stats){.tc = tc->st, .http = &lp->st->http};
 }
 
-/* Puts an endpoint into the worker's queue of those that wait for room in a port. */
-static inline void traffic_block(struct lcore *lc, struct conn *c, uint32_t id)
+/* Puts an endpoint into the queue of those that wait for room in its port. */
+static inline void traffic_block(struct lcore *lc, struct lport *lp, struct conn *c, uint32_t id)
 {
 	if (c->flags & CF_BLOCKED)
 		return;
 	c->flags |= CF_BLOCKED;
-	idq_put(&lc->queues, &lc->blocked, id);
+	idq_put(&lc->queues, &lp->blocked, id);
 }

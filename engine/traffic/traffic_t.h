@@ -5,10 +5,15 @@
 
 /* So many a second: pacer.h. */
 struct pacer {
-	double per_cycle;
-	uint64_t t0, done; /* since when it counts, and how many were done */
+	double per_cycle;  /* on all workers */
+	uint64_t t0, done; /* since when it counts, and how many were done or given up */
+	uint64_t due;      /* at the last look; done never passes it */
 	uint64_t cap;      /* what may be made up for after a stall */
+	uint64_t slack;    /* ... after a moment with nothing to do */
 	uint8_t idle;      /* there was nothing to do */
+	uint8_t more;      /* this worker has a session more than `each` */
+	uint32_t k, n;     /* this worker of those that share; n of 0 or 1: it has all */
+	uint64_t sessions, each, rank; /* of all; rank: of those that have more */
 };
 
 /* A queue of ids, first in first out, in chunks of the worker's (lcore_t.h). Zeroed it is empty.
@@ -58,8 +63,9 @@ struct tc_run {
 	struct idq q_open, q_close, q_send;
 	uint32_t stop_scan; /* stopping: next block to look at */
 	uint8_t stop_phase;
-	uint64_t stop_deadline; /* tsc */
-	uint32_t grace_ms;      /* for the peers to answer FIN */
+	uint64_t stop_deadline, stop_last; /* tsc */
+	uint64_t stop_left;                /* sessions open when one had gone last */
+	uint32_t grace_ms;                 /* for the peers to answer FIN */
 };
 
 /* Where a server test case listens. */

@@ -5,6 +5,9 @@
  *
  * cells: 2000 well-formed cells of any command with any arguments; exit 0 when each was answered
  *
+ * bounds: every kind of request that no parser makes, of every command; exit 0 when each was refused
+ * as malformed
+ *
  * ahead: indices farther apart than a ring is long
  *
  * late: gives up more calls than a ring is long while the engine is stopped; exit 0 when the next
@@ -16,6 +19,7 @@
  *
  * heap: none of that; prints how many bytes of the engine's heap are taken */
 #include "common/abi/attach.h"
+#include "test/unit/cmd_bad.h"
 
 #include <rte_eal_memconfig.h>
 #include <rte_malloc.h>
@@ -123,6 +127,33 @@ static int cells(struct client *c)
 	return 0;
 }
 
+struct bounds {
+	struct client *client;
+	int n_taken;
+};
+
+static void must_be_refused(uint32_t id, const union cmd_req *req, const char *what, void *arg)
+{
+	struct bounds *b = arg;
+	struct rep_cell rep;
+	int rc = client_call(b->client, id, req, &rep, 30000);
+
+	if (rc == 0 && rep.code == -EINVAL && strncmp(rep.text, "malformed request: ", 19) == 0)
+		return;
+	fprintf(stderr, "%s: %s: %d, code %d, %.100s\n", id < CMD_COUNT ? cmd_desc(id)->name : "-",
+		what, rc, rc == 0 ? rep.code : 0, rc == 0 ? rep.text : "");
+	b->n_taken++;
+}
+
+static int bounds(struct client *c)
+{
+	struct bounds b = {.client = c};
+
+	printf("%u requests\n", bad_requests(must_be_refused, &b));
+	fflush(stdout);
+	return b.n_taken == 0 ? 0 : 1;
+}
+
 static int late(struct client *c)
 {
 	union cmd_req req = {.set_syslog = {.present = 1}};
@@ -166,6 +197,8 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[2], "garbage") == 0)
 		_exit(garbage(&c));
+	if (strcmp(argv[2], "bounds") == 0)
+		_exit(bounds(&c));
 	if (strcmp(argv[2], "ahead") == 0)
 		_exit(ahead(&c));
 	if (strcmp(argv[2], "late") == 0)

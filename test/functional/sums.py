@@ -24,7 +24,8 @@ def port_sums(s):
             for d in ("tx", "rx")}
     states = sum(v for k, v in s["tsm"].items() if k.startswith("in_"))
     return [
-        ("frames by type", s["port"]["rx_pkts"] - gone["rx"], classes + drop["rx_runt"] + drop["eth_not_mine"] + drop["vlan_bad"]),
+        ("frames by type", s["port"]["rx_pkts"] - gone["rx"], classes + drop["rx_runt"] + drop["eth_not_mine"] + drop["vlan_bad"]
+         + drop["handoff_full"]),
         ("other types dropped", eth["rx_ipv6"] + eth["rx_other"], drop["eth_type"]),
         ("IPv4 taken", eth["rx_ipv4"], ip["rx_pkts"]),
         ("IPv4 by protocol", ip["rx_pkts"] + ip["reasm"], ip["rx_icmp"] + ip["rx_tcp"] + ip["rx_udp"] + ip["rx_other"]

@@ -128,7 +128,7 @@ def test_off_is_off_again(engine):
     e.cli("set tests faults port 0 loss 10 delay 1 rate 100", "del tests faults port 0")
     sessions(e, n=50)
     assert both(e, "lost") == 0 and e.group("tsm")["retrans_pkts"] == 0
-    assert e.cli("show tests config port 0")[0]["result"].keys() == {"port", "gw", "l3_interfaces", "tests"}
+    assert e.cli("show tests config port 0")[0]["result"].keys() == {"port", "mtu", "gw", "l3_interfaces", "tests"}
     e.stop_tests(0, 1)
 
 

@@ -50,6 +50,15 @@ def test_any_cell_is_answered(engine, seed):
     assert e.show("version")["pid"] == e.proc.pid
 
 
+def test_requests_that_no_parser_makes_are_refused(engine):
+    e = engine(*RING)
+    before = e.document()["ports"], e.show("tests config port 0"), e.show("version")
+    done = subprocess.run([HOSTILE, e.prefix, "bounds", "0"], timeout=300, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[0]) > 500
+    assert (e.document()["ports"], e.show("tests config port 0"), e.show("version")) == before
+
+
 def test_calls_given_up_do_not_cost_the_connection(engine):
     e = engine(*RING)
     done = subprocess.run([HOSTILE, e.prefix, "late", "0"], timeout=60)

@@ -2,7 +2,7 @@
 import subprocess
 import time
 
-from warp17 import wait_for
+from warp17 import TOP, wait_for
 
 TAP = ("--tap-ifs", "1", "--tcb-pool-sz", "16", "--ucb-pool-sz", "16", "--mbuf-pool-sz", "8")
 
@@ -84,3 +84,26 @@ server {{ listen 172.16.1.1:8080; location / {{ return 200 "{'x' * 3000}"; }} }}
         nginx.terminate()
         nginx.wait(10)
     time.sleep(0.1)
+
+
+def test_example_7_with_a_real_router(engine, netns):
+    """Example 7 without the lines for ports back to back, at an 8000th of its sessions: the kernel routes between two TAPs."""
+    def ip(*args):
+        subprocess.run(["ip", "-n", netns, *args], check=True)
+
+    e = engine("--tap-ifs", "2", "--tcb-pool-sz", "16", "--ucb-pool-sz", "16", "--mbuf-pool-sz", "8", "--tap-netns", netns)
+    for i, router in enumerate(("10.0.0.254/24", "20.0.0.254/24")):
+        ip("link", "set", f"warp{i}", "up")
+        ip("addr", "add", router, "dev", f"warp{i}")
+    assert inside(netns, "sysctl", "-qw", "net.ipv4.ip_forward=1").returncode == 0
+    wait_for(lambda: all(p["link"] == "UP" for p in e.show("port link")["ports"]))
+    example = (TOP / "config/examples/test_7_routing_raw_8M_sessions.cfg").read_text()
+    lines = [x for x in example.splitlines() if x and x[0] != "#" and "255.255.255.255" not in x]
+    e.cli(*(x.replace("10000 49999", "10000 10004").replace("8000000", "1000") for x in lines))
+    e.wait_passed(0)
+    assert e.stats(0)["estab_now"] == e.stats(1)["estab_now"] == 1000
+    for port, router in ((0, "10.0.0.254"), (1, "20.0.0.254")):
+        neighbours = {a["ip"] for a in e.show("arp entries")["entries"] if a["port"] == port and a["state"] == "known"}
+        assert neighbours == {router}  # nobody else was spoken to
+    e.stop_tests(0, 1)
+    assert e.stats(0)["closed"] == e.stats(1)["closed"] == 1000

@@ -430,6 +430,8 @@ def test_help_and_version_start_nothing(place):
     (("cli", "--nonsense"), "--nonsense"),
     (("exporter", "--nonsense"), "--nonsense"),
     (("demo", "--nonsense"), "unknown option '--nonsense' (see --help)"),
+    (("example", "--nonsense"), "unknown option '--nonsense' (see --help)"),
+    (("example", "15"), "there is no example 15, expected 1..14 or a file (see --help)"),
 ])
 def test_wrong_usage_is_exit_2(place, args, why):
     done = run(SCRIPTS / "warp17", *args, env=place.env)

@@ -20,6 +20,9 @@ EXAMPLES = {
     "add_tests_server": ["add tests server udp port 1 test-case-id 15 src 10.0.0.1 10.0.0.3 sport 1 65535"],
     "add_tests_client": ["add tests client udp port 1 test-case-id 3 src 10.0.0.1 10.0.0.2 sport 1 2 "
                          "dest 1.2.3.4 1.2.3.5 dport 65535 65535"],
+    "add_tests_multicast_src": ["add tests multicast-src udp port 1 test-case-id 4 src 10.0.0.1 10.0.0.2 sport 1 2 "
+                                "dest 224.0.0.1 239.255.255.255 dport 1 1"],
+    "set_tests_mtu": ["set tests mtu port 1 1400"],
     "set_tests_timeouts": [f"set tests timeouts {C} init 5 uptime 0 downtime 2000000",
                            f"set tests timeouts {C} uptime infinite"],
     "set_tests_rate": [f"set tests rate {C} open 0 close 4294967294 send 7", f"set tests rate {C} send infinite"],
@@ -47,7 +50,7 @@ EXAMPLES = {
     "set_tests_server_http": [f"set tests server http {S} 200-OK resp-size 12 requests 3"],
 }
 # Those that leave nothing to be written.
-NOTHING = {"del_tests", "del_tests_faults", "set_tests_noasync", "set_syslog", "start_tests", "stop_tests"}
+NOTHING = {"del_tests", "del_tests_faults", "del_tests_l3_intf", "del_tests_l3_gw", "set_tests_noasync", "set_syslog", "start_tests", "stop_tests"}
 
 
 def views(e):

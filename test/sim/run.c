@@ -320,7 +320,7 @@ static uint64_t worker_next(uint32_t i)
 
 	for (uint32_t k = 0; k < lc->n_tcs; k++)
 		next = MIN_OF(next, tc_next(lc, lc->tc_list[k]));
-	if (lc->blocked.n != 0 || lc->lports[0].txq.n != 0 || lc->wheel.firing != 0
+	if (lc->lports[0].blocked.n != 0 || lc->lports[0].txq.n != 0 || lc->wheel.firing != 0
 		|| lc->wheel.starved)
 		next = sim.now + 10 * sim.sc.run.turn_ns;
 	return next;

@@ -303,9 +303,10 @@ static void sentences(void **state)
 		"start tests port 0 now", "unexpected word 'now' after '0', expected nothing more");
 	expect_err("show tests foo",
 		"unknown word 'foo' after 'show tests', expected "
-		"config|state|stats|ui|tcp-options|faults");
+		"config|state|stats|ui|tcp-options|vlan-options|faults");
 	expect_err("show tests",
-		"'show tests' is not complete, expected config|state|stats|ui|tcp-options|faults");
+		"'show tests' is not complete, expected "
+		"config|state|stats|ui|tcp-options|vlan-options|faults");
 	expect_err("nope",
 		"unknown word 'nope', expected "
 		"add|del|set|start|stop|show|clear|file|help|exit|quit");
@@ -383,7 +384,7 @@ static void forms(void **state)
 	expect_ok("sh po l", CMD_show_port_link);
 	expect_ok("show port i", CMD_show_port_info);
 	expect_ok("sta te port 0", CMD_start_tests);
-	expect_ok("set te no port 0 test-case-id 0", CMD_set_tests_noasync);
+	expect_ok("set te noa port 0 test-case-id 0", CMD_set_tests_noasync);
 	expect_ok("add te se tc p 0 t 0 sr 1.1.1.1 1.1.1.1 sp 1 2", CMD_add_tests_server);
 	expect_ok("set tests criteria p 0 t 0 clients-e 5", CMD_set_tests_criteria);
 	expect_ok("set syslog D", CMD_set_syslog);

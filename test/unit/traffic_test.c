@@ -1,5 +1,6 @@
 /* Test cases on a worker: rates, restarts, UDP, pools that run dry, a bad wire. */
 #include "test/unit/stack.h"
+#include "test/unit/world.h"
 
 #include <rte_byteorder.h>
 #include <rte_mbuf.h>
@@ -52,7 +53,7 @@ static void idle_time_earns_no_burst(void **state)
 	stack_start(0, 0);
 	stack_run_ms(5000 + 500);
 	assert_in_range(stack_stats(0, 0)->closed, 45, 52);
-	assert_int_equal(stack_stats(0, 0)->behind, 0);
+	assert_int_equal(stack_stats(0, 0)->behind_close, 0);
 	stack_run_ms(1000);
 	assert_in_range(stack_stats(0, 0)->closed, 145, 152);
 	stack_end();
@@ -80,7 +81,7 @@ static void open_rate_is_kept_from_one_a_second_on(void **state)
 			assert_in_range(now, rates[i] - rates[i] / 100,
 				rates[i] + rates[i] / 100 + (rates[i] < 100));
 		}
-		assert_int_equal(stack_stats(0, 0)->behind, 0);
+		assert_int_equal(stack_stats(0, 0)->behind_open, 0);
 		stack_end();
 	}
 }
@@ -386,6 +387,81 @@ static void every_byte_is_rebuilt_as_it_was(void **state)
 		bad_wire(seed, 30, 20, 30, 4096);
 }
 
+/* More sessions than a port has room for: requests wait, before they are sent; answers do not wait
+ * behind them. */
+static void answers_do_not_wait_behind_requests(void **state)
+{
+	uint32_t asking = 0, answering = 0;
+
+	(void)state;
+	stack_begin(2 * 4096, 16, 16384);
+	stack.room = 256;
+	pair(l4proto_TCP, 4000, 100, 1000);
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack_run_ms(50);
+	for (uint32_t i = 0; i < 100; i++) {
+		stack_run_us(50);
+		asking = MAX_OF(asking, stack.lc->lports[0].blocked.n);
+		answering = MAX_OF(answering, stack.lc->lports[1].blocked.n);
+	}
+	assert_in_range(asking, 3000, 4000);
+	assert_in_range(answering, 0, 500);
+	/* requests that still wait are not sent any more, so that closing is quick */
+	asking = (uint32_t)stack_stats(0, 0)->requests;
+	stack_stop(0, 0);
+	assert_in_range(stack_stats(0, 0)->requests - asking, 0, 1000);
+	assert_int_equal(stack_stats(0, 0)->closed, 4000);
+	assert_int_equal(stack_stats(0, 0)->requests, stack_stats(0, 0)->responses);
+	stack_end();
+}
+
+static void uptimes_that_end_together_wait_for_room(void **state)
+{
+	struct tc_config *c;
+
+	(void)state;
+	stack_begin(2 * 4096, 16, 16384);
+	stack.room = 64;
+	c = pair(l4proto_TCP, 4000, 0, 0);
+	c->uptime_s = 1;
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack_run_ms(1500);
+	assert_int_equal(stack_stats(0, 0)->closed, 4000);
+	assert_int_equal(stack_port(0)->drop.tx_full, 0);
+	assert_int_equal(stack_port(0)->tsm.retrans_pkts, 0);
+	stack_end();
+}
+
+static uint64_t stopped_tsc;
+
+/* The FIN of the first session comes through after 0.6 s, that of the second after 1.2 s. */
+static bool late_fin(uint16_t port, struct rte_mbuf *m)
+{
+	const uint8_t *f = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint32_t sport = f[34] * 256u + f[35];
+
+	return port == 0 && f[12] == 8 && f[13] == 0 && (f[47] & TCP_FIN)
+		&& stack.tsc - stopped_tsc < (sport - 999) * 6 * (WORLD_HZ / 10);
+}
+
+static void grace_time_goes_on_while_sessions_close(void **state)
+{
+	(void)state;
+	stack_begin(256, 16, 2048);
+	pair(l4proto_TCP, 2, 0, 0);
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack_run_ms(100);
+	stack.on_wire = late_fin;
+	stopped_tsc = stack.tsc;
+	stack_stop(0, 0); /* with a grace time of 1 s */
+	assert_int_equal(stack_stats(0, 0)->closed, 2);
+	assert_int_equal(stack_stats(0, 0)->failed_stop, 0);
+	stack_end();
+}
+
 static void few_buffers_on_a_bad_wire_do_not_lock_up(void **state)
 {
 	(void)state;
@@ -410,6 +486,9 @@ int main(void)
 		cmocka_unit_test(udp_answer_that_is_lost_does_not_silence_a_client),
 		cmocka_unit_test(pool_that_is_too_small_is_said_once_and_used_whole),
 		cmocka_unit_test(every_byte_is_rebuilt_as_it_was),
+		cmocka_unit_test(answers_do_not_wait_behind_requests),
+		cmocka_unit_test(uptimes_that_end_together_wait_for_room),
+		cmocka_unit_test(grace_time_goes_on_while_sessions_close),
 		cmocka_unit_test(few_buffers_on_a_bad_wire_do_not_lock_up),
 	};
 
