@@ -60,7 +60,7 @@ struct seg_port {
 	uint8_t mac[6];
 	uint8_t link_up, running; /* running: between start and stop tests */
 	uint32_t speed_mbps, n_queues;
-	uint32_t mtu, mtu_usual; /* of IP; as it was before any command */
+	uint32_t mtu, mtu_usual;    /* of IP; as it was before any command */
 	uint32_t full_duplex;       /* of a link that is up and has a speed */
 	struct stats_device device; /* each word by itself, outside of seq */
 	uint32_t offload_rx_csum, offload_tx_csum, needs_csum;

@@ -50,7 +50,7 @@ EXAMPLES = {
     "set_tests_server_http": [f"set tests server http {S} 200-OK resp-size 12 requests 3"],
 }
 # Those that leave nothing to be written.
-NOTHING = {"del_tests", "del_tests_faults", "del_tests_l3_intf", "del_tests_l3_gw", "set_tests_noasync", "set_syslog", "start_tests", "stop_tests"}
+NOTHING = {"del_tests", "del_tests_faults", "del_tests_l3_intf", "del_tests_l3_gw", "set_tests_noasync", "set_tests_no_async", "set_syslog", "start_tests", "stop_tests"}
 
 
 def views(e):

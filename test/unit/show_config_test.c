@@ -13,8 +13,9 @@ static const enum cmd_id nothing_to_write[] = {
 	CMD_del_tests_faults,  /* undoes */
 	CMD_del_tests_l3_intf, /* undoes */
 	CMD_del_tests_l3_gw,   /* undoes */
-	CMD_set_tests_noasync, /* undoes: what a new test case is */
-	CMD_set_syslog,        /* the engine's, not the tests' */
+	CMD_set_tests_noasync,
+	CMD_set_tests_no_async, /* undo: what a new test case is */
+	CMD_set_syslog,         /* the engine's, not the tests' */
 	CMD_start_tests,
 	CMD_stop_tests,
 };
