@@ -62,6 +62,8 @@ int batch_run(struct cli *cli, FILE *f, const char *name, int *n, int *failed)
 		/* no command answered for it */
 		cli->worst = cli->worst == CLI_OK ? worst : cli->worst;
 	}
+	if (bad != 0 && !cli->json)
+		fprintf(stderr, "%s: %d of %d lines failed\n", at.file, bad, at.line);
 	if (f != stdin)
 		fclose(f);
 	if (n != NULL)

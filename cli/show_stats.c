@@ -3,6 +3,7 @@
 #include "cli/show_config.h"
 #include "cli/show_priv.h"
 #include "cli/since.h"
+#include "common/util/clock.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -238,11 +239,14 @@ static json_t *link_rate(struct cli *cli)
 	struct pollfd p[] = {{.fd = cli->client.cancel_fd, .events = POLLIN},
 		{.fd = cli->client.sock, .events = POLLRDHUP}};
 	const struct seg *s = cli->client.seg;
+	int64_t until = mono_ms() + LINK_RATE_MS;
 
 	show_link_sample(s, &before);
-	if (poll(p, ARRAY_SIZE(p), LINK_RATE_MS) > 0) {
-		errno = EINTR;
-		return NULL;
+	for (int64_t now_ms; (now_ms = mono_ms()) < until;) { /* again after a signal */
+		if (poll(p, ARRAY_SIZE(p), (int)(until - now_ms)) > 0) {
+			errno = EINTR;
+			return NULL;
+		}
 	}
 	show_link_sample(s, &now);
 	return show_link_rate(s, &before, &now);

@@ -258,9 +258,8 @@ struct columns {
 
 static void ports_rates(struct pane *p, const struct columns *c)
 {
-	static const char *const rates[][2] = {{"Estab (clients)", "established_per_second"},
-		{"Closed (clients)", "closed_per_second"},
-		{"Data (clients)", "messages_per_second"}};
+	static const char *const rates[][2] = {{"Client Estab", "established_per_second"},
+		{"Client Closed", "closed_per_second"}, {"Client Data", "messages_per_second"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
 		char line[1100];

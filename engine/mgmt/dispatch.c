@@ -38,8 +38,8 @@ static int line_run(char *line, const char *path, int no, char *err, size_t errl
 	if (cmd_parse(word, n, &id, &req, err, errlen) != 0)
 		return -EINVAL;
 	if (cmd_desc(id)->kind == CMD_KIND_CLIENT) {
-		log_line(loglevel_WARNING, "%s:%d: left out: only the CLI does '%s'", path, no,
-			cmd_desc(id)->path);
+		log_line(loglevel_WARNING, "%s:%d: warning: left out, only the CLI does '%s'", path,
+			no, cmd_desc(id)->path);
 		return 0;
 	}
 	rc = mgmt_dispatch(id, &req, &r);
@@ -56,14 +56,14 @@ int mgmt_file(const char *path)
 	FILE *f = fopen(path, "re");
 	size_t room = 0;
 	ssize_t len;
-	int errors = 0;
+	int errors = 0, lines = 0;
 
 	if (f == NULL) {
 		log_line(loglevel_ERR, "error: %s: %s", path, strerror(errno));
 		return 1;
 	}
-	for (int no = 1; (len = getline(&line, &room, f)) >= 0; no++) {
-		int rc = -EINVAL;
+	while ((len = getline(&line, &room, f)) >= 0) {
+		int rc = -EINVAL, no = ++lines;
 
 		if (len > CMD_LINE_MAX)
 			snprintf(err, sizeof(err), "longer than %d characters", CMD_LINE_MAX);
@@ -72,10 +72,12 @@ int mgmt_file(const char *path)
 		else
 			rc = line_run(line, path, no, err, sizeof(err));
 		if (rc != 0) {
-			log_line(loglevel_ERR, "error: %s:%d: %s", path, no, err);
+			log_line(loglevel_ERR, "%s:%d: error: %s", path, no, err);
 			errors++;
 		}
 	}
+	if (errors != 0)
+		log_line(loglevel_ERR, "%s: %d of %d lines failed", path, errors, lines);
 	if (ferror(f)) {
 		log_line(loglevel_ERR, "error: %s: %s", path, strerror(errno));
 		errors++;

@@ -236,10 +236,11 @@ def test_command_file_errors_name_the_line(engine, tmp_path):
                    f"show version\n# {'x' * 4096}\nset syslog INFO # {'y' * 4000}\nset syslog")
     e = engine(*RING, "--cmd-file", str(cfg))
     log = e.log.read_text()
-    assert f"error: {cfg}:3: port: 77 is out of range" in log
-    assert f"{cfg}:4: left out: only the CLI does 'show version'" in log
-    assert f"error: {cfg}:5: longer than 4096 characters" in log
-    assert f"error: {cfg}:7: " in log and log.count("error: ") == 3
+    assert f"{cfg}:3: error: port: 77 is out of range" in log
+    assert f"{cfg}:4: warning: left out, only the CLI does 'show version'" in log
+    assert f"{cfg}:5: error: longer than 4096 characters" in log
+    assert f"{cfg}:7: error: " in log and log.count("error: ") == 3
+    assert f"{cfg}: 3 of 7 lines failed" in log
     done = run(CLI, "--prefix", e.prefix, "-f", str(cfg))
     assert done.returncode == 1 and f"{cfg}:3: error: port: 77" in done.stderr
 

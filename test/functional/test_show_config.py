@@ -65,7 +65,8 @@ EXAMPLES = {
     "set_tests_imix": [f"set tests imix {C} imix-id 15"],
 }
 # Those that leave nothing to be written.
-NOTHING = {"del_tests", "del_tests_faults", "del_tests_l3_intf", "del_tests_l3_gw", "del_tests_imix", "set_tests_noasync", "set_tests_no_async", "set_syslog", "start_tests", "stop_tests"}
+NOTHING = {"del_tests", "del_tests_faults", "del_tests_l3_intf", "del_tests_l3_gw", "del_tests_imix", "set_tests_noasync",
+           "set_tests_no_async", "set_syslog", "start_tests", "stop_tests"}
 
 
 def views(e):

@@ -178,9 +178,13 @@ def test_the_engines_death(ui):
 def test_the_engines_death_while_the_terminal_is_stopped(ui):
     s = ui(60, 200)
     s.shows("> 0  0")
-    for _ in range(60):  # nobody reads: it waits in a write
+    writes = lambda: open(f"/proc/{s.shell.proc.pid}/syscall").read().split()[0] == "1"
+
+    def stuck():  # nobody reads: it waits in a write
         s.shell.send("czs?x")
-        time.sleep(0.01)
+        time.sleep(0.05)
+        return all(writes() or time.sleep(0.1) for _ in range(5))
+    wait_for(stuck, 30)
     s.engine.kill()
     end = time.monotonic() + 10
     while s.shell.proc.poll() is None and time.monotonic() < end:
