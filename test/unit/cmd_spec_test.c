@@ -142,11 +142,8 @@ static const struct form catalogue[] = {
 	{"set tests no-async " TC, CMD_set_tests_no_async},
 	{"set tests vlan-options " TC "vlan-id 1 vlan-pri 0", CMD_set_tests_vlan_options},
 	{"show tests tcp-options " TC, CMD_show_tests_tcp_options},
-	{"file input test.cfg", CMD_file_input},
-	{"help", CMD_help},
-	{"exit", CMD_exit},
-	{"show version", CMD_show_version},
-	{"show port statistics port 1", CMD_show_port},
+	{"file input test.cfg", CMD_file_input}, {"help", CMD_help}, {"exit", CMD_exit},
+	{"show version", CMD_show_version}, {"show port statistics port 1", CMD_show_port},
 	{"show port statistics details port 1", CMD_show_port},
 	{"show ethernet statistics port 1", CMD_show_eth},
 	{"show ethernet statistics details port 1", CMD_show_eth},
@@ -166,12 +163,6 @@ static const struct form catalogue[] = {
 	{"show timer statistics details port 1", CMD_show_timer},
 	{"show http statistics port 1", CMD_show_http},
 	{"show http statistics details port 1", CMD_show_http},
-};
-
-/* Forms that come with other branches, to be enabled with them; the names are those that their rows
- * will probably have. */
-#if 0
-static const struct form pending[] = {
 	/* latency */
 	{"set tests ipv4-options " TC "tos 255", CMD_set_tests_ipv4_options},
 	{"set tests ipv4-options " TC "dscp af11 ecn ECT0", CMD_set_tests_ipv4_options},
@@ -179,37 +170,35 @@ static const struct form pending[] = {
 	{"set tests ipv4-options " TC "rx-timestamp 0", CMD_set_tests_ipv4_options},
 	{"show tests ipv4-options " TC, CMD_show_tests_ipv4_options},
 	{"set tests latency " TC "max 300 max-avg 400 samples 10", CMD_set_tests_latency},
-	{"set tests client raw " TC "data-req-plen 100 data-resp-plen 200 rx-timestamp tx-timestamp",
+	{"set tests client raw " TC
+	 "data-req-plen 100 data-resp-plen 200 rx-timestamp tx-timestamp",
 		CMD_set_tests_client_raw},
 	{"set tests client raw " TC "data-req-plen 100 data-resp-plen 200 tx-timestamp",
 		CMD_set_tests_client_raw},
-	{"set tests server raw " TC "data-req-plen 100 data-resp-plen 200 rx-timestamp tx-timestamp",
+	{"set tests server raw " TC
+	 "data-req-plen 100 data-resp-plen 200 rx-timestamp tx-timestamp",
 		CMD_set_tests_server_raw},
 	/* applications: imix */
 	{"set tests imix app-index 0 client raw data-req-plen 100 data-resp-plen 200",
-		CMD_set_tests_imix_client_raw},
+		CMD_imix_client_raw},
 	{"set tests imix app-index 0 client http GET google.com /index.html req-size 0",
-		CMD_set_tests_imix_client_http},
+		CMD_imix_client_http},
 	{"set tests imix app-index 0 client http http-field \"Content-Type: plain/text\"",
-		CMD_set_tests_imix_client_http_field},
+		CMD_imix_client_http_field},
 	{"set tests imix app-index 31 server raw data-req-plen 100 data-resp-plen 200",
-		CMD_set_tests_imix_server_raw},
-	{"set tests imix app-index 31 server http 200-OK resp-size 2000",
-		CMD_set_tests_imix_server_http},
-	{"set tests imix app-index 0 weight 50", CMD_set_tests_imix_weight},
-	{"add tests imix-id 0 app 1,3-5", CMD_add_tests_imix_id},
-	{"del tests imix-id 0", CMD_del_tests_imix_id},
+		CMD_imix_server_raw},
+	{"set tests imix app-index 31 server http 200-OK resp-size 2000", CMD_imix_server_http},
+	{"set tests imix app-index 0 weight 50", CMD_imix_weight},
+	{"add tests imix-id 0 app 1,3-5", CMD_add_tests_imix},
+	{"del tests imix-id 0", CMD_del_tests_imix},
 	{"set tests imix " TC "imix-id 0", CMD_set_tests_imix},
-	{"show tests imix", CMD_show_tests_imix},
-	{"show tests imix 0", CMD_show_tests_imix},
+	{"show tests imix", CMD_show_tests_imix}, {"show tests imix 0", CMD_show_tests_imix},
 	/* ui */
-	{"show tests ui", CMD_show_tests_ui},
-	{"show link rate", CMD_show_link_rate},
+	{"show tests ui", CMD_show_tests_ui}, {"show link rate", CMD_show_link_rate},
 	/* clear */
 	{"clear stats port 0", CMD_clear_stats},
 	/* The original's "show tests debug info" and trace commands are of its debug builds. */
 };
-#endif
 
 static int parse(const char *text, enum cmd_id *id, union cmd_req *req)
 {
