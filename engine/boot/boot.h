@@ -54,7 +54,7 @@ struct eal_cmdline {
 	bool probe_pci;         /* no port was asked for: NICs bound to a DPDK driver are taken */
 	uint32_t n_devs;        /* ports that may come of -a, --vdev or those NICs */
 	uint64_t mem_mb;        /* -m and --socket-mem, 0: left to us */
-	bool has_prefix, has_lcores, has_dev;
+	bool has_prefix, has_lcores, has_dev, has_huge_dir;
 	int argc;
 	char *argv[96];       /* for rte_eal_init(), ours added */
 	const char *vdev[32]; /* of --vdev: "name,arguments"; n_vdevs of them */
@@ -85,6 +85,10 @@ struct memory_plan {
  */
 int memory_plan(struct memory_plan *plan, const struct options *o, const struct eal_cmdline *eal,
 	bool fixed);
+/* The directory of hugetlbfs that is for us, where the first, which the EAL would take, is not. */
+#define HUGE_DIR_LEN 255
+#define HUGE_DIR_MAX 256
+bool memory_huge_dir(char path[HUGE_DIR_MAX]);
 /* Adds the EAL arguments that the user left to us: prefix, lcores, memory, no PCI. */
 void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan);
 

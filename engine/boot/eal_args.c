@@ -207,6 +207,12 @@ static int on_device(struct eal_cmdline *eal, const char *opt, const char *v)
 	return 0;
 }
 
+static int on_huge_dir(struct eal_cmdline *eal, const char *opt, const char *v)
+{
+	eal->has_huge_dir = true;
+	return *v != '\0' ? 0 : refuse(opt, v, "a directory");
+}
+
 static int on_foreign(struct eal_cmdline *eal, const char *opt, const char *v)
 {
 	(void)eal;
@@ -232,6 +238,7 @@ static const struct eal_option table[] = {
 	{"-a", "--allow", true, on_device},
 	{"-w", NULL, true, on_device},
 	{NULL, "--vdev", true, on_device},
+	{NULL, "--huge-dir", true, on_huge_dir},
 	{NULL, "--proc-type", true, on_foreign},
 	{NULL, "--legacy-mem", false, on_foreign},
 	{NULL, "--no-huge", false, on_foreign},
@@ -372,7 +379,7 @@ static void add_pair(struct eal_cmdline *eal, const char *opt, const char *v)
 
 void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan)
 {
-	char text[NODES_MAX * 24] = "";
+	char text[NODES_MAX * 24] = "", dir[HUGE_DIR_MAX];
 
 	if (!eal->has_prefix)
 		add_pair(eal, "--file-prefix", eal->prefix);
@@ -386,6 +393,8 @@ void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan)
 				i ? "," : "", plan->mb[i]);
 		add_pair(eal, "--socket-mem", text);
 	}
+	if (!eal->has_huge_dir && memory_huge_dir(dir))
+		add_pair(eal, "--huge-dir", dir);
 	if (!eal->has_dev && !eal->probe_pci)
 		add(eal, "--no-pci");
 	add(eal, EAL_SAME_LAYOUT);

@@ -12,8 +12,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MB (UINT64_C(1) << 20)
 #define TCBS_DEFAULT (TCB_POOL_K * 1024u)
@@ -59,22 +61,41 @@ static uint64_t free_pages(uint32_t node, uint32_t kb)
 	return read_number(path);
 }
 
-/* Sizes of pages for which hugetlbfs is mounted: others are of no use. */
-static bool mounted(uint32_t kb)
+/* Where hugetlbfs of that size is mounted and we may write; first: whether or not. */
+static bool mount_find(uint32_t kb, bool first, char path[HUGE_DIR_MAX])
 {
-	char line[1024], size[32];
+	char line[1024], type[32], how[512], size[32];
 	FILE *f = fopen("/proc/mounts", "r");
-	bool yes = false;
+	bool found = false;
 
 	snprintf(size, sizeof(size), "pagesize=%uM", kb / 1024);
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		if (strstr(line, " hugetlbfs ") != NULL)
-			yes |= strstr(line, size) != NULL
-				|| (kb != 2048 && strstr(line, "pagesize=1G") != NULL);
+	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL) {
+		found = sscanf(line, "%*s %" TEXT_OF(HUGE_DIR_LEN) "s %31s %511s", path, type, how)
+				== 3
+			&& strcmp(type, "hugetlbfs") == 0
+			&& (strstr(how, size) != NULL
+				|| (kb != 2048 && strstr(how, "pagesize=1G") != NULL))
+			&& (first || access(path, W_OK) == 0);
 	}
 	if (f != NULL)
 		fclose(f);
-	return yes;
+	return found;
+}
+
+/* Sizes of pages for which hugetlbfs is mounted: others are of no use. */
+static bool mounted(uint32_t kb)
+{
+	char path[HUGE_DIR_MAX];
+
+	return mount_find(kb, false, path);
+}
+
+bool memory_huge_dir(char path[HUGE_DIR_MAX])
+{
+	char eals[HUGE_DIR_MAX];
+
+	return mount_find(2048, true, eals) && access(eals, W_OK) != 0
+		&& mount_find(2048, false, path);
 }
 
 static void free_look(struct memory_plan *p)
@@ -158,9 +179,20 @@ static bool shrink(struct memory_plan *p, const struct options *o)
 
 static int shortfall(const struct memory_plan *p, const struct eal_cmdline *eal, uint64_t miss)
 {
+	const struct passwd *user = getpwuid(geteuid());
 	uint64_t have = free_of(p);
+	char path[HUGE_DIR_MAX];
 
-	if (!mounted(2048) && !mounted(1048576))
+	if (!mounted(2048) && !mounted(1048576) && geteuid() != 0)
+		fprintf(stderr,
+			"warp17: error: needs %" PRIu64 " MB of hugepages, and %s%s: have root run "
+			"scripts/hugepages ensure %" PRIu64 " --user %s\n",
+			p->total_mb,
+			mount_find(2048, true, path) ? "you may not write to "
+						     : "no hugetlbfs is mounted",
+			mount_find(2048, true, path) ? path : "", p->total_mb,
+			user ? user->pw_name : "NAME");
+	else if (!mounted(2048) && !mounted(1048576))
 		fprintf(stderr,
 			"warp17: error: needs %" PRIu64
 			" MB of hugepages, and no hugetlbfs is mounted: "

@@ -8,8 +8,8 @@
 
 #define PACER_CATCH_UP 10 /* of a second: what may be made up for after a stall */
 #define PACER_SLACK 200   /* of a second: what may be made up for when there was nothing to do */
-#define PACER_UNFINISHED \
-	4 /* of the former: more than that undone when there is no more to do is behind */
+#define PACER_LATE 40     /* of a second: who owes more than that is late */
+#define PACER_LATES 16 /* looks in a row: late by that much it is too slow, not back from a stall */
 
 /* Which of the events fall to a worker: those of session k, k + n, ... where n share; the sessions
  * that are over, when n does not divide them, are dealt out to those that have one more. */
@@ -36,6 +36,8 @@ static inline void pacer_start(
 	p->done = p->due = 0;
 	p->cap = (uint64_t)(per_second * part / PACER_CATCH_UP) + 1;
 	p->slack = (uint64_t)(per_second * part / PACER_SLACK) + 1;
+	p->late = (uint64_t)(per_second * part / PACER_LATE) + 1;
+	p->lates = 0;
 	p->idle = 0;
 }
 
@@ -57,16 +59,16 @@ static inline uint64_t pacer_due(const struct pacer *p, uint64_t now)
 	return likely(p->n < 2) ? all : pacer_due_of(p, all);
 }
 
-/* There is nothing to pace: time that goes by gives no right to a burst later. Much that was due
- * before and not done is given up, and *behind counts it. */
+/* There is nothing to pace: time that goes by gives no right to a burst later. If it was too slow
+ * for what was due before, that is given up, and *behind counts it. */
 static inline void pacer_rest(struct pacer *p, uint64_t *behind)
 {
 	if (p->idle)
 		return;
 	p->idle = 1;
-	/* done alone goes on where there is no limit */
-	if (unlikely((int64_t)(p->due - p->done) > (int64_t)(p->cap / PACER_UNFINISHED + 1)))
+	if (unlikely(p->lates >= PACER_LATES && p->due > p->done))
 		*behind += p->due - p->done;
+	p->lates = 0;
 }
 
 /* How many more may be done now; at most max. What a long stall left undone is given up, and *behind
@@ -84,6 +86,7 @@ static inline uint32_t pacer_allow(struct pacer *p, uint64_t now, uint32_t max, 
 		todo = MIN_OF(todo, p->slack);
 		p->done = p->due - todo;
 	}
+	p->lates = likely(todo <= p->late) ? 0 : p->lates + 1;
 	if (unlikely(todo > p->cap)) {
 		*behind += todo - p->cap;
 		p->done = p->due - p->cap;

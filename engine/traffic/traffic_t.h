@@ -11,9 +11,11 @@ struct pacer {
 	uint64_t due;      /* at the last look; done never passes it */
 	uint64_t cap;      /* what may be made up for after a stall */
 	uint64_t slack;    /* ... after a moment with nothing to do */
-	uint8_t idle;      /* there was nothing to do */
-	uint8_t more;      /* this worker has a session more than `each` */
-	uint32_t k, n;     /* this worker of those that share; n of 0 or 1: it has all */
+	uint64_t late;     /* who owes more is late; lates: looks in a row at which he was */
+	uint32_t lates;
+	uint8_t idle;  /* there was nothing to do */
+	uint8_t more;  /* this worker has a session more than `each` */
+	uint32_t k, n; /* this worker of those that share; n of 0 or 1: it has all */
 	uint64_t sessions, each, rank; /* of all; rank: of those that have more */
 };
 

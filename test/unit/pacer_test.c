@@ -179,6 +179,19 @@ static void work_that_ends_late_is_behind(void **state)
 	assert_in_range(behind, 48 * 48000, 50 * 50000);
 }
 
+/* A stall of 90 ms while there was little to do: nothing is missing. */
+static void little_work_after_a_stall_is_not_behind(void **state)
+{
+	(void)state;
+	workers(1000, 1, 1);
+	assert_int_equal(turn(1, 1000, 1), 1);
+	for (uint32_t i = 1; i <= 20; i++) {
+		assert_int_equal(turn(1, 1000 + HZ * 9 / 100 * i, 1), 1);
+		pacer_rest(&pacers[0], &behind);
+	}
+	assert_int_equal(behind, 0);
+}
+
 /* Test cases. */
 
 enum kind {
@@ -284,6 +297,7 @@ int main(void)
 		cmocka_unit_test(long_rest_earns_slack_and_no_more),
 		cmocka_unit_test(what_a_long_stall_cost_is_counted),
 		cmocka_unit_test(work_that_ends_late_is_behind),
+		cmocka_unit_test(little_work_after_a_stall_is_not_behind),
 		cmocka_unit_test(every_kind_keeps_its_rate_over_tcp),
 		cmocka_unit_test(every_kind_keeps_its_rate_over_udp),
 		cmocka_unit_test(rate_that_cannot_be_kept_is_said),
