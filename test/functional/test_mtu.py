@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from capture import Capture
+from frames import Capture
 from test_kernel import inside, tap_up
 from test_ports import veth  # noqa: F401, a fixture
 from test_traffic import RING, pair

@@ -2,7 +2,7 @@
 import collections
 
 import pytest
-from capture import Capture
+from frames import Capture
 from test_kernel import TAP, tap_up
 from test_traffic import RING
 from warp17 import wait_for

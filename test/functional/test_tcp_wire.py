@@ -1,6 +1,6 @@
 """TCP options of a test case, from the segments on the wire to a kernel; times are exact in test/unit/tcp_settings_test.c."""
 import pytest
-from capture import ACK, FIN, RST, SYN, Capture
+from frames import ACK, FIN, RST, SYN, Capture
 from test_kernel import TAP, inside, tap_up
 from test_vlan import csum, send
 from warp17 import wait_for

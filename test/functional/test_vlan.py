@@ -4,7 +4,7 @@ import socket
 import subprocess
 
 import pytest
-from capture import Capture
+from frames import Capture
 from test_kernel import TAP, inside
 from test_traffic import RING
 from warp17 import wait_for

@@ -41,8 +41,8 @@ static void both_send(enum l4proto proto, uint32_t bytes, uint32_t vlan)
 	for (uint16_t p = 0; p < 2; p++) {
 		struct tc_config *c = stack_tc(p, 0, proto, 4);
 
-		c->raw = (struct raw_config){.req_bytes = bytes, .resp_bytes = bytes};
-		c->requests = 3;
+		c->app.raw = (struct raw_config){.req_bytes = bytes, .resp_bytes = bytes};
+		c->app.requests = 3;
 		c->vlan_id = vlan;
 		c->tcp.ts = c->tcp.ecn = 1;
 		c->tcp.rto_ms = 5;
