@@ -46,7 +46,7 @@ def test_messages_are_shared_by_weight(engine, proto, what, workers):
     e.stop_tests(0, 1)
     (call, c), (sall, s) = apps(e, 0), apps(e, 1)
     total = sum(a["stats"]["requests"] for a in c.values())
-    assert total == call["requests"] and call["behind"] == 0
+    assert total == call["requests"] and call["behind_send"] == 0
     for i, (weight, client, _) in what.items():
         a, b = c[i]["stats"], s[i + 16]["stats"]
         assert c[i]["weight"] == weight and c[i]["app"] == client.split()[0]
@@ -72,7 +72,7 @@ def test_groups_and_applications_are_shown(engine):
     assert (view["groups"][1]["port"], view["groups"][1]["test_case_id"]) == (1, 0)
     http = [a for a in view["apps"] if a["app_index"] == 3][0]
     assert (http["side"], http["app"], http["host"], http["req_size"]) == ("client", "http", "www.foo42.net", 0)
-    assert [g["imix_id"] for g in e.show("tests imix imix-id 1")["groups"]] == [1]
+    assert [g["imix_id"] for g in e.show("tests imix 1")["groups"]] == [1]
     assert not e.cli("show tests imix imix-id 7", check=False)[0]["ok"]
     config = e.show("tests config port 0")["tests"]["test_case_0"]
     assert (config["app"], config["imix_id"]) == ("imix", 0)
