@@ -122,9 +122,9 @@ static void stamp_find(struct pkt *p, const struct ip4_hdr *ip, const uint8_t *o
 }
 
 /* Options are skipped unread (RFC 1122 §3.2.1.8 lets a host ignore all that it does not know), but
- * for the time of sending where a test case wants it, and source routes: a packet with one was steered past what stands in its way, and to answer it
- * would take its route back. RFC 7126 §4.3, §4.4 and all kernels' defaults: dropped. A length that
- * makes no sense ends the list. */
+ * for the time of sending where a test case wants it, and source routes: a packet with one was
+ * steered past what stands in its way, and to answer it would take its route back. RFC 7126 §4.3,
+ * §4.4 and all kernels' defaults: dropped. A length that makes no sense ends the list. */
 static cold_path bool options_check(struct lport *lp, struct pkt *p, const struct ip4_hdr *ip)
 {
 	const uint8_t *o = (const uint8_t *)(ip + 1),

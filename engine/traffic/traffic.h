@@ -60,8 +60,8 @@ bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id
 /* A connection begins: counted as opened and open. */
 void traffic_begun(struct tc_run *tc, struct conn *c);
 
-/* It ended: as it should, or counted as that failure of its test case, a field of tc->st. Once for each
- * connection; its block may still be needed. */
+/* It ended: as it should, or counted as that failure of its test case, a field of tc->st. Once for
+ * each connection; its block may still be needed. */
 void traffic_closed(struct tc_run *tc, struct conn *c);
 void traffic_failed(struct tc_run *tc, struct conn *c, uint64_t *failure);
 
