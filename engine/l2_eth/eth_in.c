@@ -33,7 +33,6 @@ void eth_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		return;
 	}
 	p->group = h[0] & 1;
-	p->stamp = 0;
 	if (unlikely(!p->group && memcmp(h, lp->port->mac, 6) != 0)) {
 		DROP_PKT(lp, p, eth_not_mine);
 		return;

@@ -111,7 +111,7 @@ int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint16_t how
 	ip->proto = proto;
 	ip->src_be32 = rte_cpu_to_be_32(src);
 	*l4 = (uint8_t *)ip + ipv4_hdr_len(how);
-	if (unlikely(how & IP_STAMP))
+	if (unlikely(how >= IP_STAMP))
 		stamp_begin(ip);
 	*out = m;
 	return 0;
@@ -150,7 +150,7 @@ void ipv4_send(struct lcore *lc, struct lport *lp, struct rte_mbuf *m, uint8_t *
 {
 	struct ip4_hdr *ip = (struct ip4_hdr *)(l4 - ipv4_hdr_len(how));
 
-	if (unlikely(how & IP_STAMP))
+	if (unlikely(how >= IP_STAMP))
 		stamp_now(lc, ip);
 	if (lp->port->sw_csum)
 		csum_in_software(ip, l4);

@@ -43,12 +43,13 @@ static_assert(sizeof(struct icmp_hdr) == 8);
 #define IP_ECN_CE 3
 #define IP_ECN_MASK 3
 
-/* What a test case's packets have in their IPv4 headers (tc_run.ip_how): tos in the low byte, and */
-#define IP_STAMP 0x100u /* the Internet Timestamp option, RFC 791 §3.1, with our time */
+/* What a test case's packets have in their IPv4 headers (tc_run.ip_how): tos in the low byte, the
+ * bytes of options in the high one. There is one option that is sent: */
 #define IP_STAMP_LEN 12u
+#define IP_STAMP (IP_STAMP_LEN << 8) /* the Internet Timestamp, RFC 791 §3.1, with our time */
 static force_inline uint16_t ipv4_opts_len(uint16_t how)
 {
-	return how & IP_STAMP ? IP_STAMP_LEN : 0;
+	return how >> 8;
 }
 static force_inline uint16_t ipv4_hdr_len(uint16_t how)
 {
@@ -108,7 +109,8 @@ struct pkt {
 	uint8_t class;
 	uint8_t l2_len; /* 14 or 18 */
 	uint8_t group;  /* the frame was for a group of stations, or all */
-	uint8_t stamp; /* where in the IP header the times of an option to be looked at are, 0 none */
+	/* where in the IP header the times of an option are, 0 none; only with lport.n_ip_stamps */
+	uint8_t stamp;
 	uint32_t hash;
 	uint32_t id; /* candidate endpoint */
 };

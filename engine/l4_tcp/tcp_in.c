@@ -359,6 +359,8 @@ void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 	uint8_t kind = 0;
 	enum app_act act;
 
+	if (unlikely(conn_app(tc, &t->c)->rx_stamp))
+		latency_app_in(lc, tc, &t->c, data, len);
 	t->rcv_nxt += len;
 	conn_st(tc, &t->c)->rx_bytes += len;
 	/* what fills a hole is acknowledged at once, RFC 5681 §4.2 */
@@ -366,8 +368,6 @@ void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 		t->c.t_ack = deadline_in(lc, TCP_DELACK_MS);
 	else
 		t->c.flags |= CF_ACK_NOW;
-	if (unlikely(conn_app(tc, &t->c)->rx_stamp))
-		latency_app_in(lc, tc, &t->c, data, len);
 	act = app_deliver(conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, tc, &t->c), data,
 		len, !(t->c.flags & (CF_SENDING | CF_WAIT_ACKED)), &kind);
 	traffic_act(lc, tc, &t->c, id, act, kind, false);
@@ -540,8 +540,6 @@ static void listen_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, str
 	uint32_t id = tcb_alloc(lc, lp, p->hash);
 	struct tcb *t;
 
-	if (unlikely(p->stamp != 0))
-		latency_ip_in(lc, tc, p);
 	if (unlikely(id == CONN_NONE)) {
 		tc->st->no_tcb++;
 		lp->st->drop.tcp_no_tcb++;
@@ -632,8 +630,6 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		in_listen(lc, lp, p, &s, NULL);
 		return false;
 	}
-	if (unlikely(p->stamp != 0))
-		latency_ip_in(lc, tc, p);
 	if (likely(t->c.state != CS_SYN_SENT)) {
 		if (unlikely(reopens(t, p, &s))) {
 			uint32_t used = t->snd_max;

@@ -5,10 +5,16 @@
 
 #include <string.h>
 
+static cold_path void payload_stamped(
+	const struct lcore *lc, const struct app_tc *at, uint32_t off, uint8_t *to, uint32_t len)
+{
+	app_stamped(at, off, to, len, lcore_ns_now(lc));
+}
+
 /* The bytes of the stream at seq, out of the application's messages. Bytes before tx_base belong to
  * earlier messages of the same kind: kinds change only when all is acknowledged. */
-static void payload_copy(const struct lcore *lc, const struct tc_run *tc, const struct tcb *t,
-	uint32_t seq, uint8_t *to, uint32_t len)
+static force_inline void payload_copy(const struct lcore *lc, const struct tc_run *tc,
+	const struct tcb *t, uint32_t seq, uint8_t *to, uint32_t len)
 {
 	uint8_t kind = TXK_NOW(t->c.tx_kind);
 	uint32_t size = conn_app(tc, &t->c)->msg[kind].len, off = seq - t->c.tx_base;
@@ -18,7 +24,7 @@ static void payload_copy(const struct lcore *lc, const struct tc_run *tc, const 
 		off = off == 0 ? 0 : size - off;
 	}
 	if (unlikely(conn_app(tc, &t->c)->tx_stamp)) {
-		app_stamped(conn_app(tc, &t->c), off, to, len, lcore_ns_now(lc));
+		payload_stamped(lc, conn_app(tc, &t->c), off, to, len);
 		return;
 	}
 	while (len != 0) {

@@ -278,8 +278,6 @@ void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	c = pool_at(&lc->ucbs, id & ~CONN_UDP);
 	tc = lcore_tc(lc, c->port, c->tcid);
 	conn_st(tc, c)->rx_bytes += len;
-	if (unlikely(p->stamp != 0))
-		latency_ip_in(lc, tc, p);
 	if (unlikely(conn_app(tc, c)->rx_stamp))
 		latency_app_in(lc, tc, c, p->l4 + sizeof(struct udp_hdr), len);
 	act = app_deliver(conn_app(tc, c), &c->app, traffic_app_stats(lp, tc, c),

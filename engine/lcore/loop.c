@@ -51,7 +51,6 @@ static bool odd_taken(struct lcore *lc, struct lport *lp, struct pkt *p)
 	bool kept = false;
 
 	p->id = CONN_NONE; /* to be looked up */
-	p->stamp = 0; /* of a datagram that was put together: of its last fragment, if at all */
 	if (p->class == PKT_OTHER)
 		kept = eth_in_slow(lc, lp, p);
 	else if (p->class == PKT_TCP)
@@ -112,7 +111,7 @@ static force_inline void burst_in(
 	uint64_t bytes = 0;
 
 	if (unlikely(lp->n_latencies != 0))
-		lc->rx_tsc = lcore_tsc_now(lc);
+		latency_burst_begin(lc, p, n);
 	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (uint32_t i = 0; i < n; i++) {
@@ -125,6 +124,8 @@ static force_inline void burst_in(
 		lp->st->port.rx_bytes += bytes;
 	}
 	burst_lookup(lc, p, n);
+	if (unlikely(lp->n_ip_stamps != 0))
+		latency_burst(lc, lp, p, n);
 	for (uint32_t i = 0; i < n; i++)
 		pkt_handle(lc, lp, &p[i]);
 }

@@ -1,6 +1,7 @@
 /* One-way latencies: the time of receipt, read once a burst, less the time that the sender wrote
  * into its packet (IPv4 option) or message (RAW). Both are the TSC's, so sender and receiver are of
  * one engine. */
+#include "engine/l4_conn/l4_conn.h"
 #include "engine/lcore/lcore.h"
 #include "engine/traffic/traffic_priv.h"
 
@@ -75,20 +76,58 @@ static void latency_sample(struct lcore *lc, struct tc_run *tc, uint64_t sent_ns
 		latency_record(tc, now_ns - sent_ns);
 }
 
-void latency_ip_in(struct lcore *lc, struct tc_run *tc, struct pkt *p)
+void latency_burst_begin(struct lcore *lc, struct pkt *p, uint32_t n)
+{
+	lc->rx_tsc = lcore_tsc_now(lc);
+	for (uint32_t i = 0; i < n; i++)
+		p[i].stamp = 0;
+}
+
+static void ip_sample(struct lcore *lc, struct tc_run *tc, const struct pkt *p)
 {
 	const uint8_t *at = rte_pktmbuf_mtod_offset(p->m, uint8_t *, p->l2_len + p->stamp);
 	uint32_t word[2];
 	uint64_t ns = 0;
 
-	p->stamp = 0;
-	if (!tc->ip_rx_stamp)
-		return;
 	memcpy(word, at, sizeof(word));
 	if (word[0] & word[1] & RTE_BE32(IP_STAMP_OURS)) /* else ms since midnight, or none */
 		ns = (uint64_t)(rte_be_to_cpu_32(word[0]) & ~IP_STAMP_OURS) << 31
 			| (rte_be_to_cpu_32(word[1]) & ~IP_STAMP_OURS);
 	latency_sample(lc, tc, ns);
+}
+
+/* The test case of a packet's connection, or the one that listens for it; NULL: there is none. TCP
+ * and UDP find it again: they do not pay for this when nobody measures. */
+static struct tc_run *owner(struct lcore *lc, struct lport *lp, const struct pkt *p)
+{
+	bool udp = p->class == PKT_UDP;
+	struct conn_pool *pool = udp ? &lc->ucbs : &lc->tcbs;
+	uint8_t port = lp->port->id;
+	uint32_t id = p->id;
+
+	if (id == CONN_NONE
+		|| !conn_is(pool_at(pool, id), port, p->dst, p->src, p->dport, p->sport))
+		id = flow_find(udp ? &lc->udp_flows : &lc->tcp_flows, p->hash, port, p->dst, p->src,
+			p->dport, p->sport);
+	if (id != CONN_NONE)
+		return lcore_tc(lc, port, pool_at(pool, id)->tcid);
+	if (udp || (((const struct tcp_hdr *)p->l4)->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		return traffic_listener(lc, lp, p);
+	return NULL;
+}
+
+void latency_burst(struct lcore *lc, struct lport *lp, struct pkt *p, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct tc_run *tc;
+
+		if ((p[i].class != PKT_TCP && p[i].class != PKT_UDP) || p[i].group
+			|| p[i].stamp == 0)
+			continue;
+		tc = owner(lc, lp, &p[i]);
+		if (tc != NULL && tc->vlan == p[i].vlan && tc->ip_rx_stamp)
+			ip_sample(lc, tc, &p[i]);
+	}
 }
 
 void latency_app_in(struct lcore *lc, struct tc_run *tc, const struct conn *c, const uint8_t *data,

@@ -72,12 +72,14 @@ void traffic_gone(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t 
 /* A message that waited until all before it was acknowledged begins. */
 void conn_begin_waiting(struct tc_run *tc, struct conn *c);
 
-/* Latencies. A packet of the test case whose IPv4 option is to be looked at (p->stamp): once, and
- * only where the test case wants that. Bytes in order, before the application is given them; the
- * test case has app->rx_stamp. */
-void latency_ip_in(struct lcore *lc, struct tc_run *tc, struct pkt *p);
-void latency_app_in(struct lcore *lc, struct tc_run *tc, const struct conn *c, const uint8_t *data,
-	uint32_t len);
+/* Latencies. Of a burst that was just taken, where a test case of the port measures: the time; and
+ * when it has been looked at and nothing is done about it yet, the packets with a stamp (p->stamp),
+ * where some test case wants that. */
+cold_path void latency_burst_begin(struct lcore *lc, struct pkt *p, uint32_t n);
+cold_path void latency_burst(struct lcore *lc, struct lport *lp, struct pkt *p, uint32_t n);
+/* Bytes in order, before the application is given them; the test case has app->rx_stamp. */
+cold_path void latency_app_in(struct lcore *lc, struct tc_run *tc, const struct conn *c,
+	const uint8_t *data, uint32_t len);
 
 /* The server test case that listens where a packet goes, or NULL. */
 struct tc_run *traffic_listener(struct lcore *lc, struct lport *lp, const struct pkt *p);
