@@ -35,13 +35,6 @@ struct lane {
 	struct tuple at, ahead; /* of session next, and of one further on, to prefetch for */
 };
 
-/* An application of a test case, and what its sessions count into: of the test case itself when it
- * has but one. */
-struct tc_slot {
-	const struct app_tc *app;
-	struct stats_tc *st;
-};
-
 /* A test case as one worker runs it. */
 enum tc_run_state {
 	TCR_IDLE,
@@ -54,7 +47,9 @@ struct tc_run {
 	uint8_t port, tcid, is_client, is_udp;
 	const struct tc_config *cfg;
 	struct stats_tc *st; /* the test case's own; a session's is conn_st() */
-	struct tc_slot slot[IMIX_GROUP_APPS];
+	/* by slot, its applications and what their sessions count into: st when it has but one */
+	const struct app_tc *app[IMIX_GROUP_APPS];
+	struct stats_tc *app_st[IMIX_GROUP_APPS];
 	const struct app_mix *mix; /* NULL: slot 0 alone */
 	/* what the packet path wants of cfg, in its units */
 	uint32_t rto_ms, fin_to_ms, twait_to_ms, orphan_to_ms, uptime_ms,
