@@ -294,6 +294,7 @@ static uint64_t pacer_next(const struct pacer *p, const struct lcore *lc, uint64
 /* When a test case of a worker that has nothing to do now wants its next turn. */
 static uint64_t tc_next(const struct lcore *lc, const struct tc_run *tc)
 {
+	const struct lane *l = &tc->own;
 	uint64_t soon = sim.now + NS_MS, next = UINT64_MAX;
 
 	if (tc->run == TCR_STOPPING) {
@@ -305,12 +306,12 @@ static uint64_t tc_next(const struct lcore *lc, const struct tc_run *tc)
 		return UINT64_MAX;
 	if (lc->now_tsc < tc->open_tsc)
 		return sim.now + tc->open_tsc - lc->now_tsc;
-	if (tc->n - tc->next + tc->q_open.n != 0)
-		next = tc->cfg->rate_open == RATE_INFINITE ? soon : pacer_next(&tc->open, lc, soon);
-	if (tc->q_send.n != 0)
-		next = MIN_OF(next, tc->send_limited ? pacer_next(&tc->send, lc, soon) : soon);
-	if (tc->q_close.n != 0)
-		next = MIN_OF(next, pacer_next(&tc->close, lc, soon));
+	if (tc->n - l->next + l->q_open.n != 0)
+		next = tc->cfg->rate_open == RATE_INFINITE ? soon : pacer_next(&l->open, lc, soon);
+	if (l->q_send.n != 0)
+		next = MIN_OF(next, tc->send_limited ? pacer_next(&l->send, lc, soon) : soon);
+	if (l->q_close.n != 0)
+		next = MIN_OF(next, pacer_next(&l->close, lc, soon));
 	return next;
 }
 
