@@ -9,7 +9,7 @@
 # make bench           measures speed; prints one JSON object (hugepages, root)
 # make check           lint and style
 # make lint            clang-tidy
-# make style           format, reference, sizes, tokens, layers, headers alone, clauses of TCP, shell scripts; part of make test
+# make style           format, reference, sizes, tokens, layers, headers alone, clauses of TCP, an application's files, shell scripts; part of make test
 # make docs            write the reference of commands and counters into doc/
 # make format          rewrite the sources in the one format
 # make compdb          compile_commands.json for editors
@@ -173,6 +173,7 @@ style: $(BIN)/warp17-cli
 	$(Q)scripts/check-tokens.sh $(ALL_SRC)
 	$(Q)scripts/check-layers.sh $(ALL_SRC)
 	$(Q)scripts/check-conformance.sh >/dev/null
+	$(Q)scripts/check-app.sh
 	$(Q)scripts/check-headers.sh $(CC) '$(filter-out -MMD -MP,$(CFLAGS))' $(filter %.h,$(ALL_SRC))
 	$(Q)shellcheck -S warning scripts/* test/sim/*.sh .ci/run
 lint:

@@ -27,6 +27,12 @@ static void http_view(json_t *o, const struct app_config *c, bool client)
 	json_object_set_new(o, "http_fields", TEXT(c->http.fields));
 }
 
+static void echo_view(json_t *o, const struct app_config *c, bool client)
+{
+	(void)client;
+	json_object_set_new(o, "size", json_integer(c->echo.bytes));
+}
+
 void show_app(json_t *o, const struct app_config *c, uint32_t side)
 {
 	static void (*const view[])(json_t *, const struct app_config *, bool) = {

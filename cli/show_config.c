@@ -256,54 +256,43 @@ static void set_tests_vlan_options(struct conf *o)
 
 /* In the order in which they are written, which is one in which they can be run: first those of the
  * port, then those of each of its test cases. */
-#define ROW(id)              \
-	{                    \
-		CMD_##id, id \
-	}
 static const struct writer of_port[] = {
-	ROW(set_tests_mtu),
-	ROW(add_tests_l3_intf),
-	ROW(add_tests_l3_gw),
-	ROW(set_tests_faults),
+	WRITES(set_tests_mtu),
+	WRITES(add_tests_l3_intf),
+	WRITES(add_tests_l3_gw),
+	WRITES(set_tests_faults),
+	WRITES_END,
 };
 static const struct writer of_tc[] = {
-	ROW(add_tests_server),
-	ROW(add_tests_client),
-	ROW(add_tests_multicast_src),
-	ROW(set_tests_timeouts),
-	ROW(set_tests_rate),
-	ROW(set_tests_criteria),
-	ROW(set_tests_async),
-	ROW(set_tests_tcp_options),
-	ROW(set_tests_ipv4_options),
-	ROW(set_tests_latency),
-	ROW(set_tests_vlan_options),
-};
-#undef ROW
-
-static const struct table {
-	const struct writer *w;
-	size_t n;
-} tables[] = {
-	{of_port, ARRAY_SIZE(of_port)},
-	{of_tc, ARRAY_SIZE(of_tc)},
-	{show_config_app, SHOW_CONFIG_APP},
-	{show_config_imix_app, SHOW_CONFIG_IMIX_APP},
-	{show_config_imix_group, SHOW_CONFIG_IMIX_GROUP},
+	WRITES(add_tests_server),
+	WRITES(add_tests_client),
+	WRITES(add_tests_multicast_src),
+	WRITES(set_tests_timeouts),
+	WRITES(set_tests_rate),
+	WRITES(set_tests_criteria),
+	WRITES(set_tests_async),
+	WRITES(set_tests_tcp_options),
+	WRITES(set_tests_ipv4_options),
+	WRITES(set_tests_latency),
+	WRITES(set_tests_vlan_options),
+	WRITES_END,
 };
 
-static void write_all(struct conf *o, const struct writer *w, size_t n)
+void show_config_write(struct conf *o, const struct writer *w)
 {
-	for (size_t i = 0; i < n; i++)
-		w[i].write(o);
+	for (; w->write != NULL; w++)
+		w->write(o);
 }
 
 static const struct writer *writer_of(enum cmd_id id)
 {
+	const struct writer *tables[] = {
+		of_port, of_tc, show_config_app, show_config_imix_app, show_config_imix_group};
+
 	for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
-		for (size_t i = 0; i < tables[t].n; i++) {
-			if (tables[t].w[i].id == id)
-				return &tables[t].w[i];
+		for (const struct writer *w = tables[t]; w->write != NULL; w++) {
+			if (w->id == id)
+				return w;
 		}
 	}
 	return NULL;
@@ -324,10 +313,10 @@ static void write_tc(struct conf *o, const struct tc_config *c)
 	o->fresh.dport = c->dport;
 	tc_config_criterion(&o->fresh);
 	json_array_append_new(o->lines, json_string(""));
-	write_all(o, of_tc, ARRAY_SIZE(of_tc));
+	show_config_write(o, of_tc);
 	o->app = &c->app;
 	o->side = c->kind;
-	write_all(o, show_config_app, SHOW_CONFIG_APP);
+	show_config_write(o, show_config_app);
 }
 
 static int write_port(struct conf *o, const struct seg *s, uint32_t port)
@@ -343,7 +332,7 @@ static int write_port(struct conf *o, const struct seg *s, uint32_t port)
 			json_sprintf("# port %u: %.*s, %.*s", port, (int)sizeof(p.name), p.name,
 				(int)sizeof(p.driver), p.driver));
 	if (rc == 0)
-		write_all(o, of_port, ARRAY_SIZE(of_port));
+		show_config_write(o, of_port);
 	for (o->tcid = 0; o->tcid < TCS_MAX && rc == 0; o->tcid++) {
 		rc = seg_read(seg_tc(s, port, o->tcid), &t, sizeof(t));
 		if (rc == 0 && t.cfg.kind != tc_kind_NONE)

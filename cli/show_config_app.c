@@ -105,6 +105,23 @@ FIELD_WRITER(set_tests_server_http_field, SERVER, GIVE_TC(set_tests_server_http_
 FIELD_WRITER(imix_client_http_field, CLIENT, GIVE_IMIX_APP(imix_client_http_field, client, http))
 FIELD_WRITER(imix_server_http_field, SERVER, GIVE_IMIX_APP(imix_server_http_field, server, http))
 
+#define ECHO_WRITER(id, side_, whose)                                            \
+	static void id(struct conf *o)                                           \
+	{                                                                        \
+		union cmd_req r = {0};                                           \
+                                                                                 \
+		if (o->side != tc_kind_##side_ || o->app->kind != app_kind_ECHO) \
+			return;                                                  \
+		whose;                                                           \
+		GIVE(id, size, o->app->echo.bytes);                              \
+		GIVE_IF_NOT(id, requests, o->app->requests, 0);                  \
+		show_config_emit(o, CMD_##id, &r);                               \
+	}
+ECHO_WRITER(set_tests_client_echo, CLIENT, GIVE_TC(set_tests_client_echo))
+ECHO_WRITER(set_tests_server_echo, SERVER, GIVE_TC(set_tests_server_echo))
+ECHO_WRITER(imix_client_echo, CLIENT, GIVE_IMIX_APP(imix_client_echo, client, echo))
+ECHO_WRITER(imix_server_echo, SERVER, GIVE_IMIX_APP(imix_server_echo, server, echo))
+
 static void set_tests_imix(struct conf *o)
 {
 	union cmd_req r = {0};
@@ -142,32 +159,34 @@ static void add_tests_imix(struct conf *o)
 	show_config_emit(o, CMD_add_tests_imix, &r);
 }
 
-#define ROW(id)              \
-	{                    \
-		CMD_##id, id \
-	}
 const struct writer show_config_app[] = {
-	ROW(set_tests_client_raw),
-	ROW(set_tests_server_raw),
-	ROW(set_tests_client_http),
-	ROW(set_tests_client_http_field),
-	ROW(set_tests_server_http),
-	ROW(set_tests_server_http_field),
-	ROW(set_tests_imix),
+	WRITES(set_tests_client_raw),
+	WRITES(set_tests_server_raw),
+	WRITES(set_tests_client_http),
+	WRITES(set_tests_client_http_field),
+	WRITES(set_tests_server_http),
+	WRITES(set_tests_server_http_field),
+	WRITES(set_tests_client_echo),
+	WRITES(set_tests_server_echo),
+	WRITES(set_tests_imix),
+	WRITES_END,
 };
 const struct writer show_config_imix_app[] = {
-	ROW(imix_client_raw),
-	ROW(imix_server_raw),
-	ROW(imix_client_http),
-	ROW(imix_client_http_field),
-	ROW(imix_server_http),
-	ROW(imix_server_http_field),
-	ROW(imix_weight),
+	WRITES(imix_client_raw),
+	WRITES(imix_server_raw),
+	WRITES(imix_client_http),
+	WRITES(imix_client_http_field),
+	WRITES(imix_server_http),
+	WRITES(imix_server_http_field),
+	WRITES(imix_client_echo),
+	WRITES(imix_server_echo),
+	WRITES(imix_weight),
+	WRITES_END,
 };
 const struct writer show_config_imix_group[] = {
-	ROW(add_tests_imix),
+	WRITES(add_tests_imix),
+	WRITES_END,
 };
-#undef ROW
 
 int show_config_imix(struct conf *o, const struct seg *s)
 {
@@ -180,10 +199,10 @@ int show_config_imix(struct conf *o, const struct seg *s)
 	for (o->index = 0; o->index < IMIX_APPS_MAX; o->index++) {
 		o->app = &m.apps[o->index].cfg;
 		o->side = m.apps[o->index].side;
-		for (size_t i = 0; i < SHOW_CONFIG_IMIX_APP && o->side != tc_kind_NONE; i++)
-			show_config_imix_app[i].write(o);
+		if (o->side != tc_kind_NONE)
+			show_config_write(o, show_config_imix_app);
 	}
 	for (o->index = 0; o->index < IMIX_GROUPS_MAX; o->index++)
-		show_config_imix_group[0].write(o);
+		show_config_write(o, show_config_imix_group);
 	return 0;
 }

@@ -32,14 +32,20 @@ struct writer {
 	enum cmd_id id;
 	void (*write)(struct conf *o);
 };
+#define WRITES(id)           \
+	{                    \
+		CMD_##id, id \
+	}
+#define WRITES_END      \
+	{               \
+		0, NULL \
+	}
+
+/* All of a table, which ends with WRITES_END. */
+void show_config_write(struct conf *o, const struct writer *w);
 
 /* show_config_app.c: of a test case's application; of an application of IMIX groups and of a group,
  * which conf.index names. */
-#define SHOW_CONFIG_APP 7
-#define SHOW_CONFIG_IMIX_APP 7
-#define SHOW_CONFIG_IMIX_GROUP 1
-extern const struct writer show_config_app[SHOW_CONFIG_APP];
-extern const struct writer show_config_imix_app[SHOW_CONFIG_IMIX_APP];
-extern const struct writer show_config_imix_group[SHOW_CONFIG_IMIX_GROUP];
+extern const struct writer show_config_app[], show_config_imix_app[], show_config_imix_group[];
 /* All applications and groups. 0 or -EAGAIN. */
 int show_config_imix(struct conf *o, const struct seg *s);

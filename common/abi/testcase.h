@@ -43,12 +43,17 @@ struct http_config {
 	char fields[HTTP_FIELDS_MAX]; /* user's header lines, each ending in CRLF */
 };
 
+struct echo_config {
+	uint32_t bytes; /* of each message */
+};
+
 /* What is said over a session: of a test case, or of an application of IMIX groups. */
 struct app_config {
 	uint32_t kind;     /* enum app_kind */
 	uint32_t requests; /* close after so many; 0: no limit */
 	struct raw_config raw;
 	struct http_config http;
+	struct echo_config echo;
 };
 
 struct tc_config {

@@ -114,7 +114,7 @@ void tcp_end(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *
 	t->c.flags &= ~(CF_SENDING | CF_CLOSE | CF_FIN_SENT | CF_ACK_NOW | CF_WANT_CLOSE
 		| CF_WAIT_ACKED | CF_RTT_TIMING | CF_RETRANS | CF_RECOVERY);
 	t->c.tx_kind = 0;
-	app_conn_down(conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, tc, &t->c));
+	app_conn_down(conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, conn_st(tc, &t->c)));
 	tcp_state_set(lp, t, CS_CLOSED);
 	traffic_gone(lc, tc, &t->c, id);
 }

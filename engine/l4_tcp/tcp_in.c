@@ -356,20 +356,22 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
 	const uint8_t *data, uint32_t len)
 {
-	uint8_t kind = 0;
+	uint8_t slot = t->c.app.slot, kind = 0;
+	const struct app_tc *app = tc->app[slot];
+	struct stats_tc *st = tc->app_st[slot];
 	enum app_act act;
 
-	if (unlikely(conn_app(tc, &t->c)->rx_stamp))
+	if (unlikely(app->rx_stamp))
 		latency_app_in(lc, tc, &t->c, data, len);
 	t->rcv_nxt += len;
-	conn_st(tc, &t->c)->rx_bytes += len;
+	st->rx_bytes += len;
 	/* what fills a hole is acknowledged at once, RFC 5681 §4.2 */
 	if (tc->ack_delay && !(t->c.flags & CF_ACK_NOW) && t->c.t_ack == 0 && !tcp_has_hole(lc, t))
 		t->c.t_ack = deadline_in(lc, TCP_DELACK_MS);
 	else
 		t->c.flags |= CF_ACK_NOW;
-	act = app_deliver(conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, tc, &t->c), data,
-		len, !(t->c.flags & (CF_SENDING | CF_WAIT_ACKED)), &kind);
+	act = app_deliver(app, &t->c.app, traffic_app_stats(lp, st), data, len,
+		!(t->c.flags & (CF_SENDING | CF_WAIT_ACKED)), &kind);
 	traffic_act(lc, tc, &t->c, id, act, kind, false);
 }
 
@@ -412,7 +414,7 @@ static void step_fin(
 	case CS_ESTAB:
 		tcp_state_set(lp, t, CS_CLOSE_WAIT);
 		act = app_peer_closed(
-			conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, tc, &t->c));
+			conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, conn_st(tc, &t->c)));
 		traffic_act(lc, tc, &t->c, id, act, 0, false);
 		break;
 	case CS_FIN_WAIT_1:

@@ -16,20 +16,21 @@ static cold_path void payload_stamped(
 static force_inline void payload_copy(const struct lcore *lc, const struct tc_run *tc,
 	const struct tcb *t, uint32_t seq, uint8_t *to, uint32_t len)
 {
+	const struct app_tc *app = conn_app(tc, &t->c);
 	uint8_t kind = TXK_NOW(t->c.tx_kind);
-	uint32_t size = conn_app(tc, &t->c)->msg[kind].len, off = seq - t->c.tx_base;
+	uint32_t size = app->msg[kind].len, off = seq - t->c.tx_base;
 
 	if (unlikely(seq_lt(seq, t->c.tx_base))) {
 		off = (t->c.tx_base - seq) % size;
 		off = off == 0 ? 0 : size - off;
 	}
-	if (unlikely(conn_app(tc, &t->c)->tx_stamp)) {
-		payload_stamped(lc, conn_app(tc, &t->c), off, to, len);
+	if (unlikely(app->tx_stamp)) {
+		payload_stamped(lc, app, off, to, len);
 		return;
 	}
 	while (len != 0) {
 		uint32_t n;
-		const uint8_t *from = app_payload(conn_app(tc, &t->c), kind, off, &n);
+		const uint8_t *from = app_payload(app, kind, off, &n);
 
 		n = MIN_OF(n, len);
 		memcpy(to, from, n);
@@ -338,11 +339,13 @@ static void message_sent(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	uint8_t kind = TXK_NOW(t->c.tx_kind);
+	uint8_t slot = t->c.app.slot;
+	struct stats_tc *st = tc->app_st[slot];
 	enum app_act act;
 
 	t->c.flags &= ~CF_SENDING;
-	conn_st(tc, &t->c)->tx_msgs++;
-	act = app_sent(conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, tc, &t->c), &kind);
+	st->tx_msgs++;
+	act = app_sent(tc->app[slot], &t->c.app, traffic_app_stats(lp, st), &kind);
 	traffic_act(lc, tc, &t->c, id, act, kind, true);
 }
 

@@ -92,7 +92,7 @@ void udp_end(struct lcore *lc, struct conn *c, uint32_t id, uint64_t *failure)
 	c->t_rtx = c->t_ack = c->t_life = 0;
 	c->flags &= ~(CF_SENDING | CF_CLOSE | CF_WANT_CLOSE);
 	c->tx_kind = 0;
-	app_conn_down(conn_app(tc, c), &c->app, traffic_app_stats(lp, tc, c));
+	app_conn_down(conn_app(tc, c), &c->app, traffic_app_stats(lp, conn_st(tc, c)));
 	if (failure != NULL)
 		traffic_failed(tc, c, failure);
 	else
@@ -104,15 +104,16 @@ void udp_end(struct lcore *lc, struct conn *c, uint32_t id, uint64_t *failure)
 static void payload_copy(const struct lcore *lc, const struct tc_run *tc, const struct conn *c,
 	uint8_t *to, uint32_t len)
 {
+	const struct app_tc *app = conn_app(tc, c);
 	uint32_t off = c->tx_base;
 
-	if (unlikely(conn_app(tc, c)->tx_stamp)) {
-		app_stamped(conn_app(tc, c), off, to, len, lcore_ns_now(lc));
+	if (unlikely(app->tx_stamp)) {
+		app_stamped(app, off, to, len, lcore_ns_now(lc));
 		return;
 	}
 	while (len != 0) {
 		uint32_t n;
-		const uint8_t *from = app_payload(conn_app(tc, c), TXK_NOW(c->tx_kind), off, &n);
+		const uint8_t *from = app_payload(app, TXK_NOW(c->tx_kind), off, &n);
 
 		n = MIN_OF(n, len);
 		memcpy(to, from, n);
@@ -156,11 +157,13 @@ static void message_sent(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id)
 {
 	uint8_t kind = TXK_NOW(c->tx_kind);
+	uint8_t slot = c->app.slot;
+	struct stats_tc *st = tc->app_st[slot];
 	enum app_act act;
 
 	c->flags &= ~CF_SENDING;
-	conn_st(tc, c)->tx_msgs++;
-	act = app_sent(conn_app(tc, c), &c->app, traffic_app_stats(lp, tc, c), &kind);
+	st->tx_msgs++;
+	act = app_sent(tc->app[slot], &c->app, traffic_app_stats(lp, st), &kind);
 	if (tc->is_client && act == APP_NONE) {
 		c->t_ack = deadline_in(lc, UDP_ANSWER_MS);
 		wheel_arm(lc, c, id);
@@ -195,7 +198,8 @@ void udp_timer(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 
 	if (deadline_due(c->t_ack, lc->now_ms)) {
 		c->t_ack = 0;
-		act = app_lost(conn_app(tc, c), &c->app, traffic_app_stats(lp, tc, c), &kind);
+		act = app_lost(
+			conn_app(tc, c), &c->app, traffic_app_stats(lp, conn_st(tc, c)), &kind);
 		traffic_act(lc, tc, c, id, act, kind, false);
 	}
 	if (deadline_due(c->t_rtx, lc->now_ms)) /* the neighbour may have answered */
@@ -267,6 +271,8 @@ void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
 	uint32_t id = endpoint(lc, lp, p), len = p->l4_len - sizeof(struct udp_hdr);
 	uint8_t kind = 0;
+	const struct app_tc *app;
+	struct stats_tc *st;
 	struct tc_run *tc;
 	struct conn *c;
 	enum app_act act;
@@ -277,14 +283,16 @@ void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		return;
 	c = pool_at(&lc->ucbs, id & ~CONN_UDP);
 	tc = lcore_tc(lc, c->port, c->tcid);
-	conn_st(tc, c)->rx_bytes += len;
-	if (unlikely(conn_app(tc, c)->rx_stamp))
+	app = conn_app(tc, c);
+	st = conn_st(tc, c);
+	st->rx_bytes += len;
+	if (unlikely(app->rx_stamp))
 		latency_app_in(lc, tc, c, p->l4 + sizeof(struct udp_hdr), len);
-	act = app_deliver(conn_app(tc, c), &c->app, traffic_app_stats(lp, tc, c),
-		p->l4 + sizeof(struct udp_hdr), len, !(c->flags & CF_SENDING), &kind);
+	act = app_deliver(app, &c->app, traffic_app_stats(lp, st), p->l4 + sizeof(struct udp_hdr),
+		len, !(c->flags & CF_SENDING), &kind);
 	if (act != APP_NONE)
 		c->t_ack = 0; /* what was awaited is there */
-	if (unlikely(!tc->is_client && len != conn_app(tc, c)->rx_bytes
+	if (unlikely(!tc->is_client && len != app->rx_bytes
 		    && act == APP_NONE)) { /* for the rest, not for ever */
 		c->t_ack = deadline_in(lc, UDP_ANSWER_MS);
 		wheel_arm(lc, c, id);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* Kinds of a server's messages: bit 0 answers HEAD, bit 1 says Connection: close. */
 #define KIND_HEAD 1u
@@ -24,7 +25,8 @@ void http_page(uint8_t *page, uint32_t len)
 		page[i] = line[i % (sizeof(line) - 1)];
 }
 
-static const char *const method_text[] = {[http_method_GET] = "GET", [http_method_HEAD] = "HEAD"};
+static const char *const method_text[] = {
+	[http_method_GET] = "GET", [http_method_HEAD] = "HEAD", [http_method_POST] = "POST"};
 static_assert(ARRAY_SIZE(method_text) == http_method_COUNT);
 static const char *const status_text[] = {
 	[http_status_OK_200] = "200 OK", [http_status_NOT_FOUND_404] = "404 Not Found"};
@@ -41,6 +43,40 @@ static int text_fits(const char *s, size_t room, int blanks)
 			return 0;
 	}
 	return len < room;
+}
+
+/* The user's next field of that name behind f, from its colon on; NULL. config_check() has seen that
+ * each line ends. */
+static const char *field_next(const char *f, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; *f != '\0'; f = strchr(f, '\n') + 1) {
+		if (strncasecmp(f, name, n) == 0 && f[n] == ':')
+			return f + n;
+	}
+	return NULL;
+}
+
+/* Is there a field "Connection: close"? */
+static int says_close(const struct http_config *h)
+{
+	const char *f = field_next(h->fields, "Connection");
+
+	for (; f != NULL; f = field_next(strchr(f, '\n') + 1, "Connection")) {
+		const char *word = strcasestr(f, "close");
+
+		if (word != NULL && word < strchr(f, '\n'))
+			return 1;
+	}
+	return 0;
+}
+
+static int two_hosts(const struct http_config *h)
+{
+	const char *f = field_next(h->fields, "Host");
+
+	return f != NULL && field_next(strchr(f, '\n') + 1, "Host") != NULL;
 }
 
 static int config_check(
@@ -68,6 +104,8 @@ static int config_check(
 		why = "header fields do not end in CRLF";
 	else if (strncmp(h->fields, "\r\n", 2) == 0 || strstr(h->fields, "\r\n\r\n") != NULL)
 		why = "empty header field";
+	if (why == NULL && two_hosts(h))
+		why = "http-field: a second Host, RFC 9112 allows but one";
 	if (why == NULL)
 		return 0;
 	snprintf(err, errlen, "%s", why);
@@ -88,32 +126,46 @@ static int head_set(struct app_msg *m, int n, uint32_t body, char *err, size_t e
 }
 static_assert((uint64_t)APP_SIZE_MAX + APP_HEAD_MAX < 1u << 31);
 
+/* "Name: value" and its end, or nothing when the user has set it: no such field comes twice. */
+static void field_of(
+	char *buf, size_t len, const struct http_config *h, const char *name, const char *value)
+{
+	if (field_next(h->fields, name) != NULL)
+		buf[0] = '\0';
+	else
+		snprintf(buf, len, "%s: %s\r\n", name, value);
+}
+
 static int client_init(struct app_tc *at, const struct app_config *cfg, char *err, size_t errlen)
 {
 	const struct http_config *h = &cfg->http;
 	struct app_msg *m = &at->msg[0];
-	char length[40] = "";
+	char length[40] = "", host[HTTP_NAME_MAX + 10], agent[40];
 	int n;
 
 	at->is_head = h->method == http_method_HEAD;
-	if (h->body_bytes != 0)
+	field_of(host, sizeof(host), h, "Host", h->host);
+	field_of(agent, sizeof(agent), h, "User-Agent", "WARP17 HTTP CL");
+	/* RFC 9110 §8.6: a POST says so too when it has no body */
+	if (h->body_bytes != 0 || h->method == http_method_POST)
 		snprintf(length, sizeof(length), "Content-Length: %u\r\n", h->body_bytes);
-	n = snprintf((char *)m->head, sizeof(m->head),
-		"%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: WARP17 HTTP CL\r\n%s%s\r\n",
-		method_text[h->method], h->object, h->host, h->fields, length);
+	n = snprintf((char *)m->head, sizeof(m->head), "%s %s HTTP/1.1\r\n%s%s%s%s\r\n",
+		method_text[h->method], h->object, host, agent, h->fields, length);
 	return head_set(m, n, h->body_bytes, err, errlen);
 }
 
 static int server_init(struct app_tc *at, const struct app_config *cfg, char *err, size_t errlen)
 {
 	const struct http_config *h = &cfg->http;
+	char server[40], close[40];
 
+	field_of(server, sizeof(server), h, "Server", "WARP17");
+	field_of(close, sizeof(close), h, "Connection", "close");
 	for (uint32_t kind = 0; kind < APP_KINDS; kind++) {
 		struct app_msg *m = &at->msg[kind];
 		int n = snprintf((char *)m->head, sizeof(m->head),
-			"HTTP/1.1 %s\r\nServer: WARP17\r\n%s%sContent-Length: %u\r\n\r\n",
-			status_text[h->status], h->fields,
-			kind & KIND_CLOSE ? "Connection: close\r\n" : "", h->body_bytes);
+			"HTTP/1.1 %s\r\n%s%s%sContent-Length: %u\r\n\r\n", status_text[h->status],
+			server, h->fields, kind & KIND_CLOSE ? close : "", h->body_bytes);
 		int rc = head_set(m, n, kind & KIND_HEAD ? 0 : h->body_bytes, err, errlen);
 
 		if (rc != 0)
@@ -128,6 +180,9 @@ int http_tc_init(struct app_tc *at, const struct app_config *cfg, char *err, siz
 
 	if (rc != 0)
 		return rc;
+	if (says_close(&cfg->http))
+		at->requests =
+			1; /* RFC 9112 §9.6: nothing follows what says so, from either side */
 	return at->is_client ? client_init(at, cfg, err, errlen)
 			     : server_init(at, cfg, err, errlen);
 }

@@ -24,8 +24,8 @@ void latency_start(struct lcore *lc, struct tc_run *tc, struct stats_latency *st
 	tc->ip_rx_stamp = cfg->ipv4.rx_ts != 0;
 	lp->n_ip_stamps += tc->ip_rx_stamp;
 	tc->has_latency = tc->ip_rx_stamp;
-	for (uint32_t i = 0; i < IMIX_GROUP_APPS && tc->slot[i].app != NULL; i++)
-		tc->has_latency |= tc->slot[i].app->rx_stamp;
+	for (uint32_t i = 0; i < IMIX_GROUP_APPS && tc->app[i] != NULL; i++)
+		tc->has_latency |= tc->app[i]->rx_stamp;
 	lp->n_latencies += tc->has_latency;
 }
 

@@ -148,7 +148,7 @@ bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id
 	tc->st->last_estab_us = lc->now_us - tc->start_us;
 	st->estab_once += !(c->flags & CF_WAS_UP);
 	c->flags |= CF_ESTABLISHED | CF_WAS_UP;
-	act = app_conn_up(conn_app(tc, c), &c->app, traffic_app_stats(lp, tc, c), &kind);
+	act = app_conn_up(conn_app(tc, c), &c->app, traffic_app_stats(lp, conn_st(tc, c)), &kind);
 	if (tc->is_client && tc->uptime_ms != TC_FOREVER) {
 		if (tc->uptime_ms == 0) {
 			act_close(lc, tc, c, id);

@@ -111,7 +111,7 @@ static uint64_t open_now(const struct tc_run *tc)
 	uint64_t n = 0;
 
 	for (uint32_t i = 0; i < tc->n_lanes; i++)
-		n += tc->slot[i].st->open_now;
+		n += tc->app_st[i]->open_now;
 	return n;
 }
 

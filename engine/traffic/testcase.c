@@ -64,7 +64,8 @@ static void slots_take(struct lcore *lc, struct tc_run *tc)
 
 	tc->n_lanes = 1;
 	tc->lane = &tc->own;
-	tc->slot[0] = (struct tc_slot){app_tc_of(tc->port, tc->tcid), tc->st};
+	tc->app[0] = app_tc_of(tc->port, tc->tcid);
+	tc->app_st[0] = tc->st;
 	if (tc->cfg->imix == 0)
 		return;
 	tc->mix = &app_mixes[group];
@@ -75,7 +76,8 @@ static void slots_take(struct lcore *lc, struct tc_run *tc)
 		struct stats_tc *st = &seg_stats_imix(lc->seg, lc->index, group, i)->tc;
 
 		memset(st, 0, sizeof(*st));
-		tc->slot[i] = (struct tc_slot){app_tc_imix(lc->seg->hdr.n_ports, group, i), st};
+		tc->app[i] = app_tc_imix(lc->seg->hdr.n_ports, group, i);
+		tc->app_st[i] = st;
 		tc->lane_shift += i != 0 && (i & (i - 1)) == 0; /* so many bits as n - 1 has */
 	}
 }

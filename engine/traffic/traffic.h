@@ -27,11 +27,11 @@ static inline struct app_tc *app_tc_imix(uint32_t ports_n, uint32_t group, uint3
 /* The application of a session, and its counters. */
 static force_inline const struct app_tc *conn_app(const struct tc_run *tc, const struct conn *c)
 {
-	return tc->slot[c->app.slot].app;
+	return tc->app[c->app.slot];
 }
 static force_inline struct stats_tc *conn_st(const struct tc_run *tc, const struct conn *c)
 {
-	return tc->slot[c->app.slot].st;
+	return tc->app_st[c->app.slot];
 }
 
 /* From the mailbox. */
@@ -84,10 +84,9 @@ cold_path void latency_app_in(struct lcore *lc, struct tc_run *tc, const struct 
 /* The server test case that listens where a packet goes, or NULL. */
 struct tc_run *traffic_listener(struct lcore *lc, struct lport *lp, const struct pkt *p);
 
-static inline struct app_stats traffic_app_stats(
-	struct lport *lp, const struct tc_run *tc, const struct conn *c)
+static inline struct app_stats traffic_app_stats(struct lport *lp, struct stats_tc *st)
 {
-	return (struct app_stats){.tc = conn_st(tc, c), .http = &lp->st->http};
+	return (struct app_stats){.tc = st, .http = &lp->st->http};
 }
 
 /* Puts an endpoint into the queue of those that wait for room in its port. */

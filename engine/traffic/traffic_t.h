@@ -43,13 +43,6 @@ struct lane {
 	struct tuple at, ahead; /* of session next, and of one further on, to prefetch for */
 };
 
-/* An application of a test case, and what its sessions count into: of the test case itself when it
- * has but one. */
-struct tc_slot {
-	const struct app_tc *app;
-	struct stats_tc *st;
-};
-
 /* A test case as one worker runs it. */
 enum tc_run_state {
 	TCR_IDLE,
@@ -58,17 +51,11 @@ enum tc_run_state {
 };
 
 struct tc_run {
+	/* what every packet wants stands first: of cfg, in the packet path's units */
 	uint32_t run; /* enum tc_run_state; written here, read by management */
 	uint8_t port, tcid, is_client, is_udp;
-	const struct tc_config *cfg;
-	struct stats_tc *st; /* the test case's own; a session's is conn_st() */
-	struct tc_slot slot[IMIX_GROUP_APPS];
-	const struct app_mix *mix;        /* NULL: slot 0 alone */
-	struct stats_latency *latency_st; /* counters, and the rest of what it measures */
-	struct latency_block *latency;
-	uint64_t latency_max_ns, latency_avg_ns; /* UINT64_MAX: whatever they are */
-	uint8_t has_latency, ip_rx_stamp;        /* measures them; by the IPv4 option */
-	/* what the packet path wants of cfg, in its units */
+	struct stats_tc *st;       /* the test case's own; a session's is conn_st() */
+	const struct app_mix *mix; /* NULL: slot 0 alone */
 	uint32_t rto_ms, fin_to_ms, twait_to_ms, orphan_to_ms, uptime_ms,
 		downtime_ms; /* TC_FOREVER */
 	uint8_t syn_retry, syn_ack_retry, data_retry, retry;
@@ -76,10 +63,18 @@ struct tc_run {
 	uint8_t offers;     /* TO_* */
 	uint8_t congestion; /* enum congestion */
 	uint8_t send_limited, close_limited;
+	uint8_t has_latency, ip_rx_stamp;      /* measures latencies; by the IPv4 option */
 	uint16_t mss, mss_say, vlan_tci, vlan; /* mss: that the MTU leaves; mss_say: announced */
 	uint16_t ip_how;                       /* of all its packets: ipv4_out() */
 	uint32_t win, user_to_ms;
-	uint64_t start_us, open_tsc; /* when started; when clients begin to open */
+	/* by slot, its applications and what their sessions count into: st when it has but one */
+	const struct app_tc *app[IMIX_GROUP_APPS];
+	struct stats_tc *app_st[IMIX_GROUP_APPS];
+	const struct tc_config *cfg;
+	uint64_t start_us, open_tsc;      /* when started; when clients begin to open */
+	struct stats_latency *latency_st; /* counters, and the rest of what it measures */
+	struct latency_block *latency;
+	uint64_t latency_max_ns, latency_avg_ns; /* UINT64_MAX: whatever they are */
 	/* clients: sessions [first, first + n) of the test case are this worker's */
 	uint64_t first;
 	uint32_t n;

@@ -107,3 +107,66 @@ def test_example_7_with_a_real_router(engine, netns):
         assert neighbours == {router}  # nobody else was spoken to
     e.stop_tests(0, 1)
     assert e.stats(0)["closed"] == e.stats(1)["closed"] == 1000
+
+
+def test_client_posts_to_nginx_and_reads_chunks(engine, netns, tmp_path):
+    """Chunked bodies, 204, 304 and redirects of a real server; POST with bodies; a Host of the user's own."""
+    (tmp_path / "big.html").write_text("<p>" + "y" * 50000)
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(f"""
+user root; daemon off; worker_processes 1; pid {tmp_path}/pid; error_log {tmp_path}/error.log;
+events {{ worker_connections 1024; }}
+http {{ log_format w '$request_method $uri $status $host $request_length $http_x_a'; access_log {tmp_path}/access.log w;
+client_body_temp_path {tmp_path}/b; proxy_temp_path {tmp_path}/p;
+fastcgi_temp_path {tmp_path}/f; uwsgi_temp_path {tmp_path}/u; scgi_temp_path {tmp_path}/s; keepalive_requests 100000;
+types {{ text/html html; }}
+server {{ listen 172.16.1.1:8080; root {tmp_path};
+location /big.html {{ gzip on; gzip_min_length 1; }}
+location /none {{ return 204; }} location /same {{ return 304; }} location /moved {{ return 302 /; }} location /sink {{ return 200 ok; }} }} }}
+""")
+    e = engine(*TAP, "--tap-netns", netns)
+    tap_up(netns)
+    wait_for(lambda: e.show("port link")["ports"][0]["link"] == "UP")
+    nginx = subprocess.Popen(["ip", "netns", "exec", netns, "nginx", "-p", str(tmp_path), "-c", str(conf)])
+    asked = {1: "GET h /big.html req-size 0", 2: "GET h /none req-size 0", 3: "GET h /same req-size 0",
+             4: "GET h /moved req-size 0", 5: "POST h /sink req-size 100000", 6: "HEAD h /big.html req-size 0",
+             7: "POST h /sink req-size 0"}
+    try:
+        wait_for(lambda: inside(netns, "curl", "-s", "-o", "/dev/null", "http://172.16.1.1:8080/none").returncode == 0)
+        e.cli("add tests l3_intf port 0 ip 172.16.1.2 mask 255.255.255.0")
+        for i, what in asked.items():
+            e.cli(f"add tests client tcp port 0 test-case-id {i} src 172.16.1.2 172.16.1.2 sport {1000 * i} {1000 * i + 9} "
+                  "dest 172.16.1.1 172.16.1.1 dport 8080 8080",
+                  f"set tests client http port 0 test-case-id {i} {what} requests 20", f"set tests async port 0 test-case-id {i}")
+        e.cli('set tests client http port 0 test-case-id 1 http-field "Accept-Encoding: gzip"',
+              'set tests client http port 0 test-case-id 5 http-field "Host: own.example"',
+              'set tests client http port 0 test-case-id 5 http-field "X-A: b c"',
+              "start tests port 0")
+        wait_for(lambda: all(e.stats(0, i)["closed"] == 10 for i in asked), 60)
+        for i in asked:
+            s = e.stats(0, i)
+            assert s["responses"] == s["requests"] == 200 and s["resp_errors"] == (200 if i in (3, 4) else 0), (i, s)
+        h = e.group("http")
+        assert (h["resp_2xx"], h["resp_3xx"], h["invalid"], h["no_len"]) == (1000, 400, 0, 0)
+        log = (tmp_path / "access.log").read_text().splitlines()
+        count = lambda start: sum(line.startswith(start) for line in log)
+        assert count("POST /sink 200 own.example ") == 200 and count("POST /sink 200 h ") == 200
+        assert all(line.endswith(" b c") for line in log if "own.example" in line)
+        assert count("GET /big.html 200 h") == 200 and e.stats(0, 1)["rx_bytes"] < 200 * 50000
+        e.stop_tests(0)
+    finally:
+        nginx.terminate()
+        nginx.wait(10)
+
+
+def test_curl_posts_chunks(engine, netns, tmp_path):
+    e = server(engine, netns)
+    (tmp_path / "body").write_bytes(b"z" * 300000)
+    url = "http://172.16.1.2/"
+    for fields in ("Transfer-Encoding: chunked", "Expect:", "Expect: 100-continue"):
+        done = inside(netns, "curl", "-sf", "-o", "/dev/null", "-H", fields, "--data-binary", f"@{tmp_path}/body", url, url)
+        assert done.returncode == 0, (fields, done)
+    wait_for(lambda: e.stats(0)["open_now"] == 0)
+    s = e.stats(0)
+    assert s["requests"] == s["responses"] == 6 and s["rx_bytes"] > 6 * 300000 and e.group("http")["invalid"] == 0
+    e.stop_tests(0)

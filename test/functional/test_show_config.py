@@ -43,6 +43,8 @@ EXAMPLES = {
         "set tests faults port 1 direction rx seed 9"],
     "set_tests_client_raw": [f"set tests client raw {C} data-req-plen 2000000000 data-resp-plen 0 requests 9"],
     "set_tests_server_raw": [f"set tests server raw {S} data-req-plen 0 data-resp-plen 16 tx-timestamp"],
+    "set_tests_client_echo": [f"set tests client echo {C} size 2000000000"],
+    "set_tests_server_echo": [f"set tests server echo {S} size 1 requests 4"],
     # the fields stay when the rest is set again
     "set_tests_client_http_field": [f"set tests client http {C} GET h / req-size 7",
                                     f'set tests client http {C} http-field "A:  b  c"',
@@ -60,6 +62,8 @@ EXAMPLES = {
     "imix_server_http_field": ["set tests imix app-index 4 server http 200-OK resp-size 1",
                                'set tests imix app-index 4 server http http-field "A: b"'],
     "imix_server_http": ["set tests imix app-index 5 server http 404-NOT-FOUND resp-size 12"],
+    "imix_client_echo": ["set tests imix app-index 6 client echo size 64 requests 4294967295"],
+    "imix_server_echo": ["set tests imix app-index 7 server echo size 9"],
     "imix_weight": ["set tests imix app-index 0 weight 40", "set tests imix app-index 1 weight 60"],
     "add_tests_imix": ["add tests imix-id 15 app 0,1"],
     "set_tests_imix": [f"set tests imix {C} imix-id 15"],
@@ -124,7 +128,7 @@ def test_every_command_of_configuration_is_tried(engine):
 
 def test_all_commands_at_once(again):
     commands = [INTF, CLIENT, SERVER]
-    # each kind of test case has one application at a time: RAW first, so that HTTP stands at the end
+    # each kind of test case has one application at a time: HTTP is the last
     text = again(*commands, *(line for lines in EXAMPLES.values() for line in lines))
     assert "set tests client raw" not in text
 

@@ -90,7 +90,7 @@ server {{ listen 172.16.1.1:8080; location / {{ return 200 "{'x' * 3000}"; }} }}
         nginx.wait(10)
 
 
-ECHO = """
+UDP_ECHO = """
 import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("172.16.1.1", 7000))
@@ -105,7 +105,7 @@ while True:
 def test_fragments_reach_their_owner(engine, netns, workers):
     """Answers of 5000 bytes, which fit no buffer: joined by the worker that has the queue, taken by the session's."""
     e = tap(engine, netns, workers)
-    echo = subprocess.Popen(["ip", "netns", "exec", netns, "python3", "-c", ECHO], stdout=subprocess.PIPE)
+    echo = subprocess.Popen(["ip", "netns", "exec", netns, "python3", "-c", UDP_ECHO], stdout=subprocess.PIPE)
     try:
         assert echo.stdout.readline() == b"ready\n"
         e.cli("add tests client udp port 0 test-case-id 0 src 172.16.1.2 172.16.1.2 sport 10001 10010 "

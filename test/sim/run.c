@@ -294,8 +294,8 @@ static uint64_t pacer_next(const struct pacer *p, const struct lcore *lc, uint64
 /* When a test case of a worker that has nothing to do now wants its next turn. */
 static uint64_t tc_next(const struct lcore *lc, const struct tc_run *tc)
 {
-	uint64_t soon = sim.now + NS_MS, next = UINT64_MAX;
 	const struct lane *l = &tc->own; /* no scenario has IMIX groups */
+	uint64_t soon = sim.now + NS_MS, next = UINT64_MAX;
 
 	if (tc->run == TCR_STOPPING) {
 		if (tc->st->open_now != 0 && tc->stop_deadline > lc->now_tsc)

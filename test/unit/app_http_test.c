@@ -537,47 +537,6 @@ static struct tc_config config(enum tc_kind side)
 	return cfg;
 }
 
-static void assert_message(const struct app_tc *tc, uint8_t kind, const char *head, uint32_t body)
-{
-	uint32_t len;
-
-	assert_int_equal(tc->msg[kind].head_len, strlen(head));
-	assert_int_equal(tc->msg[kind].len, strlen(head) + body);
-	assert_memory_equal(app_payload(tc, kind, 0, &len), head, strlen(head));
-	assert_int_equal(len, strlen(head));
-}
-
-static void messages_are_as_specified(void **state)
-{
-	struct tc_config cfg = config(tc_kind_CLIENT);
-	struct app_tc tc;
-	char err[100];
-
-	(void)state;
-	assert_int_equal(app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)), 0);
-	assert_message(&tc, 0,
-		"GET /index.html HTTP/1.1\r\nHost: www.foo42.net\r\nUser-Agent: WARP17 HTTP "
-		"CL\r\n\r\n",
-		0);
-	cfg.app.http.method = http_method_HEAD;
-	cfg.app.http.body_bytes = 100000;
-	TEXT(cfg.app.http.fields, "X-A: 1\r\nX-B: 2\r\n");
-	assert_int_equal(app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)), 0);
-	assert_int_equal(tc.is_head, 1);
-	assert_message(&tc, 0,
-		"HEAD /index.html HTTP/1.1\r\nHost: www.foo42.net\r\nUser-Agent: WARP17 HTTP "
-		"CL\r\nX-A: 1\r\n"
-		"X-B: 2\r\nContent-Length: 100000\r\n\r\n",
-		100000);
-	cfg.kind = tc_kind_SERVER;
-	assert_int_equal(app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)), 0);
-#define HEAD "HTTP/1.1 200 OK\r\nServer: WARP17\r\nX-A: 1\r\nX-B: 2\r\n"
-	assert_message(&tc, 0, HEAD "Content-Length: 100000\r\n\r\n", 100000);
-	assert_message(&tc, 1, HEAD "Content-Length: 100000\r\n\r\n", 0);
-	assert_message(&tc, 2, HEAD "Connection: close\r\nContent-Length: 100000\r\n\r\n", 100000);
-	assert_message(&tc, 3, HEAD "Connection: close\r\nContent-Length: 100000\r\n\r\n", 0);
-}
-
 /* Built by a server, byte by byte as app_payload() gives it, and read by a client. */
 static void own_messages_are_understood(void **state)
 {
@@ -606,35 +565,6 @@ static void own_messages_are_understood(void **state)
 	assert_int_equal(r.tc_stats.resp_errors, 1);
 }
 
-static void bad_settings_are_refused(void **state)
-{
-	struct tc_config cfg;
-	struct app_tc tc;
-	char err[100];
-
-	(void)state;
-#define REFUSED(side, change)                                                                   \
-	do {                                                                                    \
-		cfg = config(side);                                                             \
-		change;                                                                         \
-		err[0] = '\0';                                                                  \
-		assert_true(                                                                    \
-			app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)) < 0); \
-		assert_true(err[0] != '\0');                                                    \
-	} while (0)
-	REFUSED(tc_kind_CLIENT, cfg.proto = l4proto_UDP);
-	REFUSED(tc_kind_CLIENT, cfg.app.http.body_bytes = APP_SIZE_MAX + 1);
-	REFUSED(tc_kind_CLIENT, TEXT(cfg.app.http.object, "/a b"));
-	REFUSED(tc_kind_CLIENT, TEXT(cfg.app.http.object, ""));
-	REFUSED(tc_kind_CLIENT, TEXT(cfg.app.http.host, "a\r\nb"));
-	REFUSED(tc_kind_CLIENT, memset(cfg.app.http.host, 'a', sizeof(cfg.app.http.host)));
-	REFUSED(tc_kind_SERVER, memset(cfg.app.http.fields, 'a', sizeof(cfg.app.http.fields)));
-	REFUSED(tc_kind_SERVER, TEXT(cfg.app.http.fields, "X: y"));
-	REFUSED(tc_kind_SERVER, TEXT(cfg.app.http.fields, "\r\n"));
-	REFUSED(tc_kind_SERVER, TEXT(cfg.app.http.fields, "X: y\r\n\r\nZ: z\r\n"));
-	REFUSED(tc_kind_SERVER, cfg.app.http.status = http_status_COUNT);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -652,9 +582,7 @@ int main(void)
 		cmocka_unit_test(too_deep_a_pipeline_is_refused),
 		cmocka_unit_test(half_closed_client_gets_its_answers),
 		cmocka_unit_test(server_counts_what_was_cut_off),
-		cmocka_unit_test(messages_are_as_specified),
 		cmocka_unit_test(own_messages_are_understood),
-		cmocka_unit_test(bad_settings_are_refused),
 	};
 	struct tc_config c = config(tc_kind_CLIENT), s = config(tc_kind_SERVER);
 	char err[100];

@@ -66,9 +66,58 @@ static void fractions_and_their_units(void **state)
 	}
 }
 
+static void lists_of_numbers(void **state)
+{
+	static const struct {
+		const char *text, *means; /* NULL: refused */
+		uint32_t value;
+	} of[] = {
+		{"0", "0", 1},
+		{"31", "31", 1u << 31},
+		{"1,3-5", "1,3-5", 0x3a},
+		{"5,4,3,1,1", "1,3-5", 0x3a},
+		{"0-31", "0-31", UINT32_MAX},
+		{"7-7", "7", 0x80},
+		{"32", NULL, 0},
+		{"0-32", NULL, 0},
+		{"5-3", NULL, 0},
+		{"1,", NULL, 0},
+		{",1", NULL, 0},
+		{"1-", NULL, 0},
+		{"-1", NULL, 0},
+		{"1--2", NULL, 0},
+		{"1 2", NULL, 0},
+		{"+1", NULL, 0},
+		{"99999999999999999999", NULL, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
+		char line[100], err[400], back[200], want[200];
+		const char *word[CMD_WORDS_MAX];
+		union cmd_req req;
+		enum cmd_id id;
+		int n;
+
+		snprintf(line, sizeof(line), "add tests imix-id 3 app %s", of[i].text);
+		n = cmd_split(line, word, CMD_WORDS_MAX, err, sizeof(err));
+		if ((cmd_parse(word, n, &id, &req, err, sizeof(err)) == 0) != (of[i].means != NULL))
+			fail_msg("%s: %s", of[i].text, of[i].means ? err : "was taken");
+		if (of[i].means == NULL)
+			continue;
+		assert_int_equal(req.add_tests_imix.apps, of[i].value);
+		cmd_format(id, &req, back, sizeof(back));
+		snprintf(want, sizeof(want), "add tests imix-id 3 app %s", of[i].means);
+		assert_string_equal(back, want);
+		req.add_tests_imix.apps = 0; /* a list of nothing is none */
+		assert_true(cmd_check(id, &req, err, sizeof(err)) < 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lists_of_numbers),
 		cmocka_unit_test(fractions_and_their_units),
 	};
 

@@ -359,8 +359,8 @@ static void sentences(void **state)
 		"expected tcp|udp|port|test-case-id|src|sport");
 	expect_err("start tests po 0 port 0", "'port' is given twice");
 	expect_err("start tests \"\" 0", "unexpected word '' after 'start tests', expected port");
-	expect_err("set tests client http port 0 test-case-id 0 POST a b req-size 1",
-		"method: 'POST' is not one of GET|HEAD");
+	expect_err("set tests client http port 0 test-case-id 0 PUT a b req-size 1",
+		"method: 'PUT' is not one of GET|HEAD|POST");
 	expect_err("set tests client http port 0 test-case-id 0 GET h / req-size 2000000001",
 		"req-size: 2000000001 is out of range, expected 0..2000000000");
 	expect_err("set tests client http port 0 test-case-id 0 http-field \"a",
@@ -633,7 +633,7 @@ static void completion(void **state)
 	expect_next("file input", "", "<file>");
 	expect_next("", "e", "exit");
 	expect_next("set tests client http port 0 test-case-id 0", "",
-		"GET HEAD req-size requests http-field");
+		"GET HEAD POST req-size requests http-field");
 	expect_next("set tests client http port 0", "t", "test-case-id");
 	expect_next("add tests client", "", "tcp udp port test-case-id src sport dest dport");
 	expect_next("add tests client tcp port 0 src 1.1.1.1", "", "<ip> <ip>");
