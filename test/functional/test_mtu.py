@@ -74,6 +74,7 @@ UDP = """
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.settimeout(20)
+s.setsockopt(socket.SOL_SOCKET, 33, 4 << 20)  # SO_RCVBUFFORCE: all of it, should the reader have no CPU meanwhile
 s.connect(("172.16.1.2", 81))
 s.send(b"x" * 10)
 got = 0
