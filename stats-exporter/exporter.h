@@ -38,6 +38,7 @@ struct sample_port {
 	char name[64], driver[32];
 	uint32_t kind, link_up, running, mtu;
 	uint32_t speed_mbps; /* 0: not known */
+	struct stats_device device;
 };
 
 struct sample_tc {

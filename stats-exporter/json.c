@@ -24,24 +24,28 @@ static json_t *number(const struct stat_desc *d, uint64_t v)
 	return json_integer((json_int_t)v);
 }
 
+static json_t *group(const struct stats_group *g, const void *block)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < g->n; i++) {
+		uint64_t v;
+
+		memcpy(&v, (const char *)block + g->off + g->stats[i].off, sizeof(v));
+		json_object_set_new(o, g->stats[i].name, number(&g->stats[i], v));
+	}
+	return o;
+}
+
 static json_t *groups(enum stat_scope scope, const void *block)
 {
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < stats_n_groups; i++) {
 		const struct stats_group *g = &stats_groups[i];
-		json_t *one;
 
-		if (g->scope != scope)
-			continue;
-		one = json_object();
-		for (size_t k = 0; k < g->n; k++) {
-			uint64_t v;
-
-			memcpy(&v, (const char *)block + g->off + g->stats[k].off, sizeof(v));
-			json_object_set_new(one, g->stats[k].name, number(&g->stats[k], v));
-		}
-		json_object_set_new(o, g->name, one);
+		if (g->scope == scope)
+			json_object_set_new(o, g->name, group(g, block));
 	}
 	return o;
 }
@@ -62,10 +66,11 @@ static json_t *port_json(const struct sample *s, uint32_t port)
 			json_pack("{sI so}", "lcore", (json_int_t)s->lcore_id[lc], "stats",
 				groups(STAT_SCOPE_PORT, sample_port_stats(s, lc, port))));
 	sample_port_sum(s, port, &sum);
-	return json_pack("{sI ss ss ss sb sb so sI so so}", "port", (json_int_t)port, "name",
+	return json_pack("{sI ss ss ss sb sb so sI so so so}", "port", (json_int_t)port, "name",
 		p->name, "driver", p->driver, "kind", port_kind_word(p->kind), "link_up",
 		p->link_up, "running", p->running, "speed_mbps", speed(p->speed_mbps), "mtu",
-		(json_int_t)p->mtu, "stats", groups(STAT_SCOPE_PORT, &sum), "lcores", lcores);
+		(json_int_t)p->mtu, "device", group(&stats_device_group, &p->device), "stats",
+		groups(STAT_SCOPE_PORT, &sum), "lcores", lcores);
 }
 
 static json_t *apps_json(const struct sample_tc *s)
@@ -120,7 +125,7 @@ static json_t *tc_json(const struct sample_tc *s)
 
 	return json_pack("{sI sI ss ss ss ss ss ss sI sI sb ss s{sI sI sI sI} so so so}", "port",
 		(json_int_t)s->port, "test_case_id", (json_int_t)s->tcid, "type",
-		tc_kind_word(t->cfg.kind), "proto", l4proto_word(t->cfg.proto), "app",
+		tc_side_word(&t->cfg), "proto", l4proto_word(t->cfg.proto), "app",
 		tc_app_word(&t->cfg), "state", tc_state_word(t->state), "reason", t->reason,
 		"criterion", criterion_word(t->cfg.criterion), "target",
 		(json_int_t)t->cfg.criterion_count, "achieved", (json_int_t)t->achieved, "behind",
@@ -165,19 +170,21 @@ json_t *json_stats(const struct sample *s, uint64_t seq)
 		"engine", engine_json(s), "ports", ports, "lcores", lcores, "test_cases", tests);
 }
 
+static void schema_group(json_t *a, const struct stats_group *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		json_array_append_new(a,
+			json_pack("{ss ss ss ss ss ss}", "group", g->name, "name", g->stats[i].name,
+				"scope", scope_name[g->scope], "kind", kind_name[g->stats[i].kind],
+				"unit", unit_name[g->stats[i].unit], "help", g->stats[i].help));
+}
+
 json_t *json_schema(void)
 {
 	json_t *a = json_array();
 
-	for (size_t i = 0; i < stats_n_groups; i++) {
-		const struct stats_group *g = &stats_groups[i];
-
-		for (size_t k = 0; k < g->n; k++)
-			json_array_append_new(a,
-				json_pack("{ss ss ss ss ss ss}", "group", g->name, "name",
-					g->stats[k].name, "scope", scope_name[g->scope], "kind",
-					kind_name[g->stats[k].kind], "unit",
-					unit_name[g->stats[k].unit], "help", g->stats[k].help));
-	}
+	for (size_t i = 0; i < stats_n_groups; i++)
+		schema_group(a, &stats_groups[i]);
+	schema_group(a, &stats_device_group);
 	return json_pack("{ss so}", "schema", "warp17-schema/1.0", "counters", a);
 }

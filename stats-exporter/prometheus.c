@@ -137,30 +137,38 @@ static void of_tcs(FILE *f, const struct sample *s, const struct family *fam)
 	}
 }
 
-/* The same counters of each application of an IMIX group, which the test case's are the sums of: in
- * families of their own, so that nobody adds both up. */
-static void apps(FILE *f, const struct sample *s)
+static void of_apps(FILE *f, const struct sample *s, const struct family *fam)
 {
-	struct stats_group g = *stats_group_find("tc");
+	for (uint32_t i = 0; i < s->n_tcs; i++) {
+		const struct sample_tc *t = &s->tcs[i];
 
-	g.name = "imix";
-	for (size_t k = 0; k < g.n; k++) {
-		struct family fam = family_of(&g, &g.stats[k], s->tsc_hz);
-
-		head(f, fam.name, g.stats[k].kind == STAT_COUNTER ? "counter" : "gauge",
-			g.stats[k].help);
-		for (uint32_t i = 0; i < s->n_tcs; i++) {
-			const struct sample_tc *t = &s->tcs[i];
-
-			for (uint32_t a = 0; a < t->n_apps; a++) {
-				fprintf(f,
-					"%s{port=\"%u\",test_case=\"%u\",app_index=\"%u\","
-					"app=\"%s\"}",
-					fam.name, t->port, t->tcid, t->apps[a].index,
-					app_kind_word(t->apps[a].kind));
-				value(f, &fam, &t->apps[a].stats);
-			}
+		for (uint32_t a = 0; a < t->n_apps; a++) {
+			fprintf(f, "%s{port=\"%u\",test_case=\"%u\",app_index=\"%u\",app=\"%s\"}",
+				fam->name, t->port, t->tcid, t->apps[a].index,
+				app_kind_word(t->apps[a].kind));
+			value(f, fam, &t->apps[a].stats);
 		}
+	}
+}
+
+/* What the device counts, for all lcores. */
+static void of_devices(FILE *f, const struct sample *s, const struct family *fam)
+{
+	for (uint32_t p = 0; p < s->n_ports; p++) {
+		fprintf(f, "%s{port=\"%u\"}", fam->name, p);
+		value(f, fam, &s->port[p].device);
+	}
+}
+
+static void group(FILE *f, const struct sample *s, const struct stats_group *g,
+	void (*of)(FILE *, const struct sample *, const struct family *))
+{
+	for (size_t i = 0; i < g->n; i++) {
+		struct family fam = family_of(g, &g->stats[i], s->tsc_hz);
+
+		head(f, fam.name, g->stats[i].kind == STAT_COUNTER ? "counter" : "gauge",
+			g->stats[i].help);
+		of(f, s, &fam);
 	}
 }
 
@@ -171,17 +179,19 @@ static void counters(FILE *f, const struct sample *s)
 		[STAT_SCOPE_LCORE] = of_lcores,
 		[STAT_SCOPE_TC] = of_tcs};
 
-	for (size_t i = 0; i < stats_n_groups; i++) {
-		const struct stats_group *g = &stats_groups[i];
+	for (size_t i = 0; i < stats_n_groups; i++)
+		group(f, s, &stats_groups[i], of[stats_groups[i].scope]);
+	group(f, s, &stats_device_group, of_devices);
+}
 
-		for (size_t k = 0; k < g->n; k++) {
-			struct family fam = family_of(g, &g->stats[k], s->tsc_hz);
+/* A test case's counters of each application of its IMIX group, which its own are the sums of: in
+ * families of their own, so that nobody adds both up. */
+static void apps(FILE *f, const struct sample *s)
+{
+	struct stats_group g = *stats_group_find("tc");
 
-			head(f, fam.name, g->stats[k].kind == STAT_COUNTER ? "counter" : "gauge",
-				g->stats[k].help);
-			of[g->scope](f, s, &fam);
-		}
-	}
+	g.name = "imix";
+	group(f, s, &g, of_apps);
 }
 
 static void ports(FILE *f, const struct sample *s)
@@ -211,8 +221,8 @@ static void test_cases(FILE *f, const struct sample *s)
 		fprintf(f,
 			"warp17_test_case_info{port=\"%u\",test_case=\"%u\",type=\"%s\",proto="
 			"\"%s\",app=\"%s\",criterion=\"%s\"} 1\n",
-			s->tcs[i].port, s->tcs[i].tcid, tc_kind_word(c->kind),
-			l4proto_word(c->proto), tc_app_word(c), criterion_word(c->criterion));
+			s->tcs[i].port, s->tcs[i].tcid, tc_side_word(c), l4proto_word(c->proto),
+			tc_app_word(c), criterion_word(c->criterion));
 	}
 	head(f, "warp17_test_case_state", "gauge", "1 for the state the test case is in");
 	for (uint32_t i = 0; i < s->n_tcs; i++) {

@@ -80,6 +80,7 @@ static int port_take(struct sample *to, const struct seg *s, uint32_t port)
 		.running = p.running != 0,
 		.mtu = p.mtu,
 		.speed_mbps = p.speed_mbps == UINT32_MAX ? 0 : p.speed_mbps};
+	words_take(&sp->device, &seg_port(s, port)->device, sizeof(sp->device));
 	text_take(sp->name, p.name, sizeof(sp->name));
 	text_take(sp->driver, p.driver, sizeof(sp->driver));
 	return 0;

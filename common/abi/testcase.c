@@ -48,6 +48,11 @@ const char *tc_app_word(const struct tc_config *cfg)
 	return cfg->imix != 0 ? "imix" : app_kind_word(cfg->app.kind);
 }
 
+const char *tc_side_word(const struct tc_config *cfg)
+{
+	return tc_is_multicast(cfg) ? "multicast-src" : tc_kind_word(cfg->kind);
+}
+
 static uint64_t span_ip(const struct ip_range *r)
 {
 	return (uint64_t)ip4_of(&r->hi) - ip4_of(&r->lo) + 1;

@@ -102,6 +102,9 @@ static inline bool tc_is_multicast(const struct tc_config *cfg)
 	return cfg->kind == tc_kind_CLIENT && ip4_of(&cfg->dst.lo) >> 28 == 14;
 }
 
+/* "client", "server", "multicast-src". */
+const char *tc_side_word(const struct tc_config *cfg);
+
 /* Its criterion, when its ranges are known: what a server listens on, and what tc_config_init() says
  * of a client. */
 void tc_config_criterion(struct tc_config *cfg);

@@ -374,12 +374,18 @@ def test_numbers_are_the_clis(exporter, engine, prefix):
     assert re.fullmatch("[0-9a-f]{16}", doc["engine"]["build"])
     assert doc["engine"]["prefix"] == prefix and doc["engine"]["state"] == "READY"
     schema = json.loads(x.get("/api/v1/schema")[1])["counters"]
-    groups = {c["group"] for c in schema if c["scope"] == "port"}
+    groups = {c["group"] for c in schema if c["scope"] == "port"} - {"device"}
     assert {"port", "eth", "arp", "ipv4", "tcp", "tsm", "http", "drop"} <= groups
     for group in groups - {"icmp"}:
         cli = e.show(f"{group if group != 'eth' else 'ethernet'} statistics")
         for port in (0, 1):
             assert doc["ports"][port]["stats"][group] == cli["ports"][str(port)]["stats"], group
+    assert {c["name"] for c in schema if c["group"] == "device"} == set(doc["ports"][0]["device"])
+    # read once a second
+    device = wait_for(lambda: (d := [p["device"] for p in x.stats()["ports"]]) and all(p["rx_pkts"] for p in d) and d)
+    for port in (0, 1):
+        assert e.show("port statistics")["ports"][str(port)]["device"] == device[port]
+        assert x.series()[f'warp17_device_rx_packets_total{{port="{port}"}}'] == device[port]["rx_pkts"]
     for p in doc["ports"]:
         for group, stats in p["stats"].items():
             for name, v in stats.items():

@@ -32,6 +32,7 @@ def test_groups_alone_and_udp_alone(engine):
           f"set tests timeouts {TC} uptime 5", f"set tests vlan-options {TC} vlan-id 7")
     config = e.show("tests config port 0")["tests"]["test_case_0"]
     assert config["type"] == e.show("tests state port 0")["tests"][0]["type"] == e.show(f"tests stats {TC}")["type"] == "UDP mcast source"
+    assert e.document()["test_cases"][0]["type"] == "multicast-src"
     assert config["dest"] == "224.0.0.0-239.255.255.255"
 
 

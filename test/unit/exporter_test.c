@@ -138,6 +138,7 @@ static void numbers_at_their_limits(void **state)
 	seg->hdr.engine_pid = 3000000000u;
 	test_case_add(0, 3);
 	seg_tc(seg, 0, 3)->cfg.criterion_count = 4294967295u;
+	seg_port(seg, 1)->device.rx_missed = 7;
 	seg_stats_tc(seg, 0, 0, 3)->tc.last_estab_us = 1500000;
 	o = json();
 	assert_int_equal(
@@ -146,6 +147,7 @@ static void numbers_at_their_limits(void **state)
 	assert_int_equal(json_integer_value(at(o, "ports.1.stats.tsm.in_estab")), 2);
 	assert_int_equal(json_integer_value(at(o, "ports.1.lcores.1.stats.tsm.in_estab")), -3);
 	assert_int_equal(json_integer_value(at(o, "ports.0.mtu")), UINT32_MAX);
+	assert_int_equal(json_integer_value(at(o, "ports.1.device.rx_missed")), 7);
 	assert_true(json_is_null(at(o, "ports.0.speed_mbps")));
 	assert_int_equal(json_integer_value(at(o, "ports.1.speed_mbps")), 4000000000u);
 	assert_int_equal(json_integer_value(at(o, "engine.pid")), 3000000000u);
@@ -155,6 +157,7 @@ static void numbers_at_their_limits(void **state)
 	text = prometheus();
 	has(text, "\nwarp17_port_rx_packets_total{port=\"0\",lcore=\"10\"} 9007199254740993\n");
 	has(text, "\nwarp17_port_rx_bytes_total{port=\"0\",lcore=\"10\"} 18446744073709551615\n");
+	has(text, "\nwarp17_device_rx_missed_total{port=\"1\"} 7\n");
 	has(text, "\nwarp17_tsm_in_estab{port=\"1\",lcore=\"11\"} -3\n");
 	has(text, "\nwarp17_lcore_busy_seconds_total{lcore=\"10\"} 2.500000000\n");
 	has(text, "\nwarp17_tc_last_estab_seconds{port=\"0\",test_case=\"3\"} 1.500000000\n");
