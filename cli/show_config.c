@@ -346,10 +346,8 @@ json_t *show_config(const struct seg *s, bool one_port, uint32_t port)
 	uint32_t lo = one_port ? port : 0, hi = one_port ? port + 1 : s->hdr.n_ports;
 	struct conf o = {.lines = json_array(), .none = faults_config_none()};
 	json_t *view = json_pack("{so}", "lines", o.lines);
-	int rc = 0;
+	int rc = show_config_imix(&o, s, one_port, port);
 
-	if (!one_port)
-		rc = show_config_imix(&o, s);
 	for (uint32_t p = lo; p < hi && rc == 0; p++) {
 		if (json_array_size(o.lines) != 0)
 			json_array_append_new(o.lines, json_string(""));

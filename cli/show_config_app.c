@@ -144,18 +144,25 @@ static void imix_weight(struct conf *o)
 	show_config_emit(o, CMD_imix_weight, &r);
 }
 
+static uint32_t apps_of(const struct imix_group *g)
+{
+	uint32_t apps = 0;
+
+	for (uint32_t i = 0; i < MIN_OF(g->n, IMIX_GROUP_APPS); i++)
+		apps |= UINT32_C(1) << g->app[i] % IMIX_APPS_MAX;
+	return apps;
+}
+static_assert(IMIX_APPS_MAX <= 32);
+
 static void add_tests_imix(struct conf *o)
 {
 	const struct imix_group *g = o->imix == NULL ? NULL : &o->imix->groups[o->index];
 	union cmd_req r = {0};
-	uint32_t apps = 0;
 
 	if (g == NULL || g->n == 0)
 		return;
-	for (uint32_t i = 0; i < MIN_OF(g->n, IMIX_GROUP_APPS); i++)
-		apps |= UINT32_C(1) << g->app[i] % 32;
 	GIVE(add_tests_imix, imix_id, o->index);
-	GIVE(add_tests_imix, apps, apps);
+	GIVE(add_tests_imix, apps, apps_of(g));
 	show_config_emit(o, CMD_add_tests_imix, &r);
 }
 
@@ -188,21 +195,40 @@ const struct writer show_config_imix_group[] = {
 	WRITES_END,
 };
 
-int show_config_imix(struct conf *o, const struct seg *s)
+/* Is a group written? */
+static bool group_to_say(const struct seg *s, bool one_port, uint32_t port, uint32_t group)
+{
+	uint32_t user, tcid;
+
+	return !one_port || (seg_imix_user(s, group, &user, &tcid) && user == port);
+}
+
+static void write_imix_app(struct conf *o, const struct imix_app *app)
+{
+	o->app = &app->cfg;
+	o->side = app->side;
+	if (o->side != tc_kind_NONE)
+		show_config_write(o, show_config_imix_app);
+}
+
+int show_config_imix(struct conf *o, const struct seg *s, bool one_port, uint32_t port)
 {
 	static struct seg_imix m;
 	int rc = seg_read(seg_imix(s), &m, sizeof(m));
+	uint32_t apps = one_port ? 0 : UINT32_MAX;
 
 	if (rc != 0)
 		return rc;
 	o->imix = &m;
+	for (uint32_t i = 0; i < IMIX_GROUPS_MAX; i++)
+		apps |= group_to_say(s, one_port, port, i) ? apps_of(&m.groups[i]) : 0;
 	for (o->index = 0; o->index < IMIX_APPS_MAX; o->index++) {
-		o->app = &m.apps[o->index].cfg;
-		o->side = m.apps[o->index].side;
-		if (o->side != tc_kind_NONE)
-			show_config_write(o, show_config_imix_app);
+		if ((apps >> o->index & 1) != 0)
+			write_imix_app(o, &m.apps[o->index]);
 	}
-	for (o->index = 0; o->index < IMIX_GROUPS_MAX; o->index++)
-		show_config_write(o, show_config_imix_group);
+	for (o->index = 0; o->index < IMIX_GROUPS_MAX; o->index++) {
+		if (group_to_say(s, one_port, port, o->index))
+			show_config_write(o, show_config_imix_group);
+	}
 	return 0;
 }

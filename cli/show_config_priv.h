@@ -47,5 +47,5 @@ void show_config_write(struct conf *o, const struct writer *w);
 /* show_config_app.c: of a test case's application; of an application of IMIX groups and of a group,
  * which conf.index names. */
 extern const struct writer show_config_app[], show_config_imix_app[], show_config_imix_group[];
-/* All applications and groups. 0 or -EAGAIN. */
-int show_config_imix(struct conf *o, const struct seg *s);
+/* The applications and groups: all, or those of one port's test cases. 0 or -EAGAIN. */
+int show_config_imix(struct conf *o, const struct seg *s, bool one_port, uint32_t port);

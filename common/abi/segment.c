@@ -123,6 +123,20 @@ void seg_sum_imix(const struct seg *s, uint32_t group, uint32_t slot, struct sta
 	add_imix(s, group, slot, &out->tc);
 }
 
+bool seg_imix_user(const struct seg *s, uint32_t group, uint32_t *port, uint32_t *tcid)
+{
+	for (uint32_t i = 0; i < s->hdr.n_ports * TCS_MAX; i++) {
+		const struct tc_config *c = &seg_tc(s, i / TCS_MAX, i % TCS_MAX)->cfg;
+
+		*port = i / TCS_MAX;
+		*tcid = i % TCS_MAX;
+		if (__atomic_load_n(&c->imix, __ATOMIC_RELAXED) == group + 1
+			&& __atomic_load_n(&c->kind, __ATOMIC_RELAXED) != tc_kind_NONE)
+			return true;
+	}
+	return false;
+}
+
 void seg_sum_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_tc_block *out)
 {
 	/* one word, whichever configuration it is of */

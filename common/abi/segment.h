@@ -248,7 +248,10 @@ void seg_sum_port(const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, uint32_t 
 	uint32_t port_hi, struct stats_port_block *out);
 /* With the applications of its IMIX group, if it has one. */
 void seg_sum_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_tc_block *out);
+/* slot: an application's place in the group. */
 void seg_sum_imix(const struct seg *s, uint32_t group, uint32_t slot, struct stats_tc_block *out);
+/* The test case that uses a group: false when there is none. */
+bool seg_imix_user(const struct seg *s, uint32_t group, uint32_t *port, uint32_t *tcid);
 void seg_sum_lcore(
 	const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, struct stats_lcore_block *out);
 /* Of all workers; the newest `samples` of each are recent. */

@@ -148,3 +148,19 @@ def test_nothing_configured_is_comments_alone(engine):
     assert all(x.startswith("# port ") for x in config(e).splitlines() if x)
     assert e.show("config port 1") == {"lines": [e.show("config")["lines"][-1]]}
     assert "ports 0..1" in e.cli("show config port 2", check=False)[0]["error"]
+
+
+def test_of_a_port_has_its_groups_and_no_other(engine):
+    """What the port's test cases need of IMIX, so that the lines make the port on another engine."""
+    e = engine(*RING)
+    apps = [line for i in (0, 1, 2) for line in (f"set tests imix app-index {i} client raw data-req-plen {i + 1} data-resp-plen 0",
+                                                f"set tests imix app-index {i} weight 50")]
+    groups = ["add tests imix-id 3 app 0-1", "add tests imix-id 4 app 1-2"]
+    e.cli(INTF, CLIENT, *apps, *groups, f"set tests imix {C} imix-id 3")
+    lines = [x for x in e.show("config port 0")["lines"] if x and x[0] != "#"]
+    assert lines == [*apps[:4], groups[0], INTF, CLIENT, f"set tests imix {C} imix-id 3"]
+    assert not any("imix" in x for x in e.show("config port 1")["lines"])
+    fresh = engine(*RING)
+    fresh.cli(*lines)
+    assert fresh.show("tests config port 0") == e.show("tests config port 0")
+    assert fresh.show("config port 0") == e.show("config port 0")
