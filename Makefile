@@ -115,8 +115,9 @@ $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 
 # what the exporter and the CLI make of a segment is pure too
 $(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o prometheus.o listen.o)
-$(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(addprefix $(B)/cli/,show.o show_app.o show_config.o show_config_app.o show_tests.o show_latency.o show_stats.o show_link.o since.o)
-$(B)/test/unit/ui_test: $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)
+VIEWS := $(filter $(addprefix $(B)/cli/,show% since% render% grid%),$(CLI))
+$(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(VIEWS)
+$(B)/test/unit/ui_test: $(VIEWS) $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)
 
 # A file that holds a text, new when the text is: what is built by it depends on it.
 stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@

@@ -169,8 +169,7 @@ static void counters(void)
 	       "(Prometheus: `warp17_<group>_<name>` with its unit). A "
 	       "*counter* only grows; *now* goes\nup and down; of "
 	       "*largest* a total is the largest, not the sum. `clear statistics` is about "
-	       "counters "
-	       "alone.\n\n");
+	       "counters and latencies.\n\n");
 	for (size_t i = 0; i < stats_n_groups; i++)
 		group_print(&stats_groups[i]);
 	group_print(&stats_device_group);

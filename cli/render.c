@@ -225,6 +225,11 @@ static void devices(const json_t *ports)
 	grid_print(&c.g, 0, terminal_width());
 }
 
+const char *render_since(const json_t *view)
+{
+	return json_is_true(json_object_get(view, "since_clear")) ? ", since clear statistics" : "";
+}
+
 static void statistics(const struct stats_group *group, const json_t *view)
 {
 	const json_t *ports = json_object_get(view, "ports"), *v;
@@ -233,9 +238,7 @@ static void statistics(const struct stats_group *group, const json_t *view)
 	char head[64];
 
 	c = (struct counters){0};
-	printf("%s%s\n", group->help,
-		json_is_true(json_object_get(view, "since_clear")) ? ", since clear statistics"
-								   : "");
+	printf("%s%s\n", group->help, render_since(view));
 	grid_column(&c.g, false, "%s", "");
 	json_object_foreach((json_t *)ports, key, v)
 	{

@@ -22,27 +22,43 @@ static const struct {
 	{"jitter_ns", "Avg jitter/us"},
 };
 
-static void part(struct grid *g, const char *what, const json_t *o)
+void render_latency_part(
+	const json_t *part, void (*row)(void *ctx, const char *label, const char *value), void *ctx)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const json_t *v = json_object_get(o, rows[i].key);
+		const json_t *v = json_object_get(part, rows[i].key);
+		char us[32];
 
 		if (v == NULL)
 			continue;
-		grid_cell(g, "%s %s", what, rows[i].label);
-		if (json_is_null(v))
-			grid_cell(g, "-");
-		else if (strstr(rows[i].key, "_ns") != NULL)
-			grid_cell(g, "%.3f", (double)json_integer_value(v) / 1e3);
-		else
-			grid_cell(g, "%s", render_value(v));
+		snprintf(us, sizeof(us), "%.3f", (double)json_integer_value(v) / 1e3);
+		row(ctx, rows[i].label,
+			json_is_null(v)                              ? "-"
+				: strstr(rows[i].key, "_ns") != NULL ? us
+								     : render_value(v));
 	}
+}
+
+struct two_columns {
+	struct grid *g;
+	const char *part;
+};
+
+static void cells(void *ctx, const char *label, const char *value)
+{
+	const struct two_columns *c = ctx;
+
+	grid_cell(c->g, "%s %s", c->part, label);
+	grid_cell(c->g, "%s", value);
 }
 
 void render_latency(struct grid *g, const json_t *latency)
 {
-	part(g, "Global", json_object_get(latency, "global"));
-	part(g, "Recent", json_object_get(latency, "recent"));
+	struct two_columns c = {g, "Global"};
+
+	render_latency_part(json_object_get(latency, "global"), cells, &c);
+	c.part = "Recent";
+	render_latency_part(json_object_get(latency, "recent"), cells, &c);
 }
 
 void render_tests_latency(const json_t *view)
@@ -50,10 +66,10 @@ void render_tests_latency(const json_t *view)
 	const json_t *limits = json_object_get(view, "limits");
 	struct grid g = {0};
 
-	printf("Port %s, test case %s: max %s us, max-avg %s us, samples %s\n",
+	printf("Port %s, test case %s: max %s us, max-avg %s us, samples %s%s\n",
 		render_field(view, "port"), render_field(view, "test_case_id"),
 		render_field(limits, "max_us"), render_field(limits, "max_avg_us"),
-		render_field(limits, "samples"));
+		render_field(limits, "samples"), render_since(view));
 	if (!json_is_true(json_object_get(view, "on"))) {
 		printf("Nothing is measured: it has no rx-timestamp\n");
 		return;

@@ -11,6 +11,8 @@ const char *render_value(const json_t *v);
 const char *render_field(const json_t *o, const char *key);
 /* A column's heading: "vlan_id" is "VLAN id". */
 void render_heading(const char *key, char *buf, size_t len);
+/* What a heading adds when the counters count since clear statistics. */
+const char *render_since(const json_t *view);
 /* A list of objects, a column for each key of the first. */
 void render_table(const json_t *rows, int indent);
 
@@ -36,3 +38,6 @@ void render_tests_imix(const json_t *view);
 void render_tests_latency(const json_t *view);
 /* Rows of two columns: the measured, in us. */
 void render_latency(struct grid *g, const json_t *latency);
+/* The rows of a part of it, global or recent, one by one. */
+void render_latency_part(const json_t *part,
+	void (*row)(void *ctx, const char *label, const char *value), void *ctx);

@@ -29,9 +29,9 @@ void render_tests_stats(const json_t *view)
 	const json_t *apps = json_object_get(view, "apps");
 	struct counters c = {.n = 0};
 
-	printf("Port %s, test case %s: %s, %s, %s\n", render_field(view, "port"),
+	printf("Port %s, test case %s: %s, %s, %s%s\n", render_field(view, "port"),
 		render_field(view, "test_case_id"), render_field(view, "type"),
-		render_field(view, "app"), render_field(view, "state"));
+		render_field(view, "app"), render_field(view, "state"), render_since(view));
 	grid_column(&c.g, false, "%s", "");
 	grid_column(&c.g, true, "%s", json_array_size(apps) != 0 ? "All" : "");
 	c.of[c.n++] = json_object_get(view, "stats");
@@ -298,8 +298,8 @@ void render_tests_imix(const json_t *view)
 
 		printf("%sIMIX group %s", i != 0 ? "\n" : "", render_field(group, "imix_id"));
 		if (used)
-			printf(": port %s, test case %s", render_field(group, "port"),
-				render_field(group, "test_case_id"));
+			printf(": port %s, test case %s%s", render_field(group, "port"),
+				render_field(group, "test_case_id"), render_since(group));
 		printf("\n");
 		grid_column(&c.g, false, "%s", "app-index, app (weight)");
 		app_columns(&c, json_object_get(group, "apps"));

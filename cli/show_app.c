@@ -1,6 +1,7 @@
 /* What can be shown of applications: a function a row of app.def; and of IMIX groups. */
 #include "cli/show.h"
 #include "cli/show_priv.h"
+#include "cli/since.h"
 
 #include <errno.h>
 
@@ -56,7 +57,7 @@ json_t *show_imix_stats(const struct seg *s, const struct seg_imix *m, uint32_t 
 		const struct imix_app *app = &m->apps[g->app[i] % IMIX_APPS_MAX];
 		struct stats_tc_block b;
 
-		seg_sum_imix(s, id % IMIX_GROUPS_MAX, i, &b);
+		since_imix(s, id % IMIX_GROUPS_MAX, i, &b);
 		json_array_append_new(a,
 			json_pack("{sI ss sI so}", "app_index", INT(g->app[i]), "app",
 				app_kind_word(app->cfg.kind), "weight", INT(app->weight), "stats",
@@ -83,19 +84,15 @@ static json_t *apps(const struct seg_imix *m)
 	return a;
 }
 
-/* The test case that uses a group. */
 static void used_by(json_t *o, const struct seg *s, uint32_t id)
 {
-	for (uint32_t p = 0; p < s->hdr.n_ports; p++) {
-		for (uint32_t i = 0; i < TCS_MAX; i++) {
-			const struct tc_config *c = &seg_tc(s, p, i)->cfg;
+	uint32_t port, tcid;
 
-			if (c->kind == tc_kind_NONE || c->imix != id + 1)
-				continue;
-			json_object_set_new(o, "port", json_integer(p));
-			json_object_set_new(o, "test_case_id", json_integer(i));
-		}
-	}
+	if (!seg_imix_user(s, id, &port, &tcid))
+		return;
+	json_object_set_new(o, "port", json_integer(port));
+	json_object_set_new(o, "test_case_id", json_integer(tcid));
+	show_since(o, port);
 }
 
 json_t *show_tests_imix(const struct seg *s, bool one, uint32_t id)

@@ -1,6 +1,7 @@
 /* Latencies of a test case as JSON trees. */
 #include "cli/show.h"
 #include "cli/show_priv.h"
+#include "cli/since.h"
 
 #include <math.h>
 
@@ -46,12 +47,12 @@ static json_t *global(const struct latency_total *t, const struct stats_latency 
 }
 
 json_t *show_latency(const struct seg *s, uint32_t port, uint32_t tcid,
-	const struct latency_config *c, const struct stats_latency *st)
+	const struct latency_config *c, struct stats_latency *st)
 {
 	static struct latency_total t;
 	json_t *o;
 
-	seg_sum_latency(s, port, tcid, MIN_OF(c->samples, LATENCY_RECENT_MAX), &t);
+	since_latency(s, port, tcid, MIN_OF(c->samples, LATENCY_RECENT_MAX), st, &t);
 	o = json_pack("{so}", "global", global(&t, st));
 	if (c->samples != 0)
 		json_object_set_new(o, "recent", recent(&t.recent));

@@ -15,10 +15,12 @@ json_t *show_duplex(const struct seg_port *p);
 void show_app(json_t *o, const struct app_config *c, uint32_t side);
 /* The applications of a group in a list, each with its counters. */
 json_t *show_imix_stats(const struct seg *s, const struct seg_imix *m, uint32_t id);
+/* Says so when the port's counters (UINT32_MAX: those of no port) count since clear statistics. */
+void show_since(json_t *o, uint32_t port);
 /* What a view that cannot be answers, with errno. */
 json_t *show_nothing(int rc, json_t *begun);
 
 /* show_latency.c: the limits, and what was measured (ns; null where there was nothing). */
 json_t *show_latency_config(const struct latency_config *c);
 json_t *show_latency(const struct seg *s, uint32_t port, uint32_t tcid,
-	const struct latency_config *c, const struct stats_latency *st);
+	const struct latency_config *c, struct stats_latency *st);

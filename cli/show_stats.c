@@ -69,12 +69,17 @@ static json_t *of_port(const struct seg *s, const struct stats_group *g, bool de
 	return o;
 }
 
+void show_since(json_t *o, uint32_t port)
+{
+	if (since_cleared(port))
+		json_object_set_new(o, "since_clear", json_true());
+}
+
 static json_t *of_ports(
 	const struct seg *s, const struct stats_group *g, bool details, uint32_t lo, uint32_t hi)
 {
 	json_t *o = json_pack("{ss}", "group", g->name), *ports = json_object();
 	struct stats_port_block total = {0};
-	bool cleared = false;
 
 	for (uint32_t p = lo; p < hi; p++) {
 		char name[32];
@@ -85,9 +90,7 @@ static json_t *of_ports(
 	json_object_set_new(o, "ports", ports);
 	json_object_set_new(o, "total", show_group(g, &total));
 	for (uint32_t p = lo; p < hi; p++)
-		cleared |= since_cleared(p);
-	if (cleared)
-		json_object_set_new(o, "since_clear", json_true());
+		show_since(o, p);
 	return o;
 }
 
@@ -107,8 +110,7 @@ static json_t *of_lcores(const struct seg *s, const struct stats_group *g, bool 
 	}
 	json_object_set_new(o, "lcores", lcores);
 	json_object_set_new(o, "total", show_group(g, &total));
-	if (since_cleared(UINT32_MAX))
-		json_object_set_new(o, "since_clear", json_true());
+	show_since(o, UINT32_MAX);
 	return o;
 }
 

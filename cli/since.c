@@ -30,6 +30,17 @@ void since_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_tc
 	baseline_sum_tc(&base, s, port, tcid, out);
 }
 
+void since_imix(const struct seg *s, uint32_t group, uint32_t slot, struct stats_tc_block *out)
+{
+	baseline_sum_imix(&base, s, group, slot, out);
+}
+
+void since_latency(const struct seg *s, uint32_t port, uint32_t tcid, uint32_t samples,
+	struct stats_latency *st, struct latency_total *out)
+{
+	baseline_sum_latency(&base, s, port, tcid, samples, st, out);
+}
+
 void since_device(const struct seg *s, uint32_t port, struct stats_device *out)
 {
 	baseline_device(&base, s, port, out);

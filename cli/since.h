@@ -13,3 +13,7 @@ void since_device(const struct seg *s, uint32_t port, struct stats_device *out);
 void since_lcore(
 	const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, struct stats_lcore_block *out);
 void since_tc(const struct seg *s, uint32_t port, uint32_t tcid, struct stats_tc_block *out);
+void since_imix(const struct seg *s, uint32_t group, uint32_t slot, struct stats_tc_block *out);
+/* st: of since_tc(). */
+void since_latency(const struct seg *s, uint32_t port, uint32_t tcid, uint32_t samples,
+	struct stats_latency *st, struct latency_total *out);

@@ -1,4 +1,5 @@
 /* What the areas of the screen say, line by line. */
+#include "cli/render_priv.h"
 #include "cli/ui.h"
 
 #include <ctype.h>
@@ -11,7 +12,6 @@
 #define LABEL_MIN 15
 #define LABEL_MAX 24
 #define PAIR 16 /* columns: total and rate, each with a blank before it */
-#define DEPTH_MAX 6
 
 void pane_clear(struct pane *p)
 {
@@ -187,58 +187,33 @@ void pane_stats(struct pane *p, uint32_t width, const struct ui_test *t,
 	}
 }
 
-/* A value of any shape: objects and arrays are indented below their name. */
-static void tree(struct pane *p, uint32_t width, const char *name, const json_t *v, int depth)
+struct latency_rows {
+	struct pane *p;
+	uint32_t value; /* columns */
+};
+
+static void latency_row(void *ctx, const char *label, const char *value)
 {
-	char text[400], label[80];
-	const json_t *of;
-	const char *key;
-	size_t i;
+	const struct latency_rows *r = ctx;
 
-	snprintf(label, sizeof(label), "%*s%s", 2 * depth, "", name);
-	for (char *c = label; *c != '\0'; c++)
-		*c = (char)(*c == '_' ? ' ' : *c);
-	if (json_is_object(v) && depth < DEPTH_MAX) {
-		pane_add(p, UI_HEAD, "%s", label);
-		json_object_foreach((json_t *)v, key, of) tree(p, width, key, of, depth + 1);
-	} else if (json_is_array(v) && depth < DEPTH_MAX) {
-		pane_add(p, UI_HEAD, "%s%s", label, json_array_size(v) ? "" : ": none");
-		json_array_foreach(v, i, of)
-		{
-			char no[24];
-
-			snprintf(no, sizeof(no), "%zu", i + 1);
-			tree(p, width, no, of, depth + 1);
-		}
-	} else {
-		if (json_is_string(v))
-			snprintf(text, sizeof(text), "%s", json_string_value(v));
-		else if (json_is_integer(v))
-			snprintf(
-				text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
-		else if (json_is_real(v))
-			snprintf(text, sizeof(text), "%.3f", json_real_value(v));
-		else
-			snprintf(text, sizeof(text), "%s",
-				json_is_true(v)            ? "yes"
-					: json_is_false(v) ? "no"
-							   : "-");
-		pane_add(p, UI_PLAIN, "%-*s %*s", (int)LABEL_MIN, label,
-			(int)(width > LABEL_MIN + 1 ? MIN_OF(width - LABEL_MIN - 1, 20u) : 0),
-			text);
-	}
+	pane_add(r->p, UI_PLAIN, "%-*s %*s", LABEL_MIN, label, (int)MIN_OF(r->value, 20u), value);
 }
 
 void pane_latency(struct pane *p, uint32_t width, const json_t *stats)
 {
-	const json_t *latency = json_object_get(stats, "latency"), *v;
-	const char *key;
+	const json_t *latency = json_object_get(stats, "latency");
+	struct latency_rows rows = {p, MAX_OF(width, LABEL_MIN + 1u) - LABEL_MIN - 1};
 
-	if (!json_is_object(latency) || json_object_size(latency) == 0) {
+	if (!json_is_object(latency)) {
 		pane_add_wrapped(p, width, "This test case measures no latency.");
 		return;
 	}
-	json_object_foreach((json_t *)latency, key, v) tree(p, width, key, v, 0);
+	pane_add(p, UI_HEAD, "All samples");
+	render_latency_part(json_object_get(latency, "global"), latency_row, &rows);
+	if (json_object_get(latency, "recent") == NULL)
+		return;
+	pane_add(p, UI_HEAD, "Recent samples");
+	render_latency_part(json_object_get(latency, "recent"), latency_row, &rows);
 }
 
 static const json_t *of_port(const json_t *view, uint32_t port, const char *of)

@@ -1,13 +1,21 @@
 /* A reader's baseline: what its counters are counted from. It is the reader's own copy, of which
- * nobody else sees anything. Gauges and maxima are as they are. */
+ * nobody else sees anything. Gauges and maxima are as they are; latencies, of which there is a
+ * histogram, are all since then. */
 #pragma once
 
 #include "common/abi/segment.h"
 
+/* A test case as it was. */
+struct tc_then {
+	uint64_t start_ns;
+	uint32_t imix; /* as in its configuration */
+	uint32_t has_latency;
+};
+
 struct baseline {
 	/* The segment's blocks of statistics as they were, in its layout; NULL: none yet. */
 	void *blocks;
-	uint64_t *tc_start;            /* [n_ports][TCS_MAX]: start_ns of each test case then */
+	struct tc_then *tcs;           /* [n_ports][TCS_MAX] */
 	struct stats_device *device;   /* [n_ports] */
 	bool ports[PORTS_MAX], lcores; /* what has one */
 };
@@ -23,6 +31,12 @@ void baseline_sum_port(const struct baseline *b, const struct seg *s, uint32_t l
 	uint32_t lc_hi, uint32_t port, struct stats_port_block *out);
 void baseline_sum_tc(const struct baseline *b, const struct seg *s, uint32_t port, uint32_t tcid,
 	struct stats_tc_block *out);
+void baseline_sum_imix(const struct baseline *b, const struct seg *s, uint32_t group, uint32_t slot,
+	struct stats_tc_block *out);
+/* st: the test case's counters from baseline_sum_tc(), whose maximum becomes that since then. The
+ * least and the largest are then within a bucket of the histogram. */
+void baseline_sum_latency(const struct baseline *b, const struct seg *s, uint32_t port,
+	uint32_t tcid, uint32_t samples, struct stats_latency *st, struct latency_total *out);
 void baseline_device(
 	const struct baseline *b, const struct seg *s, uint32_t port, struct stats_device *out);
 void baseline_sum_lcore(const struct baseline *b, const struct seg *s, uint32_t lc_lo,

@@ -20,6 +20,12 @@ void hist_add(struct histogram *total, const struct histogram *h)
 		total->n[i] += __atomic_load_n(&h->n[i], __ATOMIC_RELAXED);
 }
 
+void hist_sub(struct histogram *total, const struct histogram *before)
+{
+	for (uint32_t i = 0; i < HIST_BUCKETS; i++)
+		total->n[i] -= MIN_OF(before->n[i], total->n[i]);
+}
+
 uint64_t hist_count(const struct histogram *h)
 {
 	uint64_t n = 0;

@@ -38,7 +38,9 @@ static inline void hist_record(struct histogram *h, uint64_t v)
 uint64_t hist_value(uint32_t bucket);
 /* Adds one that may be being written. */
 void hist_add(struct histogram *total, const struct histogram *h);
+/* Takes away what it had before. */
+void hist_sub(struct histogram *total, const struct histogram *before);
 uint64_t hist_count(const struct histogram *h);
-/* The least value that `of` of all values (0 to 1) are not above, but for a bucket's width; 0 when
- * there are none. */
+/* The least value that `of` of all values (0 to 1) are not above, but for a bucket's width: the
+ * least of all for 0; 0 when there are none. */
 uint64_t hist_quantile(const struct histogram *h, double of);

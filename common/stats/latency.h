@@ -34,6 +34,11 @@ void latency_total_begin(struct latency_total *t);
 /* Adds a worker's, its newest `samples` to what is recent. */
 void latency_total_add(struct latency_total *t, const struct latency_block *b, uint32_t samples);
 
+/* Takes away what the histogram had then: the least, and the largest in st, become those of what is
+ * left, within a bucket. */
+void latency_total_since(
+	struct latency_total *t, struct stats_latency *st, const struct histogram *then);
+
 /* The quantiles that are shown, and that of a total: within what was measured. */
 #define LATENCY_QUANTILES 4
 extern const double latency_quantile_of[LATENCY_QUANTILES];

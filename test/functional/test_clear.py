@@ -79,3 +79,30 @@ def test_the_text_says_so(done):
     text = subprocess.run([CLI, "--prefix", done.prefix, "-c", "clear statistics", "-c", "show udp statistics"],
                           capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL).stdout
     assert text.startswith("UDP datagrams and control blocks, since clear statistics\n")
+
+
+def test_applications_and_latencies_count_from_then_on(engine):
+    e = engine(*RING)
+    e.cli(*CONFIG[:3], "set tests ipv4-options port 0 test-case-id 0 tx-timestamp 1",
+          "add tests server tcp port 1 test-case-id 3 src 10.0.0.2 10.0.0.2 sport 80 80",
+          "set tests ipv4-options port 1 test-case-id 3 rx-timestamp 1",
+          "set tests latency port 1 test-case-id 3 samples 50",
+          *(f"set tests imix app-index {i} {side} raw data-req-plen 10 data-resp-plen 10{more}"
+            for i, (side, more) in enumerate((("client", " requests 3"), ("server", "")))),
+          "set tests imix app-index 0 weight 1", "set tests imix app-index 1 weight 1",
+          "add tests imix-id 0 app 0", "add tests imix-id 1 app 1",
+          "set tests imix port 0 test-case-id 0 imix-id 0", "set tests imix port 1 test-case-id 3 imix-id 1",
+          "start tests port 1", "start tests port 0")
+    wait_for(lambda: e.stats(0)["responses"] == 300)
+    e.stop_tests(0, 1)
+    server = "show tests stats port 1 test-case-id 3"
+    tc, before, imix, _, tc_after, after, imix_after = results(
+        e, "show " + TC, server, "show tests imix", "clear statistics", "show " + TC, server, "show tests imix")
+    assert tc["apps"][0]["stats"]["requests"] == imix["groups"][0]["apps"][0]["stats"]["requests"] == 300
+    assert before["latency"]["global"]["samples"] > 300 and before["latency"]["recent"]["samples"] == 50
+    assert tc_after["stats"]["requests"] == tc_after["apps"][0]["stats"]["requests"] == 0
+    assert imix_after["groups"][0]["apps"][0]["stats"]["requests"] == 0
+    assert after["latency"]["global"]["samples"] == after["latency"]["recent"]["samples"] == 0
+    assert after["latency"]["global"]["min_ns"] is after["latency"]["global"]["p99_ns"] is None
+    assert after["since_clear"] and imix_after["groups"][1]["since_clear"] and "since_clear" not in before
+    assert e.show(server.removeprefix("show "))["latency"] == before["latency"]  # nobody else

@@ -114,6 +114,18 @@ def test_the_areas_and_their_keys(ui, rows, cols):
     assert LEFT in s.shell.raw
 
 
+def test_latencies(ui):
+    s = ui(config=(*CONFIG, "set tests ipv4-options port 0 test-case-id 0 tx-timestamp 1",
+                   "set tests ipv4-options port 1 test-case-id 3 rx-timestamp 1",
+                   "set tests latency port 1 test-case-id 3 max 3600000000 samples 100"))
+    s.key("l", "P0 TC0 latency", "measures no")
+    s.key("n", "P1 TC3 latency", "All samples")
+    s.until(lambda lines: numbers(lines, "Samples ", True) and int(numbers(lines, "Samples ", True)[0]) > 100)
+    s.until(lambda lines: float((numbers(lines, "99 % lat/us", True) or ["0"])[0].replace("-", "0")) > 0)
+    s.key("\x1b[F", "Recent samples", "Avg jitter/us")  # End
+    s.key("q")
+
+
 def test_scrolling_and_zeros(ui):
     s = ui()
     s.shows("Opened")
