@@ -294,6 +294,7 @@ uint32_t clients_run(struct lcore *lc, struct tc_run *tc, bool rx_busy)
 		done += lane_run(lc, lp, tc, &tc->lane[i], rx_busy);
 	for (uint32_t i = 0; i < tc->first_lane; i++)
 		done += lane_run(lc, lp, tc, &tc->lane[i], rx_busy);
-	tc->first_lane = (uint8_t)((tc->first_lane + 1) % tc->n_lanes);
+	if (++tc->first_lane >= tc->n_lanes)
+		tc->first_lane = 0;
 	return done;
 }
