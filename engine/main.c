@@ -101,6 +101,7 @@ int main(int argc, char **argv)
 	struct memory_plan plan;
 	int rc;
 
+	tsc_begin();
 	close_range(3, ~0U, 0); /* the caller's: locks, pipes that somebody reads to their end */
 	rc = options_parse(&o, &eal, argc, argv);
 	if (rc != 0)

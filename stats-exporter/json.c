@@ -150,9 +150,9 @@ static json_t *engine_json(const struct sample *s)
 	char build[32];
 
 	snprintf(build, sizeof(build), "%016" PRIx64, s->fingerprint);
-	return json_pack("{ss ss sI ss ss sf}", "version", s->version, "build", build, "pid",
+	return json_pack("{ss ss sI ss ss sf sI}", "version", s->version, "build", build, "pid",
 		(json_int_t)s->pid, "state", engine_state_word(s->state), "prefix", s->prefix,
-		"start_time", s->start_s);
+		"start_time", s->start_s, "tsc_hz", (json_int_t)s->tsc_hz);
 }
 
 json_t *json_stats(const struct sample *s, uint64_t seq)

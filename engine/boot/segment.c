@@ -6,7 +6,6 @@
 #include "engine/l1_port/l1_port.h"
 #include "engine/lcore/lcore.h"
 
-#include <rte_cycles.h>
 #include <rte_lcore.h>
 
 #include <errno.h>
@@ -25,7 +24,7 @@ static void header_fill(struct seg_header *h, const char *prefix)
 	clock_gettime(CLOCK_REALTIME, &ts);
 	h->start_realtime_ns = ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
 	h->engine_pid = getpid();
-	h->tsc_hz = rte_get_tsc_hz();
+	h->tsc_hz = tsc_hz();
 	h->loglevel = loglevel_INFO;
 	snprintf(h->version, sizeof(h->version), "%s", warp17_version());
 	snprintf(h->prefix, sizeof(h->prefix), "%s", prefix);

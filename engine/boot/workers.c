@@ -6,7 +6,6 @@
 #include "engine/lcore/lcore.h"
 #include "engine/traffic/traffic.h"
 
-#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
@@ -75,7 +74,7 @@ static int worker_create(
 	lc->index = i;
 	lc->lcore_id = id;
 	lc->socket = node;
-	lc->tsc_hz = rte_get_tsc_hz();
+	lc->tsc_hz = tsc_hz();
 	lc->cycles_per_ms = lc->tsc_hz / 1000;
 	lc->cycles_per_us = lc->tsc_hz / 1000000;
 	memset(lc->lport_of, 255, sizeof(lc->lport_of));

@@ -406,6 +406,23 @@ def test_numbers_are_the_clis(exporter, engine, prefix):
     promtool(x.get("/metrics")[1])
 
 
+def test_cycles_are_seconds_of_the_machines_clock(exporter, engine, prefix):
+    """The engine's clock runs as the machine's does, far better than to the 1 % of rates."""
+    x = exporter()
+    engine(*RING, prefix=prefix)
+    wait_for(x.ready)
+
+    def look():
+        doc = x.stats()
+        return doc["timestamp"], doc["lcores"][0]["stats"]["lcore"]["all_cycles"] / doc["engine"]["tsc_hz"]
+    looks = []
+    for _ in range(9):
+        looks.append(look())
+        time.sleep(0.3)
+    seconds = sorted((c2 - c1) / (t2 - t1) for (t1, c1), (t2, c2) in zip(looks, looks[3:]))
+    assert abs(seconds[len(seconds) // 2] - 1) < 0.0007, seconds  # each look may be a moment late
+
+
 def test_deleted_test_cases_vanish(exporter, engine, prefix):
     x, e = exporter(), engine(*RING, prefix=prefix)
     traffic(e)
