@@ -1,9 +1,11 @@
 """Frames on an interface, as tcpdump saw them: with Capture(netns, tmp_path) as c: ...; then c.frames."""
 import dataclasses
+import re
 import signal
 import socket
 import struct
 import subprocess
+import time
 
 from warp17 import wait_for
 
@@ -106,7 +108,20 @@ class Capture:
         """Until what(frames) is true; its value."""
         return wait_for(lambda: what(self.now()), timeout, 0.1)
 
+    def drain(self):
+        """Until tcpdump has written all that the kernel has for it: it may have had no CPU for a while, and leaves the rest behind
+        when it is told to end."""
+        for _ in range(200):
+            self.proc.send_signal(signal.SIGUSR1)
+            said = self.proc.stderr.readline()
+            got, of = (int(re.search(rf"(\d+) packets {w}", said)[1]) for w in ("captured", "received by filter"))
+            if got == of:
+                return
+            time.sleep(0.05)
+
     def __exit__(self, *exc):
+        if exc[0] is None:
+            self.drain()
         self.proc.send_signal(signal.SIGINT)
         said = self.proc.communicate(timeout=20)[1]
         assert exc[0] is not None or "0 packets dropped by kernel" in said, said

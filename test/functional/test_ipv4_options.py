@@ -97,7 +97,8 @@ def test_tshark_decodes_what_leaves(engine, netns, tmp_path):
     tap_up(netns)
     wait_for(lambda: e.show("port link")["ports"][0]["link"] == "UP")
     pcap = tmp_path / "c.pcapng"
-    dump = subprocess.Popen(["ip", "netns", "exec", netns, "tcpdump", "-i", "warp0", "--immediate-mode", "-U", "-w", pcap, "ip"],
+    dump = subprocess.Popen(["ip", "netns", "exec", netns, "tcpdump", "-i", "warp0", "--immediate-mode", "-U", "-B", "32768", "-s", "9500",
+                             "-w", pcap, "ip"],
                             stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
     serve = subprocess.Popen(["ip", "netns", "exec", netns, "/usr/bin/python3", "-u", "-c", """
 import socket
