@@ -11,6 +11,8 @@
 #define force_inline inline __attribute__((always_inline))
 #define cold_path __attribute__((cold, noinline))
 #define apart __attribute__((noinline)) /* hot at times, but not with its caller */
+/* All that it calls is inlined, but for what is apart or cold. */
+#define hot_path __attribute__((flatten, noinline))
 #define packed_struct __attribute__((packed))
 #define packed2_struct __attribute__((packed, aligned(2)))
 #define unused_arg __attribute__((unused))

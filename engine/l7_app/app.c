@@ -17,16 +17,21 @@ static void pages_fill(void)
 #include "common/cmd/app.def"
 }
 
-int app_tc_init(struct app_tc *at, const struct app_config *cfg, enum tc_kind side,
-	enum l4proto proto, char *err, size_t errlen)
+/* A body that has room in the head goes there. */
+static void short_ones_whole(struct app_tc *at)
 {
-	if (body_page[0][0] == 0)
-		pages_fill();
-	memset(at, 0, sizeof(*at));
-	at->app = cfg->kind;
-	at->is_client = side == tc_kind_CLIENT;
-	at->is_udp = proto == l4proto_UDP;
-	at->requests = cfg->requests;
+	for (uint32_t i = 0; i < APP_KINDS; i++) {
+		struct app_msg *m = &at->msg[i];
+
+		if (m->len > APP_HEAD_MAX)
+			continue;
+		memcpy(m->head + m->head_len, body_page[at->app], m->len - m->head_len);
+		m->head_len = m->len;
+	}
+}
+
+static int init(struct app_tc *at, const struct app_config *cfg, char *err, size_t errlen)
+{
 	switch (at->app) {
 #define APP(name, NAME)       \
 	case app_kind_##NAME: \
@@ -36,6 +41,24 @@ int app_tc_init(struct app_tc *at, const struct app_config *cfg, enum tc_kind si
 		snprintf(err, errlen, "no application %u", at->app);
 		return -EINVAL;
 	}
+}
+
+int app_tc_init(struct app_tc *at, const struct app_config *cfg, enum tc_kind side,
+	enum l4proto proto, char *err, size_t errlen)
+{
+	int rc;
+
+	if (body_page[0][0] == 0)
+		pages_fill();
+	memset(at, 0, sizeof(*at));
+	at->app = cfg->kind;
+	at->is_client = side == tc_kind_CLIENT;
+	at->is_udp = proto == l4proto_UDP;
+	at->requests = cfg->requests;
+	rc = init(at, cfg, err, errlen);
+	if (rc == 0)
+		short_ones_whole(at);
+	return rc;
 }
 
 enum app_act app_conn_up(

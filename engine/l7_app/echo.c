@@ -49,7 +49,7 @@ static enum app_act client_next(const struct app_tc *at, struct app_conn *c)
 	return done(at, c) ? APP_CLOSE : APP_SEND;
 }
 
-enum app_act echo_sent(
+apart enum app_act echo_sent(
 	const struct app_tc *at, struct app_conn *c, struct app_stats st, uint8_t *kind)
 {
 	*kind = 0;
@@ -146,7 +146,7 @@ static enum app_act server_deliver(const struct app_tc *at, struct app_conn *c, 
 	return act;
 }
 
-enum app_act echo_deliver(const struct app_tc *at, struct app_conn *c, struct app_stats st,
+apart enum app_act echo_deliver(const struct app_tc *at, struct app_conn *c, struct app_stats st,
 	const uint8_t *data, uint32_t len, int idle, uint8_t *kind)
 {
 	*kind = 0;

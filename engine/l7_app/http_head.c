@@ -4,9 +4,11 @@
  * Whatever is odd (folded or bare LF lines, lists of words, a field that comes twice) is left
  * untouched to the automaton of http_parse.c, so that there is one opinion about it; on what is
  * read here the two agree (app_http_test.c). */
+#include "common/util/bytes.h"
 #include "engine/l7_app/l7_priv.h"
 
 #include <emmintrin.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define FAST_MIN 16 /* bytes that find() loads at once */
@@ -15,22 +17,6 @@ struct head {
 	uint32_t length;
 	uint8_t flags, kinds;
 };
-
-static inline uint32_t load32(const void *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static inline uint64_t load64(const void *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
 
 /* Letters made small; '-' and ':' stay, but what becomes one of them has to be looked at again. */
 #define SMALL32(v) ((v) | 0x20202020u)
@@ -57,12 +43,12 @@ static force_inline const uint8_t *find(const uint8_t *p, const uint8_t *end, ch
 
 static inline int version_read(const uint8_t *p, struct head *h)
 {
-	uint64_t v = load64(p);
+	uint64_t v = load_64(p);
 
-	if (likely(v == load64("HTTP/1.1")))
+	if (likely(v == load_64("HTTP/1.1")))
 		return 1;
 	h->flags |= HF_HTTP10;
-	return v == load64("HTTP/1.0");
+	return v == load_64("HTTP/1.0");
 }
 
 /* These return where to go on, or NULL: the automaton shall look at it. */
@@ -83,11 +69,11 @@ static inline const uint8_t *request_line(const uint8_t *p, const uint8_t *end, 
 {
 	const uint8_t *target = p + 5;
 
-	if (likely(load32(p) == load32("GET "))) {
+	if (likely(load_32(p) == load_32("GET "))) {
 		target = p + 4;
-	} else if (load32(p) == load32("HEAD") && p[4] == ' ') {
+	} else if (load_32(p) == load_32("HEAD") && p[4] == ' ') {
 		h->flags |= HF_HEAD;
-	} else if (load32(p) != load32("POST") || p[4] != ' ') {
+	} else if (load_32(p) != load_32("POST") || p[4] != ' ') {
 		return NULL;
 	}
 	p = find(target, end, ' ', 1);
@@ -125,12 +111,12 @@ static inline const uint8_t *connection_value(const uint8_t *p, const uint8_t *e
 	p += *p == ' ';
 	if (end - p < 9) /* of "close" and the two line ends behind it */
 		return NULL;
-	v = SMALL64(load64(p));
-	if ((v << 24) == (load64("close\0\0") << 24) && crlf(p + 5, end)) {
+	v = SMALL64(load_64(p));
+	if ((v << 24) == (load_64("close\0\0") << 24) && crlf(p + 5, end)) {
 		h->flags |= HF_CLOSE;
 		return p + 5;
 	}
-	if (v == load64("keep-ali") && p[4] == '-' && crlf(p + 10, end) && (p[8] | 0x20) == 'v'
+	if (v == load_64("keep-ali") && p[4] == '-' && crlf(p + 10, end) && (p[8] | 0x20) == 'v'
 		&& (p[9] | 0x20) == 'e') {
 		h->flags |= HF_KEEP;
 		return p + 10;
@@ -141,7 +127,7 @@ static inline const uint8_t *connection_value(const uint8_t *p, const uint8_t *e
 static inline const uint8_t *transfer_value(const uint8_t *p, const uint8_t *end, struct head *h)
 {
 	p += *p == ' ';
-	if (end - p < 8 || (SMALL64(load64(p)) << 8) != (load64("chunked") << 8)
+	if (end - p < 8 || (SMALL64(load_64(p)) << 8) != (load_64("chunked") << 8)
 		|| !crlf(p + 7, end) || (h->flags & HF_TE))
 		return NULL;
 	h->flags |= HF_TE | HF_CHUNKED;
@@ -155,19 +141,19 @@ static inline const uint8_t *field_read(const uint8_t *p, const uint8_t *end, st
 
 	if (unlikely(end - p < 20))
 		return NULL;
-	v = SMALL64(load64(p));
-	if (v == load64("content-")) {
-		if (SMALL64(load64(p + 7)) != load64("-length:") || p[7] != '-' || p[14] != ':')
+	v = SMALL64(load_64(p));
+	if (v == load_64("content-")) {
+		if (SMALL64(load_64(p + 7)) != load_64("-length:") || p[7] != '-' || p[14] != ':')
 			return p;
 		return length_value(p + 15, end, h);
 	}
-	if (v == load64("connecti")) {
-		if (SMALL32(load32(p + 7)) != load32("ion:") || p[10] != ':')
+	if (v == load_64("connecti")) {
+		if (SMALL32(load_32(p + 7)) != load_32("ion:") || p[10] != ':')
 			return p;
 		return connection_value(p + 11, end, h);
 	}
-	if (v == load64("transfer")) {
-		if (SMALL64(load64(p + 8)) != load64("-encodin") || p[8] != '-'
+	if (v == load_64("transfer")) {
+		if (SMALL64(load_64(p + 8)) != load_64("-encodin") || p[8] != '-'
 			|| (p[16] | 0x20) != 'g' || p[17] != ':')
 			return p;
 		return transfer_value(p + 18, end, h);
@@ -175,9 +161,45 @@ static inline const uint8_t *field_read(const uint8_t *p, const uint8_t *end, st
 	return p;
 }
 
-uint32_t http_head_read(struct app_conn *c, int response, const uint8_t *data, uint32_t len)
+/* The thread's last request and response: of a head that is the same byte by byte the same comes
+ * out. A peer says the same over and over, but for its Date once a second. */
+#define KEPT_MAX 512
+static _Thread_local struct kept {
+	uint32_t len; /* 0: none */
+	struct head h;
+	uint8_t bytes[KEPT_MAX];
+} kepts[2];
+
+/* n of at least FAST_MIN. */
+static force_inline bool same(const uint8_t *a, const uint8_t *b, uint32_t n)
+{
+	__m128i differs = _mm_setzero_si128();
+
+	for (uint32_t i = 0;; i += 16) {
+		uint32_t at = MIN_OF(i, n - 16);
+
+		differs = _mm_or_si128(differs,
+			_mm_xor_si128(_mm_loadu_si128((const __m128i *)(a + at)),
+				_mm_loadu_si128((const __m128i *)(b + at))));
+		if (i + 16 >= n)
+			break;
+	}
+	return _mm_movemask_epi8(_mm_cmpeq_epi8(differs, _mm_setzero_si128())) == 0xffff;
+}
+
+static uint32_t take(struct app_conn *c, int response, const struct head *h, uint32_t len)
+{
+	c->flags |= h->flags;
+	c->rx_left = h->length;
+	if (response)
+		c->kinds = h->kinds;
+	return len;
+}
+
+static apart uint32_t read_anew(struct app_conn *c, int response, const uint8_t *data, uint32_t len)
 {
 	struct head h = {.length = 0};
+	struct kept *k = &kepts[response];
 	const uint8_t *p, *end = data + len;
 
 	if (unlikely(len < FAST_MIN))
@@ -197,9 +219,20 @@ uint32_t http_head_read(struct app_conn *c, int response, const uint8_t *data, u
 	}
 	if (p == NULL || !crlf(p, end))
 		return 0;
-	c->flags |= h.flags;
-	c->rx_left = h.length;
-	if (response)
-		c->kinds = h.kinds;
-	return p + 2 - data;
+	len = (uint32_t)(p + 2 - data);
+	if (len >= FAST_MIN && len <= KEPT_MAX) {
+		k->len = len;
+		k->h = h;
+		memcpy(k->bytes, data, len);
+	}
+	return take(c, response, &h, len);
+}
+
+uint32_t http_head_read(struct app_conn *c, int response, const uint8_t *data, uint32_t len)
+{
+	const struct kept *k = &kepts[response];
+
+	if (likely(k->len != 0 && k->len <= len && same(data, k->bytes, k->len)))
+		return take(c, response, &k->h, k->len);
+	return read_anew(c, response, data, len);
 }

@@ -483,17 +483,13 @@ static const uint8_t *pass_over(
 	}
 }
 
-enum http_event http_parse(
+/* Byte by byte, but for what does not matter. */
+static apart enum http_event parse_slowly(
 	struct app_conn *c, int response, const uint8_t *data, uint32_t len, uint32_t *used)
 {
 	const uint8_t *p = data, *end = data + len;
 	enum http_event e = HTTP_MORE;
 
-	if (likely(c->phase == PH_START)) {
-		*used = http_head_read(c, response, data, len);
-		if (likely(*used != 0))
-			return HTTP_HEAD_END;
-	}
 	while (p < end && e == HTTP_MORE) {
 		const uint8_t *behind = pass_over(c, p, end, &e);
 
@@ -504,4 +500,20 @@ enum http_event http_parse(
 	}
 	*used = p - data;
 	return e;
+}
+
+enum http_event http_parse(
+	struct app_conn *c, int response, const uint8_t *data, uint32_t len, uint32_t *used)
+{
+	if (likely(c->phase == PH_START)) {
+		*used = http_head_read(c, response, data, len);
+		if (likely(*used != 0))
+			return HTTP_HEAD_END;
+	}
+	if (likely(c->phase == PH_BODY)) {
+		*used = MIN_OF(len, c->rx_left);
+		c->rx_left -= *used;
+		return c->rx_left == 0 ? HTTP_MSG_END : HTTP_MORE;
+	}
+	return parse_slowly(c, response, data, len, used);
 }

@@ -12,15 +12,19 @@
 #include "common/util/compiler.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #define APP_KINDS 4       /* kinds of message a test case may send */
 #define APP_HEAD_MAX 1024 /* bytes of a message before its body */
+#define APP_SHORT 128     /* what is at most so long may be copied with what lies behind it */
 
-/* One message: a head of its own, then a body that is the shared pattern page over and over. */
+/* One message: a head of its own, then a body that is the shared pattern page over and over. What is
+ * short stands whole in the head. */
 struct app_msg {
 	uint32_t head_len;
 	uint32_t len; /* head and body */
 	uint8_t head[APP_HEAD_MAX];
+	uint8_t slack[APP_SHORT]; /* may be read behind the head */
 };
 
 /* An application's view of a test case: made at start, immutable while it runs, one copy an engine.
@@ -118,6 +122,21 @@ void app_conn_down(const struct app_tc *at, struct app_conn *c, struct app_stats
  * least 1). Valid as long as the test case runs; what is sent large is attached, not copied. off <
  * msg[kind].len. */
 const uint8_t *app_payload(const struct app_tc *at, uint8_t kind, uint32_t off, uint32_t *len);
+
+/* Copies len bytes of a message to where there is room for APP_SHORT more, if they are few and lie in
+ * a row: without a loop, and without a call. False: they are not. */
+static force_inline bool app_short_copy(
+	const struct app_tc *at, uint8_t kind, uint32_t off, uint8_t *to, uint32_t len)
+{
+	const struct app_msg *m = &at->msg[kind];
+
+	if (unlikely(len > APP_SHORT || off + len > m->head_len))
+		return false;
+	memcpy(to, m->head + off, APP_SHORT / 2);
+	if (len > APP_SHORT / 2)
+		memcpy(to + APP_SHORT / 2, m->head + off + APP_SHORT / 2, APP_SHORT / 2);
+	return true;
+}
 
 /* Stamps, of a RAW test case with tx_stamp: the len bytes of its message stream from off on to `to`,
  * off within a message. Each message begins with APP_STAMP_BYTES that say when it was sent, unless
