@@ -1,6 +1,7 @@
 /* Ports: how they are made, what they can do, and bursts to and from them. */
 #pragma once
 
+#include "common/util/bytes.h"
 #include "engine/boot/boot.h"
 #include "engine/lcore/lcore_t.h"
 
@@ -22,10 +23,10 @@ void ports_poll_device(struct seg *seg);
 
 /* Packet buffers and the way out of a port. Buffers freed by a worker are the next it uses: a LIFO
  * of its own in front of the mempool keeps the working set in the cache. */
-void pkt_refill(struct stash *s);
-void pkt_free_slow(struct stash *s, struct rte_mbuf *m);
-void tx_flush(struct lcore *lc, struct lport *lp);
-void tx_push_slow(struct lcore *lc, struct lport *lp, struct rte_mbuf *m);
+apart void pkt_refill(struct stash *s);
+cold_path void pkt_free_slow(struct stash *s, struct rte_mbuf *m);
+apart void tx_flush(struct lcore *lc, struct lport *lp);
+cold_path void tx_push_slow(struct lcore *lc, struct lport *lp, struct rte_mbuf *m);
 
 /* A buffer with room for len bytes of frame, empty: data_len and pkt_len are len. NULL when the
  * pool is empty. */
@@ -47,12 +48,14 @@ static force_inline struct rte_mbuf *pkt_alloc(struct lcore *lc, uint16_t len)
 	return m;
 }
 
+static_assert(offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, refcnt) + 2);
 static force_inline void pkt_free(struct lcore *lc, struct rte_mbuf *m)
 {
 	struct stash *s = &lc->stash;
 
-	if (likely(m->pool == s->pool && m->nb_segs == 1 && s->n < STASH_LEN
-		    && rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m)))
+	/* refcnt and nb_segs at once: 1 each */
+	if (likely(m->pool == s->pool && s->n < STASH_LEN && RTE_MBUF_DIRECT(m)
+		    && load_32(&m->refcnt) == 0x00010001u))
 		s->m[s->n++] = m;
 	else
 		pkt_free_slow(s, m);

@@ -42,10 +42,26 @@ static void tx_drop_all(struct lcore *lc, struct lport *lp)
 	q->stuck_ms = 0;
 }
 
+/* Bytes of what is not sent, by way of the fewer. */
+static uint64_t bytes_left(const struct txq *q, uint32_t sent)
+{
+	uint64_t bytes = 0;
+
+	if (sent == 0)
+		return q->bytes;
+	for (uint32_t i = sent; i < q->n && sent > q->n / 2; i++)
+		bytes += q->pkt[i]->pkt_len;
+	if (sent > q->n / 2)
+		return bytes;
+	for (uint32_t i = 0; i < sent; i++)
+		bytes += q->pkt[i]->pkt_len;
+	return q->bytes - bytes;
+}
+
 static force_inline void tx_send(struct lcore *lc, struct lport *lp)
 {
 	struct txq *q = &lp->txq;
-	uint64_t bytes = q->bytes, left = 0;
+	uint64_t bytes = q->bytes, left;
 	uint32_t sent;
 	bool hand = unlikely(lp->handoff != NULL) && lp->handoff->out != NULL;
 
@@ -55,8 +71,7 @@ static force_inline void tx_send(struct lcore *lc, struct lport *lp)
 		sent = handoff_out(lp->handoff, q->pkt, q->n);
 	else
 		sent = rte_eth_tx_burst(lp->port->dev_id, lp->queue, q->pkt, q->n);
-	for (uint32_t i = sent; i < q->n; i++)
-		left += q->pkt[i]->pkt_len;
+	left = likely(sent == q->n) ? 0 : bytes_left(q, sent);
 	if (likely(!hand)) {
 		lp->st->port.tx_pkts += sent;
 		lp->st->port.tx_bytes += bytes - left;

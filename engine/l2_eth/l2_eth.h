@@ -38,7 +38,7 @@ void arp_snapshot(struct seg *seg);
 uint16_t eth_write(const struct lport *lp, uint8_t *at, const uint8_t dst[6], uint16_t vlan_tci,
 	uint16_t type);
 
-const struct hop *eth_hop_slow(
+cold_path const struct hop *eth_hop_slow(
 	struct lcore *lc, struct lport *lp, struct hop *h, uint16_t vlan_tci, uint32_t dst);
 
 static force_inline uint32_t eth_hop_index(uint16_t vlan_tci, uint32_t dst)

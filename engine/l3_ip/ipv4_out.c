@@ -1,6 +1,5 @@
 /* IPv4 sent: header, checksums by whoever has to. */
-#include "engine/l1_port/l1_port.h"
-#include "engine/l2_eth/l2_eth.h"
+#include "engine/l3_ip/l3_ip_hot.h"
 
 #include <rte_byteorder.h>
 #include <rte_ip.h>
@@ -18,22 +17,23 @@ void ipv4_template(uint8_t *at, uint32_t dst)
 	memcpy(at, &ip, sizeof(ip));
 }
 
-/* The way to dst, or NULL after having counted a packet that is not built. */
-static force_inline const struct hop *hop_of(
-	struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst)
+void ipv4_no_neighbour(struct lport *lp)
 {
-	const struct hop *hop = eth_hop(lc, lp, vlan_tci, dst);
+	lp->st->drop.no_neighbour++;
+	lp->st->route.nh_miss++;
+}
 
-	if (unlikely(hop == NULL)) {
-		lp->st->drop.no_neighbour++;
-		lp->st->route.nh_miss++;
-	}
-	return hop;
+void ipv4_no_buffer(struct lport *lp)
+{
+	lp->st->drop.no_mbuf++;
 }
 
 bool ipv4_reachable(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst)
 {
-	return hop_of(lc, lp, vlan_tci, dst) != NULL;
+	if (likely(eth_hop(lc, lp, vlan_tci, dst) != NULL))
+		return true;
+	ipv4_no_neighbour(lp);
+	return false;
 }
 
 #define PMTU_AGE_MS 600000 /* RFC 1191 §6.3 */
@@ -70,7 +70,7 @@ uint16_t ipv4_path_mtu(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, ui
 }
 
 /* Type, length, pointer (behind the last time: full), flag 0: times only. */
-static cold_path void stamp_begin(struct ip4_hdr *ip)
+void ipv4_stamp_begin(struct ip4_hdr *ip)
 {
 	uint32_t head = RTE_BE32(0x440c0d00);
 
@@ -78,43 +78,13 @@ static cold_path void stamp_begin(struct ip4_hdr *ip)
 	memcpy(ip + 1, &head, sizeof(head));
 }
 
-/* As late as can be before the checksum. */
-static cold_path void stamp_now(const struct lcore *lc, struct ip4_hdr *ip)
+void ipv4_stamp_now(const struct lcore *lc, struct ip4_hdr *ip)
 {
 	uint64_t ns = lcore_ns_now(lc);
 	uint32_t word[2] = {rte_cpu_to_be_32(IP_STAMP_OURS | (uint32_t)(ns >> 31)),
 		rte_cpu_to_be_32(IP_STAMP_OURS | (uint32_t)ns)};
 
 	memcpy((uint8_t *)(ip + 1) + 4, word, sizeof(word));
-}
-
-int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint16_t how, uint32_t src,
-	uint32_t dst, uint8_t proto, uint16_t l4_len, struct rte_mbuf **out, uint8_t **l4)
-{
-	const struct hop *hop = hop_of(lc, lp, vlan_tci, dst);
-	struct rte_mbuf *m;
-	struct ip4_hdr *ip;
-
-	if (unlikely(hop == NULL))
-		return -EHOSTUNREACH;
-	m = pkt_alloc(lc, hop->l2_len + ipv4_hdr_len(how) + l4_len);
-	if (unlikely(m == NULL)) {
-		lp->st->drop.no_mbuf++;
-		return -ENOBUFS;
-	}
-	memcpy(rte_pktmbuf_mtod(m, uint8_t *), hop->hdr,
-		sizeof(hop->hdr)); /* with no tag, 4 bytes too many */
-	ip = rte_pktmbuf_mtod_offset(m, struct ip4_hdr *, hop->l2_len);
-	ip->tos = (uint8_t)how;
-	ip->total_len_be16 = rte_cpu_to_be_16(ipv4_hdr_len(how) + l4_len);
-	ip->id_be16 = rte_cpu_to_be_16(lc->ip_id++);
-	ip->proto = proto;
-	ip->src_be32 = rte_cpu_to_be_32(src);
-	*l4 = (uint8_t *)ip + ipv4_hdr_len(how);
-	if (unlikely(how >= IP_STAMP))
-		stamp_begin(ip);
-	*out = m;
-	return 0;
 }
 
 static uint16_t *csum_field(const struct ip4_hdr *ip, uint8_t *l4)
@@ -146,15 +116,10 @@ static void csum_by_device(struct rte_mbuf *m, struct ip4_hdr *ip, uint8_t *l4)
 	*csum_field(ip, l4) = rte_ipv4_phdr_cksum((struct rte_ipv4_hdr *)ip, m->ol_flags);
 }
 
-void ipv4_send(struct lcore *lc, struct lport *lp, struct rte_mbuf *m, uint8_t *l4, uint16_t how)
+void ipv4_csum_out(const struct lport *lp, struct rte_mbuf *m, struct ip4_hdr *ip, uint8_t *l4)
 {
-	struct ip4_hdr *ip = (struct ip4_hdr *)(l4 - ipv4_hdr_len(how));
-
-	if (unlikely(how >= IP_STAMP))
-		stamp_now(lc, ip);
 	if (lp->port->sw_csum)
 		csum_in_software(ip, l4);
-	else if (lp->port->tx_offload)
+	else
 		csum_by_device(m, ip, l4);
-	tx_push(lc, lp, m);
 }

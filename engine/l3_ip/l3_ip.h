@@ -102,8 +102,8 @@ enum pkt_class {
 struct pkt {
 	struct rte_mbuf *m;
 	uint8_t *l4;
-	uint32_t src, dst; /* host order */
-	uint16_t sport, dport;
+	uint32_t dst, src; /* ours and the peer's, host order: as in struct conn */
+	uint16_t dport, sport;
 	uint16_t l4_len;
 	uint16_t vlan; /* id, 0 untagged */
 	uint8_t class;
@@ -230,10 +230,4 @@ void ipv4_path_mtu_learn(
 	struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst, uint16_t mtu);
 uint16_t ipv4_path_mtu(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint32_t dst);
 
-/* A packet from src to dst with room for l4_len bytes of transport header and payload at *l4; its
- * lengths are set, checksums are not; how: tos and IP_STAMP. 0; -EHOSTUNREACH: the next hop is being
- * asked for; -ENOBUFS: no buffer. Both are counted. */
-int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, uint16_t how, uint32_t src,
-	uint32_t dst, uint8_t proto, uint16_t l4_len, struct rte_mbuf **out, uint8_t **l4);
-/* Fills in the time, and checksums or asks the device for them, then hands the packet to the port. */
-void ipv4_send(struct lcore *lc, struct lport *lp, struct rte_mbuf *m, uint8_t *l4, uint16_t how);
+/* Packets are built in l3_ip_hot.h. */

@@ -8,6 +8,7 @@
 #include <rte_prefetch.h>
 
 #include <immintrin.h>
+#include <string.h>
 
 /* Bytes the arrays of a pool or table take, and how they are laid into memory given to them (zeroed
  * or not). */
@@ -55,9 +56,10 @@ static force_inline void pool_put(struct conn_pool *p, uint32_t id)
 static force_inline uint32_t flow_hash(
 	uint8_t port, uint16_t vlan, uint32_t laddr, uint32_t raddr, uint16_t lport, uint16_t rport)
 {
-	uint64_t h = _mm_crc32_u64(port | (uint32_t)vlan << 8, (uint64_t)laddr << 32 | raddr);
+	/* as they lie in memory, so that one load takes two of them */
+	uint64_t h = _mm_crc32_u64(port | (uint32_t)vlan << 8, (uint64_t)raddr << 32 | laddr);
 
-	h = _mm_crc32_u64(h, (uint32_t)lport << 16 | rport);
+	h = _mm_crc32_u64(h, (uint32_t)rport << 16 | lport);
 	return (uint32_t)(h * 0x9e3779b1u);
 }
 
@@ -109,12 +111,17 @@ static force_inline uint32_t flow_candidate(const struct flow_table *t, uint32_t
 static force_inline bool conn_is(const struct conn *c, uint8_t port, uint32_t laddr, uint32_t raddr,
 	uint16_t lport, uint16_t rport)
 {
-	return c->laddr == laddr && c->raddr == raddr && c->lport == lport && c->rport == rport
-		&& c->port == port && c->state > CS_CLOSED;
+	uint64_t addrs, pair = 0;
+
+	memcpy(&addrs, &c->laddr, sizeof(addrs));
+	memcpy(&pair, &c->lport, 2 * sizeof(c->lport));
+	addrs ^= (uint64_t)raddr << 32 | laddr;
+	pair ^= (uint32_t)rport << 16 | lport;
+	return (addrs | pair | (c->port ^ port)) == 0 && c->state > CS_CLOSED;
 }
 
 /* The endpoint of a tuple, or CONN_NONE. */
-uint32_t flow_find(const struct flow_table *t, uint32_t hash, uint8_t port, uint32_t laddr,
+apart uint32_t flow_find(const struct flow_table *t, uint32_t hash, uint8_t port, uint32_t laddr,
 	uint32_t raddr, uint16_t lport, uint16_t rport);
 /* 0, or -ENOSPC when the bucket and the overflow buckets are full. */
 int flow_insert(struct flow_table *t, uint32_t hash, uint32_t id);

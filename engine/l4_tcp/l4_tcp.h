@@ -95,7 +95,7 @@ void tcp_icmp_error(struct lcore *lc, struct lport *lp, const struct icmp_quote 
 void tcp_timer(struct lcore *lc, struct tcb *t, uint32_t id);
 /* RST to the peer, and the end. failure: how the test case counts it, unless it is closed already.
  */
-void tcp_abort(struct lcore *lc, struct tcb *t, uint32_t id, uint64_t *failure);
+cold_path void tcp_abort(struct lcore *lc, struct tcb *t, uint32_t id, uint64_t *failure);
 
 static force_inline bool seq_lt(uint32_t a, uint32_t b)
 {

@@ -1,4 +1,5 @@
 /* Segments in: RFC 9293 §3.10.7, with the checks of RFC 5961. */
+#include "common/util/bytes.h"
 #include "engine/l4_tcp/tcp_priv.h"
 
 #include <rte_byteorder.h>
@@ -18,9 +19,9 @@ static force_inline void seg_read_hdr(const struct pkt *p, struct seg_in *s)
 	const struct tcp_hdr *th = (const struct tcp_hdr *)p->l4;
 	uint16_t hlen = (th->off >> 4) * 4;
 
-	s->seq = rte_be_to_cpu_32(th->seq_be32);
-	s->ack = rte_be_to_cpu_32(th->ack_be32);
-	s->wnd = rte_be_to_cpu_16(th->wnd_be16);
+	s->seq = be_32(th->seq_be32);
+	s->ack = be_32(th->ack_be32);
+	s->wnd = be_16(th->wnd_be16);
 	s->flags = th->flags;
 	s->len = p->l4_len - hlen;
 	s->data = p->l4 + hlen;
@@ -203,14 +204,13 @@ static force_inline int samples_log2(const struct tcb *t, uint32_t flight)
 {
 	int n = __builtin_clz(2u * t->c.mss) - __builtin_clz(flight | 1);
 
-	return (t->opts & TO_TS) && n > 0 ? n : 0;
+	return n > 0 ? n : 0;
 }
 
-static force_inline void rtt_sample(
-	const struct tc_run *tc, struct tcb *t, uint32_t us, uint32_t flight)
+/* n: of 2^n samples a round trip. */
+static force_inline void rtt_sample(const struct tc_run *tc, struct tcb *t, uint32_t us, int n)
 {
 	int32_t err = (int32_t)(us - t->srtt_us);
-	int n = samples_log2(t, flight);
 
 	if (unlikely(t->srtt_us == 0)) {
 		t->srtt_us = us;
@@ -232,16 +232,15 @@ static force_inline void rtt_take(
 		uint32_t ms = tcp_ts_now(lc) - s->tsecr;
 
 		if (likely(s->has_ts && ms < 1u << 20))
-			rtt_sample(tc, t, ms * 1000, flight);
+			rtt_sample(tc, t, ms * 1000, samples_log2(t, flight));
 	} else if ((t->c.flags & CF_RTT_TIMING) && seq_lt(t->timed.seq, s->ack)) {
 		t->c.flags &= ~CF_RTT_TIMING;
-		rtt_sample(tc, t, (uint32_t)lc->now_us - t->timed.start_us, flight);
+		rtt_sample(tc, t, (uint32_t)lc->now_us - t->timed.start_us, 0);
 	}
 }
 
-/* New data is acknowledged: una moves, timers and RTT follow. */
-static force_inline void ack_advance(struct lcore *lc, struct lport *lp, struct tc_run *tc,
-	struct tcb *t, const struct seg_in *s)
+void tcp_ack_advance(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	const struct seg_in *s)
 {
 	uint32_t ack = s->ack, acked = ack - t->snd_una, flight = t->snd_max - t->snd_una;
 	enum tcp_retried retried = unlikely(t->retries != 0) ? tcp_retried(lc, t, s) : RETRIED_LOST;
@@ -278,12 +277,6 @@ static cold_path void window_opens(struct lcore *lc, struct tc_run *tc, struct t
 	t->c.flags &= ~(CF_RTT_TIMING | CF_RETRANS | CF_RECOVERY);
 }
 
-/* The IPv4 header of a RST to a connection that is not established. */
-static uint16_t refuse_how(const struct tc_run *tc, const struct tcb *t)
-{
-	return t->opts & TO_ECN ? tc->ip_how & ~IP_ECN_MASK : tc->ip_how;
-}
-
 /* SYN-RECEIVED: the ACK that makes it ESTABLISHED, or one that earns a RST. */
 static enum step step_ack_syn_rcvd(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	struct tcb *t, uint32_t id, const struct pkt *p, struct seg_in *s)
@@ -292,10 +285,10 @@ static enum step step_ack_syn_rcvd(struct lcore *lc, struct lport *lp, struct tc
 
 	if (s->ack != t->snd_una + 1) {
 		lp->st->drop.tcp_ack++;
-		tcp_refuse(lc, lp, p, s, refuse_how(tc, t));
+		tcp_refuse(lc, lp, p, s, tcp_refuse_how(tc, t));
 		return STEP_STOP;
 	}
-	ack_advance(lc, lp, tc, t, s);
+	tcp_ack_advance(lc, lp, tc, t, s);
 	tcp_cwnd_init(tc, t, syn_lost);
 	t->snd_wnd = s->wnd << t->snd_wscale;
 	t->snd_wl1 = s->seq;
@@ -327,7 +320,7 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 		news = tcp_sack_take(lc, t, s);
 	if (seq_lt(t->snd_una, s->ack)) {
 		acked = s->ack - t->snd_una;
-		ack_advance(lc, lp, tc, t, s);
+		tcp_ack_advance(lc, lp, tc, t, s);
 		if (unlikely(news)) /* RFC 6675 §2: a duplicate all the same */
 			tcp_dup_ack(lc, lp, tc, t, acked);
 	} else if (unlikely(wnd == 0)) {
@@ -402,7 +395,7 @@ static bool step_text(struct lcore *lc, struct lport *lp, struct tc_run *tc, str
 }
 
 /* Eighth: the peer's FIN, in order. */
-static void step_fin(
+static apart void step_fin(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	enum app_act act;
@@ -461,9 +454,69 @@ static force_inline enum step step_options(struct lcore *lc, struct lport *lp, s
 	return step;
 }
 
-/* Any state from SYN-RECEIVED on. True: the buffer is kept. */
-static bool tcp_segment(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
-	uint32_t id, struct pkt *p, struct seg_in *s)
+/* Header prediction: what nearly every segment of an open connection is. The next bytes, or an ACK of
+ * ours that says something new, without options, while nothing is lost, shut or closing by us. Then
+ * most of the steps have nothing to do. */
+struct next {
+	uint32_t seq, ack, wnd, len;
+	uint16_t off_flags; /* as they lie in the header */
+};
+
+static force_inline bool predicted(
+	const struct tc_run *tc, const struct tcb *t, const struct pkt *p, struct next *n)
+{
+	const struct tcp_hdr *th = (const struct tcp_hdr *)p->l4;
+
+	n->seq = be_32(th->seq_be32);
+	n->ack = be_32(th->ack_be32);
+	n->wnd = be_16(th->wnd_be16);
+	n->off_flags = load_16(&th->off);
+	n->len = p->l4_len - (uint32_t)sizeof(*th);
+	return (n->off_flags & ~((TCP_PSH | TCP_FIN) << 8)) == (0x50 | TCP_ACK << 8)
+		&& n->seq == t->rcv_nxt && t->side == CONN_NONE
+		&& (t->retries | t->probes | t->dupacks | (t->opts & (TO_TS | TO_ECN))
+			   | (t->c.flags & (CF_FIN_SENT | CF_RETRANS | CF_RECOVERY)))
+		== 0
+		&& t->snd_nxt == t->snd_max && n->ack - t->snd_una <= t->snd_max - t->snd_una
+		&& n->len <= tc->win && t->snd_wnd != 0 && (n->len != 0 || n->ack != t->snd_una);
+}
+
+/* What step_ack() would do of it. */
+static force_inline void predicted_ack(
+	struct lcore *lc, struct tc_run *tc, struct tcb *t, const struct next *n)
+{
+	uint32_t acked = n->ack - t->snd_una, flight = t->snd_max - t->snd_una;
+
+	t->snd_wnd = n->wnd << t->snd_wscale;
+	t->snd_wl1 = n->seq;
+	if (unlikely(acked == 0))
+		return;
+	t->snd_una = n->ack;
+	if (likely((t->c.flags & CF_RTT_TIMING) && seq_lt(t->timed.seq, n->ack))) {
+		t->c.flags &= ~CF_RTT_TIMING;
+		rtt_sample(tc, t, (uint32_t)lc->now_us - t->timed.start_us, 0);
+	}
+	t->c.t_rtx = acked == flight ? 0 : deadline_in(lc, t->rto_ms);
+	cwnd_grow(lc, tc, t, acked, flight);
+	if (seq_lt(t->recover, n->ack))
+		t->recover = n->ack - 1;
+}
+
+static force_inline void predicted_in(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct tcb *t, const struct pkt *p, const struct next *n)
+{
+	predicted_ack(lc, tc, t, n);
+	if (likely(n->len != 0))
+		tcp_deliver(lc, lp, tc, t, p->id, p->l4 + sizeof(struct tcp_hdr), n->len);
+	if (unlikely(n->off_flags & TCP_FIN << 8) && t->c.state > CS_CLOSED)
+		step_fin(lc, lp, tc, t, p->id);
+	if (likely(t->c.state > CS_CLOSED))
+		tcp_output(lc, lp, tc, t, p->id);
+}
+
+/* Any other, in any state from SYN-RECEIVED on. True: the buffer is kept. */
+static bool steps(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	struct pkt *p, struct seg_in *s)
 {
 	bool fin = false, kept = false;
 	enum step step;
@@ -473,180 +526,82 @@ static bool tcp_segment(struct lcore *lc, struct lport *lp, struct tc_run *tc, s
 	else
 		step = step_options(lc, lp, tc, t, p, s);
 	if (step == STEP_ON && unlikely(s->flags & (TCP_RST | TCP_SYN)))
-		step = step_rst_syn(lc, lp, tc, t, id, s);
+		step = step_rst_syn(lc, lp, tc, t, p->id, s);
 	if (step == STEP_ON)
-		step = step_ack(lc, lp, tc, t, id, p, s);
+		step = step_ack(lc, lp, tc, t, p->id, p, s);
 	if (step == STEP_ON) {
-		kept = step_text(lc, lp, tc, t, id, p, s, &fin);
+		kept = step_text(lc, lp, tc, t, p->id, p, s, &fin);
 		if (fin && t->c.state > CS_CLOSED)
-			step_fin(lc, lp, tc, t, id);
+			step_fin(lc, lp, tc, t, p->id);
 	}
 	if (step != STEP_GONE && t->c.state > CS_CLOSED)
-		tcp_output(lc, lp, tc, t, id);
+		tcp_output(lc, lp, tc, t, p->id);
 	return kept;
 }
 
-/* connections that begin */
-
-static void syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
-	uint32_t id, struct pkt *p, struct seg_in *s)
+/* What was not predicted. tc NULL: there is no endpoint. */
+static hot_path bool other_in(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct pkt *p)
 {
-	bool acks = s->flags & TCP_ACK, syn_lost;
+	struct seg_in s;
 
-	if (acks && s->ack != t->snd_una + 1) {
-		lp->st->drop.tcp_ack++;
-		if (!(s->flags & TCP_RST))
-			tcp_refuse(lc, lp, p, s, refuse_how(tc, t));
-		return;
-	}
-	if (s->flags & TCP_RST) {
-		if (!acks) {
-			lp->st->drop.tcp_state++;
-			return;
-		}
-		lp->st->tcp.rx_rst++;
-		traffic_failed(tc, &t->c, &tc->st->failed_rst);
-		tcp_end(lc, lp, tc, t, id);
-		return;
-	}
-	if (!(s->flags & TCP_SYN)) {
-		lp->st->drop.tcp_state++;
-		return;
-	}
-	lp->st->tcp.rx_syn++;
-	tcp_parse_options((struct tcp_hdr *)p->l4, s);
-	tcp_take_syn(tc, t, s);
-	if (!acks) { /* simultaneous open: the SYN-ACK has time-outs and retries of its own */
-		tcp_state_set(lp, t, CS_SYN_RCVD);
-		t->cwnd = t->retries != 0; /* remembered: a SYN was lost */
-		t->retries = 0;
-		t->rto_ms = (uint16_t)tc->rto_ms;
-		tcp_send_syn(lc, lp, tc, t, id, TCP_SYN | TCP_ACK);
-		t->c.flags &= ~CF_RTT_TIMING; /* Karn: it has our SYN's number */
-		return;
-	}
-	syn_lost = t->retries != 0;
-	ack_advance(lc, lp, tc, t, s);
-	tcp_cwnd_init(tc, t, syn_lost);
-	t->c.flags |= CF_ACK_NOW; /* rides on the first data, when there is some */
-	tcp_established(lc, tc, t, id);
-	if (t->c.state > CS_CLOSED)
-		tcp_output(lc, lp, tc, t, id);
-}
-
-/* A SYN for a listening test case. used: how far the numbers of this tuple's last connection went,
- * NULL when nothing is known of one. */
-static void listen_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct pkt *p,
-	struct seg_in *s, const uint32_t *used)
-{
-	uint32_t id = tcb_alloc(lc, lp, p->hash);
-	struct tcb *t;
-
-	if (unlikely(id == CONN_NONE)) {
-		tc->st->no_tcb++;
-		lp->st->drop.tcp_no_tcb++;
-		return;
-	}
-	t = (struct tcb *)pool_at(&lc->tcbs, id);
-	t->c.laddr = p->dst;
-	t->c.raddr = p->src;
-	t->c.lport = p->dport;
-	t->c.rport = p->sport;
-	t->c.port = lp->port->id;
-	t->c.tcid = tc->tcid;
-	t->c.flags = 0;
-	t->c.state = CS_FREE;
-	lp->st->tcp.rx_syn++;
-	if (unlikely(used != NULL))
-		t->snd_max = *used;
-	tcp_init_snd(lc, tc, t, used != NULL);
-	tcp_parse_options((struct tcp_hdr *)p->l4, s);
-	tcp_take_syn(tc, t, s);
-	tcp_state_set(lp, t, CS_SYN_RCVD);
-	traffic_begun(tc, &t->c);
-	tcp_send_syn(lc, lp, tc, t, id, TCP_SYN | TCP_ACK);
-}
-
-/* No connection: a listener's, or refused. */
-static cold_path void no_conn(struct lcore *lc, struct lport *lp, struct pkt *p, struct seg_in *s)
-{
-	lp->st->tcp.tcb_miss++;
-	lp->st->drop.tcp_no_conn++;
-	if (s->flags & TCP_RST)
-		lp->st->tcp.rx_rst++;
-	else if (!p->group && ipv4_is_mine(lc, lp, p->vlan, p->dst))
-		tcp_refuse(lc, lp, p, s, 0);
-}
-
-/* RFC 9293 §3.10.7.4, RFC 1122 §4.2.2.13: a new SYN beyond the old connection's numbers ends
- * TIME-WAIT; or a later timestamp (RFC 6191). */
-static bool reopens(const struct tcb *t, const struct pkt *p, struct seg_in *s)
-{
-	if (likely(t->c.state != CS_TIME_WAIT)
-		|| (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
+	seg_read_hdr(p, &s);
+	lp->st->tcp.rx_bytes += s.len;
+	/* the hash knows the VLAN, the block does not */
+	if (unlikely(tc == NULL || tc->vlan != p->vlan || p->group)) {
+		tcp_listen_in(lc, lp, p, &s, NULL);
 		return false;
-	tcp_parse_options((struct tcp_hdr *)p->l4, s);
-	if ((t->opts & TO_TS) && s->has_ts && s->tsval != t->ts.recent)
-		return seq_lt(t->ts.recent, s->tsval);
-	return seq_lt(t->rcv_nxt - 1, s->seq);
+	}
+	if (t->c.state == CS_SYN_SENT) {
+		tcp_syn_sent_in(lc, lp, tc, t, p->id, p, &s);
+		return false;
+	}
+	if (unlikely(tcp_reopens(t, p, &s))) {
+		uint32_t used = t->snd_max;
+
+		tcp_end(lc, lp, tc, t, p->id);
+		tcp_listen_in(lc, lp, p, &s, &used);
+		return false;
+	}
+	if (unlikely(t->c.state == CS_SYN_RCVD && (s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN
+		    && s.seq == t->rcv_nxt - 1)) {
+		tcp_syn_again(lc, lp, tc, t);
+		return false;
+	}
+	return steps(lc, lp, tc, t, p, &s);
 }
 
-static void in_listen(
-	struct lcore *lc, struct lport *lp, struct pkt *p, struct seg_in *s, const uint32_t *used)
+/* The endpoint, NULL: there is none. */
+static force_inline struct tcb *endpoint(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
-	struct tc_run *tc;
+	if (unlikely(p->id == CONN_NONE
+		    || !conn_is(pool_at(&lc->tcbs, p->id), lp->port->id, p->dst, p->src, p->dport,
+			    p->sport)))
+		p->id = flow_find(
+			&lc->tcp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport, p->sport);
+	return p->id == CONN_NONE ? NULL : (struct tcb *)pool_at(&lc->tcbs, p->id);
+}
 
-	/* RFC 1122 §4.2.3.10: a SYN to a group is ignored */
-	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && !p->group) {
-		tc = traffic_listener(lc, lp, p);
-		if (tc != NULL) {
-			listen_in(lc, lp, tc, p, s, used);
-			return;
-		}
-	}
-	no_conn(lc, lp, p, s);
+/* What is common is inlined, all of it; what is not is said to be apart from it, or cold. */
+static hot_path bool open_in(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct pkt *p)
+{
+	struct next n;
+
+	if (unlikely(!predicted(tc, t, p, &n)))
+		return other_in(lc, lp, tc, t, p);
+	lp->st->tcp.rx_bytes += n.len;
+	predicted_in(lc, lp, tc, t, p, &n);
+	return false;
 }
 
 bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
-	struct seg_in s;
-	struct tc_run *tc;
-	struct tcb *t;
+	struct tcb *t = endpoint(lc, lp, p);
+	struct tc_run *tc = t == NULL ? NULL : lcore_tc(lc, lp->port->id, t->c.tcid);
 
 	lp->st->tcp.rx_pkts++;
-	seg_read_hdr(p, &s);
-	lp->st->tcp.rx_bytes += s.len;
-	if (p->id == CONN_NONE
-		|| unlikely(!conn_is(pool_at(&lc->tcbs, p->id), lp->port->id, p->dst, p->src,
-			p->dport, p->sport)))
-		p->id = flow_find(
-			&lc->tcp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport, p->sport);
-	if (p->id == CONN_NONE) {
-		in_listen(lc, lp, p, &s, NULL);
-		return false;
-	}
-	t = (struct tcb *)pool_at(&lc->tcbs, p->id);
-	tc = lcore_tc(lc, lp->port->id, t->c.tcid);
-	if (unlikely(tc->vlan != p->vlan
-		    || p->group)) { /* the hash knows the VLAN, the block does not */
-		in_listen(lc, lp, p, &s, NULL);
-		return false;
-	}
-	if (likely(t->c.state != CS_SYN_SENT)) {
-		if (unlikely(reopens(t, p, &s))) {
-			uint32_t used = t->snd_max;
-
-			tcp_end(lc, lp, tc, t, p->id);
-			in_listen(lc, lp, p, &s, &used);
-			return false;
-		}
-		if (unlikely(t->c.state == CS_SYN_RCVD && (s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN
-			    && s.seq == t->rcv_nxt - 1)) {
-			tcp_syn_again(lc, lp, tc, t);
-			return false;
-		}
-		return tcp_segment(lc, lp, tc, t, p->id, p, &s);
-	}
-	syn_sent_in(lc, lp, tc, t, p->id, p, &s);
-	return false;
+	if (likely(tc != NULL && t->c.state == CS_ESTAB && tc->vlan == p->vlan && !p->group))
+		return open_in(lc, lp, tc, t, p);
+	return other_in(lc, lp, tc, t, p);
 }

@@ -1,4 +1,5 @@
 /* Segments out: what may be sent now (RFC 9293 §3.8, 5681), and how a segment is built. */
+#include "engine/l3_ip/l3_ip_hot.h"
 #include "engine/l4_tcp/tcp_priv.h"
 
 #include <rte_byteorder.h>
@@ -11,23 +12,11 @@ static cold_path void payload_stamped(
 	app_stamped(at, off, to, len, lcore_ns_now(lc));
 }
 
-/* The bytes of the stream at seq, out of the application's messages. Bytes before tx_base belong to
- * earlier messages of the same kind: kinds change only when all is acknowledged. */
-static force_inline void payload_copy(const struct lcore *lc, const struct tc_run *tc,
-	const struct tcb *t, uint32_t seq, uint8_t *to, uint32_t len)
+static apart void payload_pieces(
+	const struct app_tc *app, uint8_t kind, uint32_t off, uint8_t *to, uint32_t len)
 {
-	const struct app_tc *app = conn_app(tc, &t->c);
-	uint8_t kind = TXK_NOW(t->c.tx_kind);
-	uint32_t size = app->msg[kind].len, off = seq - t->c.tx_base;
+	uint32_t size = app->msg[kind].len;
 
-	if (unlikely(seq_lt(seq, t->c.tx_base))) {
-		off = (t->c.tx_base - seq) % size;
-		off = off == 0 ? 0 : size - off;
-	}
-	if (unlikely(app->tx_stamp)) {
-		payload_stamped(lc, app, off, to, len);
-		return;
-	}
 	while (len != 0) {
 		uint32_t n;
 		const uint8_t *from = app_payload(app, kind, off, &n);
@@ -40,6 +29,27 @@ static force_inline void payload_copy(const struct lcore *lc, const struct tc_ru
 		if (off == size)
 			off = 0;
 	}
+}
+
+/* The bytes of the stream at seq, out of the application's messages. Bytes before tx_base belong to
+ * earlier messages of the same kind: kinds change only when all is acknowledged. */
+static force_inline void payload_copy(const struct lcore *lc, const struct tc_run *tc,
+	const struct tcb *t, uint32_t seq, uint8_t *to, uint32_t len)
+{
+	const struct app_tc *app = conn_app(tc, &t->c);
+	uint8_t kind = TXK_NOW(t->c.tx_kind);
+	uint32_t off = seq - t->c.tx_base;
+
+	if (unlikely(seq_lt(seq, t->c.tx_base))) {
+		uint32_t size = app->msg[kind].len;
+
+		off = (t->c.tx_base - seq) % size;
+		off = off == 0 ? 0 : size - off;
+	}
+	if (unlikely(app->tx_stamp))
+		payload_stamped(lc, app, off, to, len);
+	else if (unlikely(!app_short_copy(app, kind, off, to, len)))
+		payload_pieces(app, kind, off, to, len);
 }
 
 /* The window to advertise: data is consumed at once, so it is always the configured one. */
@@ -56,15 +66,15 @@ static uint16_t window_field(const struct tc_run *tc, const struct tcb *t, bool 
 static force_inline void header_write(struct tcp_hdr *th, const struct tcb *t, uint32_t seq,
 	uint8_t flags, uint16_t wnd, uint16_t opt_len)
 {
-	th->sport_be16 = rte_cpu_to_be_16(t->c.lport);
-	th->dport_be16 = rte_cpu_to_be_16(t->c.rport);
-	th->seq_be32 = rte_cpu_to_be_32(seq);
-	th->ack_be32 = flags & TCP_ACK ? rte_cpu_to_be_32(t->rcv_nxt) : 0;
-	th->off = (sizeof(*th) + opt_len) / 4 << 4;
-	th->flags = flags;
-	th->wnd_be16 = rte_cpu_to_be_16(wnd);
-	th->csum = 0;
-	th->urg_be16 = 0;
+	uint64_t ports_seq = be_16(t->c.lport) | (uint32_t)be_16(t->c.rport) << 16
+		| (uint64_t)be_32(seq) << 32;
+	uint32_t ack = flags & TCP_ACK ? be_32(t->rcv_nxt) : 0;
+	uint64_t ack_wnd = ack | (uint64_t)(sizeof(*th) + opt_len) << (32 + 2)
+		| (uint64_t)flags << 40 | (uint64_t)be_16(wnd) << 48;
+
+	memcpy(th, &ports_seq, sizeof(ports_seq));
+	memcpy(&th->ack_be32, &ack_wnd, sizeof(ack_wnd));
+	memset(&th->csum, 0, sizeof(th->csum) + sizeof(th->urg_be16));
 }
 
 /* RFC 3168: on a SYN that we can, on an ACK what was seen; new data may be marked on its way, but no
@@ -101,8 +111,8 @@ static cold_path uint16_t sack_out(
 static force_inline void timestamps_write(
 	const struct lcore *lc, const struct tcb *t, uint8_t flags, uint8_t *at)
 {
-	uint32_t o[3] = {RTE_BE32(0x0101080a), rte_cpu_to_be_32(tcp_ts_now(lc)),
-		flags & TCP_ACK ? rte_cpu_to_be_32(t->ts.recent) : 0};
+	uint32_t o[3] = {RTE_BE32(0x0101080a), be_32(tcp_ts_now(lc)),
+		flags & TCP_ACK ? be_32(t->ts.recent) : 0};
 
 	memcpy(at, o, sizeof(o));
 }
@@ -323,7 +333,7 @@ void tcp_challenge(struct lcore *lc, struct lport *lp, struct tcb *t)
 }
 
 /* FIN is on its way for the first time. */
-static void fin_sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+static apart void fin_sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
 {
 	if (t->c.state == CS_ESTAB || t->c.state == CS_SYN_RCVD) {
 		tcp_state_set(lp, t, CS_FIN_WAIT_1);
@@ -332,6 +342,12 @@ static void fin_sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, stru
 		tcp_state_set(lp, t, CS_LAST_ACK);
 		t->c.t_life = 0;
 	}
+}
+
+static apart void sent_act(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id,
+	enum app_act act, uint8_t kind)
+{
+	traffic_act(lc, tc, &t->c, id, act, kind, true);
 }
 
 /* The whole of the message has been sent once: what next? */
@@ -346,7 +362,8 @@ static void message_sent(
 	t->c.flags &= ~CF_SENDING;
 	st->tx_msgs++;
 	act = app_sent(tc->app[slot], &t->c.app, traffic_app_stats(lp, st), &kind);
-	traffic_act(lc, tc, &t->c, id, act, kind, true);
+	if (act != APP_NONE)
+		sent_act(lc, tc, t, id, act, kind);
 }
 
 /* The same when ACKs tell of a hole: what has left the network makes room. */
@@ -380,7 +397,7 @@ static bool fin_follows(const struct tcb *t, uint32_t end)
 }
 
 /* Nothing is in flight and the window is shut: the persist timer (RFC 9293 §3.8.6.1). */
-static void window_shut(struct lcore *lc, struct lport *lp, struct tcb *t)
+static apart void window_shut(struct lcore *lc, struct lport *lp, struct tcb *t)
 {
 	if (t->snd_nxt != t->snd_una || t->c.t_rtx != 0)
 		return;
@@ -427,7 +444,9 @@ static force_inline bool output_one(
 	sent(lc, lp, tc, t, len, fin);
 	if (fin)
 		fin_sent(lc, lp, tc, t);
-	return !fin;
+	return !fin
+		&& (t->snd_nxt != t->c.tx_end
+			|| (t->c.flags & (CF_CLOSE | CF_SENDING | CF_FIN_SENT)));
 }
 
 /* With a side block: holes first, and nothing again that the peer has. */

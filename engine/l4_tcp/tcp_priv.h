@@ -36,23 +36,24 @@ struct seg_in {
 /* fsm.c: state changes keep the per-state gauges right. */
 void tcp_state_set(struct lport *lp, struct tcb *t, uint8_t state);
 /* Out of the flow table, side block freed, deadlines off; then traffic_gone(). */
-void tcp_end(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
+apart void tcp_end(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
 /* Both FINs are through: TIME-WAIT, or the end at once when it is skipped. */
-void tcp_time_wait(
+apart void tcp_time_wait(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
 /* A connection's first numbers. again: the block was this session's before, and says how far it
  * got. */
 void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t, bool again);
 /* Fills in what the peer's SYN said, and the windows. */
-void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s);
+apart void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s);
 /* ESTABLISHED for the first time. */
-void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id);
+apart void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id);
 
 /* isn.c: the initial sequence number of a connection that begins now (RFC 6528). */
-uint32_t tcp_isn(const struct lcore *lc, const struct conn *c);
+apart uint32_t tcp_isn(const struct lcore *lc, const struct conn *c);
 
 /* options.c: those of any segment; those of a SYN too when it is one. */
-void tcp_parse_options(const struct tcp_hdr *th, struct seg_in *s);
+apart void tcp_parse_options(const struct tcp_hdr *th, struct seg_in *s);
 /* What a SYN or, with ack, a SYN-ACK of ours carries: its bytes, a multiple of 4. */
 static force_inline uint16_t tcp_syn_options_len(const struct tcb *t)
 {
@@ -94,23 +95,24 @@ static force_inline bool tcp_has_sacked(const struct lcore *lc, const struct tcb
 }
 
 /* icmp_err.c: the connection begins with what is known of its path's MTU. */
-void tcp_path_mtu(struct lcore *lc, struct lport *lp, const struct tc_run *tc, struct tcb *t);
+cold_path void tcp_path_mtu(
+	struct lcore *lc, struct lport *lp, const struct tc_run *tc, struct tcb *t);
 
 /* reasm.c: segments ahead of rcv_nxt. True when the buffer was kept. */
-bool tcp_ooo_keep(
+cold_path bool tcp_ooo_keep(
 	struct lcore *lc, struct lport *lp, struct tcb *t, struct pkt *p, const struct seg_in *s);
 /* Delivers a segment at rcv_nxt and what has become contiguous by it; true when the FIN was among it.
  */
-bool tcp_hole_filled(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+cold_path bool tcp_hole_filled(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
 	uint32_t id, const struct seg_in *s);
 
 /* sack.c: the sender's scoreboard (RFC 2018, 6675). */
 /* Takes the blocks of an ACK in; true when one told something new, or what there is no room for. */
-bool tcp_sack_take(struct lcore *lc, struct tcb *t, const struct seg_in *s);
+cold_path bool tcp_sack_take(struct lcore *lc, struct tcb *t, const struct seg_in *s);
 /* snd_una has moved. */
-void tcp_sack_advance(struct lcore *lc, struct tcb *t);
+cold_path void tcp_sack_advance(struct lcore *lc, struct tcb *t);
 /* Forgets all: the peer may have reneged (RFC 2018 §8). */
-void tcp_sack_clear(struct lcore *lc, struct tcb *t);
+cold_path void tcp_sack_clear(struct lcore *lc, struct tcb *t);
 /* RFC 6675 IsLost(snd_una). */
 bool tcp_sack_first_lost(const struct lcore *lc, const struct tcb *t);
 /* Was the byte at snd_una sent again since the scoreboard knows of its hole? */
@@ -127,9 +129,10 @@ uint32_t tcp_sack_skip(const struct lcore *lc, const struct tcb *t, uint32_t seq
 
 /* congestion.c: RFC 5681, 9438, or none, as the test case says. */
 /* The window after the SYN (RFC 6928), or of one that lost it (RFC 5681 §3.1). */
-void tcp_cwnd_init(const struct tc_run *tc, struct tcb *t, bool syn_lost);
+apart void tcp_cwnd_init(const struct tc_run *tc, struct tcb *t, bool syn_lost);
 /* acked bytes were, in congestion avoidance. */
-void tcp_cwnd_avoid(const struct lcore *lc, const struct tc_run *tc, struct tcb *t, uint32_t acked);
+apart void tcp_cwnd_avoid(
+	const struct lcore *lc, const struct tc_run *tc, struct tcb *t, uint32_t acked);
 /* Loss or ECE: a new ssthresh. acked: bytes that the ACK which tells has taken from the flight. */
 void tcp_ssthresh_cut(const struct tc_run *tc, struct tcb *t, uint32_t acked);
 /* cwnd is to be ssthresh, and what follows congestion avoidance. */
@@ -147,10 +150,10 @@ static force_inline bool tcp_slow_start(const struct tcb *t)
 /* recovery.c: loss that ACKs tell of (RFC 5681 §3.2, 6582, 6675). */
 /* A duplicate ACK, or one that tells of new data beyond a hole, whether it acknowledges data too (acked
  * bytes) or not. */
-void tcp_dup_ack(
+cold_path void tcp_dup_ack(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked);
 /* acked bytes were during recovery: all, or up to the next hole. */
-void tcp_recovery_ack(
+cold_path void tcp_recovery_ack(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked);
 /* Holes first: what recovery may send again now. */
 void tcp_recovery_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
@@ -164,13 +167,15 @@ enum tcp_retried {
 	RETRIED_PROBE,   /* it answers a tail loss probe, or what that was about */
 	RETRIED_SPURIOUS /* it answers what had been sent before (Eifel, RFC 3522) */
 };
-enum tcp_retried tcp_retried(const struct lcore *lc, const struct tcb *t, const struct seg_in *s);
+cold_path enum tcp_retried tcp_retried(
+	const struct lcore *lc, const struct tcb *t, const struct seg_in *s);
 /* After it was taken in, acked bytes. If a probe has repaired a loss, the window shrinks as for any
  * other (RFC 8985 §7.4); a time-out for nothing is undone (RFC 4015). */
-void tcp_retried_acked(struct lcore *lc, struct lport *lp, const struct tc_run *tc, struct tcb *t,
-	const struct seg_in *s, uint32_t acked, enum tcp_retried retried);
+cold_path void tcp_retried_acked(struct lcore *lc, struct lport *lp, const struct tc_run *tc,
+	struct tcb *t, const struct seg_in *s, uint32_t acked, enum tcp_retried retried);
 /* An ACK with ECE (RFC 3168 §6.1.2). */
-void tcp_ece(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked);
+cold_path void tcp_ece(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t acked);
 
 /* RFC 6298's time-out by what was measured, not backed off; the test case's when nothing was, or
  * when that is more. */
@@ -183,24 +188,41 @@ static force_inline uint16_t tcp_rto(const struct tc_run *tc, const struct tcb *
 	return (uint16_t)MIN_OF(us / 1000, TCP_RTO_MAX_MS);
 }
 
-/* tcp_in.c: bytes in order to the application. */
+/* tcp_begin.c: a segment in SYN-SENT; one to no connection, which a listener takes or which is refused
+ * (used: how far the numbers of this tuple's last connection went, NULL when nothing is known of
+ * one); a SYN that ends TIME-WAIT, RFC 9293 §3.10.7.4, RFC 1122 §4.2.2.13, RFC 6191. */
+apart void tcp_syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, struct pkt *p, struct seg_in *s);
+apart void tcp_listen_in(
+	struct lcore *lc, struct lport *lp, struct pkt *p, struct seg_in *s, const uint32_t *used);
+bool tcp_reopens(const struct tcb *t, const struct pkt *p, struct seg_in *s);
+
+/* tcp_in.c: new data is acknowledged: una moves, timers and RTT follow. */
+void tcp_ack_advance(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	const struct seg_in *s);
+/* Bytes in order to the application. */
 void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
 	const uint8_t *data, uint32_t len);
 
 /* tcp_out.c: one segment, no SYN, at seq with len bytes of the message. False: not sent. */
 bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
 	uint8_t flags, uint32_t len);
-void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
-	uint8_t flags);
+apart void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, uint8_t flags);
 /* The peer has not seen our SYN-ACK: once more, the timer goes on. */
-void tcp_syn_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
-void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
+cold_path void tcp_syn_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
+apart void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
 /* At most max bytes at seq once more, FIN with the last, whatever the windows say. False: not sent. */
-bool tcp_resend(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
-	uint32_t max);
+cold_path bool tcp_resend(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t seq, uint32_t max);
 /* RST in answer to a segment that belongs to no connection (RFC 9293 §3.5.2); how: ipv4_out()'s. */
-void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const struct seg_in *s,
-	uint16_t how);
+cold_path void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p,
+	const struct seg_in *s, uint16_t how);
+/* The IPv4 header of one to a connection that is not established. */
+static inline uint16_t tcp_refuse_how(const struct tc_run *tc, const struct tcb *t)
+{
+	return t->opts & TO_ECN ? tc->ip_how & ~IP_ECN_MASK : tc->ip_how;
+}
 /* An ACK that nothing of ours needs: in answer to what may be forged (RFC 5961 §7), or to an ACK
  * that may answer ours. So many a second and worker, no more. */
-void tcp_challenge(struct lcore *lc, struct lport *lp, struct tcb *t);
+cold_path void tcp_challenge(struct lcore *lc, struct lport *lp, struct tcb *t);

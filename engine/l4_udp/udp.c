@@ -1,5 +1,5 @@
 /* UDP in and out. */
-#include "engine/l1_port/l1_port.h"
+#include "engine/l3_ip/l3_ip_hot.h"
 #include "engine/l4_conn/l4_conn.h"
 #include "engine/l4_udp/l4_udp.h"
 #include "engine/traffic/traffic.h"
@@ -111,6 +111,8 @@ static void payload_copy(const struct lcore *lc, const struct tc_run *tc, const 
 		app_stamped(app, off, to, len, lcore_ns_now(lc));
 		return;
 	}
+	if (likely(app_short_copy(app, TXK_NOW(c->tx_kind), off, to, len)))
+		return;
 	while (len != 0) {
 		uint32_t n;
 		const uint8_t *from = app_payload(app, TXK_NOW(c->tx_kind), off, &n);
@@ -139,9 +141,9 @@ static int send_one(struct lcore *lc, struct lport *lp, struct tc_run *tc, struc
 		return rc;
 	}
 	uh = (struct udp_hdr *)l4;
-	uh->sport_be16 = rte_cpu_to_be_16(c->lport);
-	uh->dport_be16 = rte_cpu_to_be_16(c->rport);
-	uh->len_be16 = rte_cpu_to_be_16(sizeof(*uh) + len);
+	uh->sport_be16 = be_16(c->lport);
+	uh->dport_be16 = be_16(c->rport);
+	uh->len_be16 = be_16(sizeof(*uh) + len);
 	uh->csum = 0;
 	payload_copy(lc, tc, c, l4 + sizeof(*uh), len);
 	ipv4_send(lc, lp, m, l4, tc->ip_how);
@@ -213,7 +215,7 @@ void udp_timer(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 }
 
 /* The first datagram of a peer to a listening test case. */
-static uint32_t accept_in(struct lcore *lc, struct lport *lp, struct pkt *p)
+static apart uint32_t accept_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
 	struct tc_run *tc = traffic_listener(lc, lp, p);
 	struct conn *c;
@@ -267,7 +269,7 @@ static uint32_t endpoint(struct lcore *lc, struct lport *lp, struct pkt *p)
 	return id | CONN_UDP;
 }
 
-void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
+hot_path void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
 	uint32_t id = endpoint(lc, lp, p), len = p->l4_len - sizeof(struct udp_hdr);
 	uint8_t kind = 0;

@@ -178,7 +178,7 @@ static force_inline uint32_t wheel_near_ahead(const struct wheel *w, const struc
 	return ((c->wheel_near - 1u - w->now - 1) & (WHEEL_SLOTS - 1)) + 1;
 }
 
-void wheel_arm_slow(struct lcore *lc, struct conn *c, uint32_t id, uint32_t deadline);
+apart void wheel_arm_slow(struct lcore *lc, struct conn *c, uint32_t id, uint32_t deadline);
 
 /* Sees to it that the endpoint is looked at by its earliest deadline. */
 static force_inline void wheel_arm(struct lcore *lc, struct conn *c, uint32_t id)

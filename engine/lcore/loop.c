@@ -1,10 +1,10 @@
 /* The worker: one turn receives a burst of each port, then timers, then what the test cases want,
  * then sends. */
 #include "engine/l1_port/l1_port.h"
-#include "engine/l2_eth/l2_eth.h"
 #include "engine/l4_conn/l4_conn.h"
 #include "engine/l4_tcp/l4_tcp.h"
 #include "engine/l4_udp/l4_udp.h"
+#include "engine/lcore/first_look.h"
 #include "engine/lcore/lcore.h"
 #include "engine/lcore/lcore_priv.h"
 #include "engine/traffic/traffic.h"
@@ -78,27 +78,14 @@ static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct p
 {
 	bool kept = false;
 
-	switch ((enum pkt_class)p->class) {
-	case PKT_TCP:
-		if (likely(lp->running))
-			kept = tcp_in(lc, lp, p);
-		else
-			lp->st->drop.stopped++;
-		break;
-	case PKT_UDP:
-		if (likely(lp->running))
-			udp_in(lc, lp, p);
-		else
-			lp->st->drop.stopped++;
-		break;
-	case PKT_OTHER:
-	case PKT_FRAG:
+	if (likely(p->class == PKT_TCP && lp->running))
+		kept = tcp_in(lc, lp, p);
+	else if (likely(p->class == PKT_UDP && lp->running))
+		udp_in(lc, lp, p);
+	else if (p->class == PKT_TCP || p->class == PKT_UDP)
+		lp->st->drop.stopped++;
+	else if (p->class == PKT_OTHER || p->class == PKT_FRAG)
 		kept = odd_handle(lc, lp, p);
-		break;
-	case PKT_ICMP_ERR:
-	case PKT_DONE:
-		break;
-	}
 	if (likely(!kept))
 		pkt_free(lc, p->m);
 }
@@ -108,6 +95,7 @@ static force_inline void burst_in(
 	struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n, bool counted)
 {
 	struct pkt p[RX_BURST];
+	struct looked looked = {0};
 	uint64_t bytes = 0;
 
 	if (unlikely(lp->n_latencies != 0))
@@ -117,8 +105,10 @@ static force_inline void burst_in(
 	for (uint32_t i = 0; i < n; i++) {
 		p[i].m = m[i];
 		bytes += m[i]->pkt_len;
-		eth_in(lc, lp, &p[i]);
+		if (unlikely(!first_look(lc, lp, &p[i], &looked)))
+			eth_in(lc, lp, &p[i]);
 	}
+	looked_count(lp, &looked);
 	if (counted) {
 		lp->st->port.rx_pkts += n;
 		lp->st->port.rx_bytes += bytes;

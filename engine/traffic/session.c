@@ -59,7 +59,7 @@ static bool act_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32
 	return false;
 }
 
-static void act_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+static apart void act_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
 	/* many may end their uptime at once: those whose FIN finds no room wait too */
 	if (c->state == CS_ESTAB && tc->run == TCR_RUNNING
@@ -115,6 +115,14 @@ void session_output(
 		tcp_output(lc, lp, tc, (struct tcb *)c, id);
 }
 
+static cold_path void act_abort(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	if (tc->is_udp)
+		udp_end(lc, c, id, &tc->st->failed_app);
+	else
+		tcp_abort(lc, (struct tcb *)c, id, &tc->st->failed_app);
+}
+
 bool traffic_act(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id, enum app_act act,
 	uint8_t kind, bool streaming)
 {
@@ -127,10 +135,7 @@ bool traffic_act(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t i
 		act_close(lc, tc, c, id);
 		return false;
 	case APP_ABORT:
-		if (tc->is_udp)
-			udp_end(lc, c, id, &tc->st->failed_app);
-		else
-			tcp_abort(lc, (struct tcb *)c, id, &tc->st->failed_app);
+		act_abort(lc, tc, c, id);
 		return false;
 	}
 	return false;

@@ -70,7 +70,7 @@ void traffic_failed(struct tc_run *tc, struct conn *c, uint64_t *failure);
 void traffic_gone(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
 
 /* A message that waited until all before it was acknowledged begins. */
-void conn_begin_waiting(struct tc_run *tc, struct conn *c);
+cold_path void conn_begin_waiting(struct tc_run *tc, struct conn *c);
 
 /* Latencies. Of a burst that was just taken, where a test case of the port measures: the time; and
  * when it has been looked at and nothing is done about it yet, the packets with a stamp (p->stamp),
@@ -90,7 +90,8 @@ static inline struct app_stats traffic_app_stats(struct lport *lp, struct stats_
 }
 
 /* Puts an endpoint into the queue of those that wait for room in its port. */
-static inline void traffic_block(struct lcore *lc, struct lport *lp, struct conn *c, uint32_t id)
+static apart unused_arg void traffic_block(
+	struct lcore *lc, struct lport *lp, struct conn *c, uint32_t id)
 {
 	if (c->flags & CF_BLOCKED)
 		return;

@@ -1,0 +1,70 @@
+/* IPv4 sent: where packets are built, inlined into those who build them. */
+#pragma once
+
+#include "common/util/bytes.h"
+#include "engine/l1_port/l1_port.h"
+#include "engine/l2_eth/l2_eth.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What nearly never happens. The first two count. */
+cold_path void ipv4_no_neighbour(struct lport *lp);
+cold_path void ipv4_no_buffer(struct lport *lp);
+cold_path void ipv4_stamp_begin(struct ip4_hdr *ip);
+/* As late as can be before the checksum. */
+cold_path void ipv4_stamp_now(const struct lcore *lc, struct ip4_hdr *ip);
+/* Checksums, of both headers: computed, or asked for from the device. */
+apart void ipv4_csum_out(
+	const struct lport *lp, struct rte_mbuf *m, struct ip4_hdr *ip, uint8_t *l4);
+
+/* A packet from src to dst (host order) with room for l4_len bytes of transport header and payload
+ * at *l4; its lengths are set, checksums are not; how: tos and IP_STAMP. 0; -EHOSTUNREACH: the next
+ * hop is being asked for; -ENOBUFS: no buffer. Both are counted. */
+static force_inline int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vlan_tci,
+	uint16_t how, uint32_t src, uint32_t dst, uint8_t proto, uint16_t l4_len,
+	struct rte_mbuf **out, uint8_t **l4)
+{
+	const struct hop *hop = eth_hop(lc, lp, vlan_tci, dst);
+	uint16_t total = ipv4_hdr_len(how) + l4_len;
+	struct rte_mbuf *m;
+	uint64_t first;
+	uint8_t *ip;
+
+	if (unlikely(hop == NULL)) {
+		ipv4_no_neighbour(lp);
+		return -EHOSTUNREACH;
+	}
+	m = pkt_alloc(lc, hop->l2_len + total);
+	if (unlikely(m == NULL)) {
+		ipv4_no_buffer(lp);
+		return -ENOBUFS;
+	}
+	ip = rte_pktmbuf_mtod(m, uint8_t *);
+	memcpy(ip, hop->hdr, sizeof(hop->hdr)); /* with no tag, 4 bytes too many */
+	ip += hop->l2_len;
+	/* version to fragment field: one store instead of five */
+	first = 0x45 | (uint64_t)(uint8_t)how << 8 | (uint64_t)be_16(total) << 16
+		| (uint64_t)be_16(lc->ip_id++) << 32 | (uint64_t)be_16(IP_DF) << 48;
+	memcpy(ip, &first, sizeof(first));
+	((struct ip4_hdr *)ip)->proto = proto;
+	((struct ip4_hdr *)ip)->src_be32 = be_32(src);
+	if (unlikely(how >= IP_STAMP))
+		ipv4_stamp_begin((struct ip4_hdr *)ip);
+	*l4 = ip + ipv4_hdr_len(how);
+	*out = m;
+	return 0;
+}
+
+/* Fills in the time, and checksums or asks the device for them, then hands the packet to the port. */
+static force_inline void ipv4_send(
+	struct lcore *lc, struct lport *lp, struct rte_mbuf *m, uint8_t *l4, uint16_t how)
+{
+	struct ip4_hdr *ip = (struct ip4_hdr *)(l4 - ipv4_hdr_len(how));
+
+	if (unlikely(how >= IP_STAMP))
+		ipv4_stamp_now(lc, ip);
+	if (lp->port->sw_csum | lp->port->tx_offload)
+		ipv4_csum_out(lp, m, ip, l4);
+	tx_push(lc, lp, m);
+}
