@@ -39,21 +39,21 @@ void tcp_state_set(struct lport *lp, struct tcb *t, uint8_t state);
 apart void tcp_end(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
 /* Both FINs are through: TIME-WAIT, or the end at once when it is skipped. */
-apart void tcp_time_wait(
+void tcp_time_wait(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
 /* A connection's first numbers. again: the block was this session's before, and says how far it
  * got. */
 void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t, bool again);
 /* Fills in what the peer's SYN said, and the windows. */
-apart void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s);
+void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s);
 /* ESTABLISHED for the first time. */
-apart void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id);
+void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id);
 
 /* isn.c: the initial sequence number of a connection that begins now (RFC 6528). */
 apart uint32_t tcp_isn(const struct lcore *lc, const struct conn *c);
 
 /* options.c: those of any segment; those of a SYN too when it is one. */
-apart void tcp_parse_options(const struct tcp_hdr *th, struct seg_in *s);
+void tcp_parse_options(const struct tcp_hdr *th, struct seg_in *s);
 /* What a SYN or, with ack, a SYN-ACK of ours carries: its bytes, a multiple of 4. */
 static force_inline uint16_t tcp_syn_options_len(const struct tcb *t)
 {
@@ -129,7 +129,7 @@ uint32_t tcp_sack_skip(const struct lcore *lc, const struct tcb *t, uint32_t seq
 
 /* congestion.c: RFC 5681, 9438, or none, as the test case says. */
 /* The window after the SYN (RFC 6928), or of one that lost it (RFC 5681 §3.1). */
-apart void tcp_cwnd_init(const struct tc_run *tc, struct tcb *t, bool syn_lost);
+void tcp_cwnd_init(const struct tc_run *tc, struct tcb *t, bool syn_lost);
 /* acked bytes were, in congestion avoidance. */
 apart void tcp_cwnd_avoid(
 	const struct lcore *lc, const struct tc_run *tc, struct tcb *t, uint32_t acked);
@@ -207,7 +207,7 @@ void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 /* tcp_out.c: one segment, no SYN, at seq with len bytes of the message. False: not sent. */
 bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
 	uint8_t flags, uint32_t len);
-apart void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
 	uint32_t id, uint8_t flags);
 /* The peer has not seen our SYN-ACK: once more, the timer goes on. */
 cold_path void tcp_syn_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
