@@ -93,15 +93,18 @@ static uint16_t *csum_field(const struct ip4_hdr *ip, uint8_t *l4)
 					 : &((struct udp_hdr *)l4)->csum;
 }
 
-static void csum_in_software(struct ip4_hdr *ip, uint8_t *l4)
+static force_inline void csum_in_software(struct ip4_hdr *ip, uint8_t *l4)
 {
-	uint16_t hlen = (uint16_t)(l4 - (uint8_t *)ip),
-		 len = rte_be_to_cpu_16(ip->total_len_be16) - hlen, *field = csum_field(ip, l4);
+	uint16_t hlen = (uint16_t)(l4 - (uint8_t *)ip), len = be_16(ip->total_len_be16) - hlen,
+		 *field = csum_field(ip, l4), sum;
+	uint64_t pseudo = csum_pseudo(load_64(&ip->src_be32), ip->proto, len);
 
-	ip->csum = ~csum_fold(csum_add(ip, hlen, 0));
+	ip->csum = 0;
+	ip->csum = ~csum_fold_64(
+		likely(hlen == sizeof(*ip)) ? csum_ip(ip) : csum_words(ip, hlen, 0));
 	*field = 0;
-	*field = csum_l4(
-		rte_be_to_cpu_32(ip->src_be32), rte_be_to_cpu_32(ip->dst_be32), ip->proto, l4, len);
+	sum = ~csum_fold_64(csum_words(l4, len, pseudo));
+	*field = sum == 0 && ip->proto == IPPROTO_UDP4 ? 0xffff : sum;
 }
 
 static void csum_by_device(struct rte_mbuf *m, struct ip4_hdr *ip, uint8_t *l4)

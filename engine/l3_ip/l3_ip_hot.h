@@ -8,6 +8,64 @@
 #include <errno.h>
 #include <string.h>
 
+/* Sums of the Internet checksum, of 64 bits at a time: ones' complement sums do not mind. */
+static force_inline uint64_t csum_64(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+	bool carry = __builtin_add_overflow(a, b, &sum);
+
+	return sum + carry;
+}
+
+static force_inline uint16_t csum_fold_64(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
+static force_inline uint64_t csum_words(const void *data, size_t len, uint64_t sum)
+{
+	const uint8_t *p = data;
+
+	for (; len >= 32; len -= 32, p += 32) {
+		sum = csum_64(sum, load_64(p));
+		sum = csum_64(sum, load_64(p + 8));
+		sum = csum_64(sum, load_64(p + 16));
+		sum = csum_64(sum, load_64(p + 24));
+	}
+	for (; len >= 8; len -= 8, p += 8)
+		sum = csum_64(sum, load_64(p));
+	if (len >= 4) {
+		sum = csum_64(sum, load_32(p));
+		len -= 4;
+		p += 4;
+	}
+	if (len >= 2) {
+		sum = csum_64(sum, load_16(p));
+		len -= 2;
+		p += 2;
+	}
+	if (len != 0)
+		sum = csum_64(sum, *p); /* padded with 0; little-endian puts it in the low byte */
+	return sum;
+}
+
+/* A header without options. */
+static force_inline uint64_t csum_ip(const void *ip)
+{
+	const uint8_t *p = ip;
+
+	return csum_64(csum_64(load_64(p), load_64(p + 8)), load_32(p + 16));
+}
+
+/* addrs: source and destination as they lie in the header. */
+static force_inline uint64_t csum_pseudo(uint64_t addrs, uint8_t proto, uint16_t len)
+{
+	return csum_64(addrs, be_16(len) + ((uint32_t)proto << 8));
+}
+
 /* What nearly never happens. The first two count. */
 cold_path void ipv4_no_neighbour(struct lport *lp);
 cold_path void ipv4_no_buffer(struct lport *lp);

@@ -207,8 +207,8 @@ void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 /* tcp_out.c: one segment, no SYN, at seq with len bytes of the message. False: not sent. */
 bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
 	uint8_t flags, uint32_t len);
-void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
-	uint32_t id, uint8_t flags);
+void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
+	uint8_t flags);
 /* The peer has not seen our SYN-ACK: once more, the timer goes on. */
 cold_path void tcp_syn_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);
 apart void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t);

@@ -5,6 +5,7 @@
 
 #include "common/util/bytes.h"
 #include "engine/l2_eth/l2_eth.h"
+#include "engine/l3_ip/l3_ip_hot.h"
 #include "engine/l4_conn/l4_conn.h"
 
 #include <rte_byteorder.h>
@@ -45,17 +46,22 @@ static force_inline bool look_plain(const struct lport *lp, const uint8_t *h)
 static force_inline bool look_csum(
 	const struct lport *lp, const struct rte_mbuf *m, const struct pkt *p, uint8_t proto)
 {
+	const uint8_t *ip;
+	uint64_t pseudo;
+
 	if (unlikely(
 		    (m->ol_flags & (RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD)) != 0))
 		return false;
 	if (likely(!lp->port->sw_csum))
 		return true;
-	if (csum_fold(csum_add(p->l4 - LOOK_IP, LOOK_IP, 0)) != 0xffff)
+	ip = p->l4 - LOOK_IP;
+	if (csum_fold_64(csum_ip(ip)) != 0xffff)
 		return false;
 	if (proto == IPPROTO_UDP4 && ((const struct udp_hdr *)p->l4)->csum == 0)
 		return true;
-	/* with the field in place the sum is all ones, its complement 0 (UDP: 0xffff) */
-	return (uint16_t)(csum_l4(p->src, p->dst, proto, p->l4, p->l4_len) + 1) <= 1;
+	/* with the field in place the sum is all ones */
+	pseudo = csum_pseudo(load_64(ip + offsetof(struct ip4_hdr, src_be32)), proto, p->l4_len);
+	return csum_fold_64(csum_words(p->l4, p->l4_len, pseudo)) == 0xffff;
 }
 
 /* Addresses and ports: in the packet sender's first and in network order, in struct pkt ours first

@@ -5,6 +5,7 @@
 #include <rte_byteorder.h>
 #include <rte_mbuf.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MBUFS 2048
@@ -446,9 +447,37 @@ static void unreachable_is_said(void **state)
 	stack_end();
 }
 
+/* RFC 1071 §1, two bytes at a time. */
+static uint16_t plain_sum(const uint8_t *p, size_t n)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		sum += (uint32_t)p[i] << (i % 2 ? 8 : 0);
+		sum = (sum & 0xffff) + (sum >> 16);
+	}
+	return (uint16_t)sum;
+}
+
+static void sums_of_any_length_are_those_of_the_rfc(void **state)
+{
+	static uint8_t bytes[300];
+
+	(void)state;
+	srand(3);
+	for (int round = 0; round < 200; round++) {
+		for (size_t i = 0; i < sizeof(bytes); i++)
+			bytes[i] = round % 3 == 0 ? 0xff : (uint8_t)rand();
+		for (size_t n = 0; n < sizeof(bytes) - 8; n++)
+			assert_int_equal(csum_fold(csum_add(bytes + n % 8, n, 0)),
+				plain_sum(bytes + n % 8, n));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sums_of_any_length_are_those_of_the_rfc),
 		cmocka_unit_test(options_are_skipped),
 		cmocka_unit_test(source_routes_are_refused),
 		cmocka_unit_test(echo_of_a_packet_with_options),
