@@ -473,7 +473,9 @@ void tcp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tc
 			while (output_one(lc, lp, tc, t, id))
 				;
 	}
-	if (t->c.flags & CF_ACK_NOW)
+	/* with data that waits for room in the port its ACK waits too, and rides on it, within some
+	 * turns; but each segment beyond a hole has its own (RFC 5681 §4.2) */
+	if ((t->c.flags & CF_ACK_NOW) && (!(t->c.flags & CF_BLOCKED) || t->side != CONN_NONE))
 		tcp_ack(lc, lp, tc, t);
 	wheel_arm(lc, &t->c, id);
 }

@@ -468,9 +468,34 @@ static void few_buffers_on_a_bad_wire_do_not_lock_up(void **state)
 	bad_wire(9, 50, 20, 50, 256);
 }
 
+/* More sessions have something to say than there is room for: what waits takes its ACK along. */
+static void what_waits_for_room_takes_its_ack_along(void **state)
+{
+	struct stats_tcp was;
+	uint64_t data, ctrl;
+
+	(void)state;
+	stack_begin(4096, 16, 8192);
+	pair(l4proto_TCP, 1500, 64, 64);
+	stack.room = 128;
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack_run_ms(100);
+	assert_int_equal(stack_stats(0, 0)->estab_now, 1500);
+	was = stack_port(0)->tcp;
+	stack_run_ms(100);
+	data = stack_port(0)->tcp.tx_data_pkts - was.tx_data_pkts;
+	ctrl = stack_port(0)->tcp.tx_ctrl_pkts - was.tx_ctrl_pkts;
+	assert_true(data > 50000);
+	assert_true(ctrl < data / 100);
+	assert_int_equal(stack_port(0)->tsm.retrans_pkts + stack_port(1)->tsm.retrans_pkts, 0);
+	stack_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_waits_for_room_takes_its_ack_along),
 		cmocka_unit_test(close_rate_0_is_never),
 		cmocka_unit_test(idle_time_earns_no_burst),
 		cmocka_unit_test(open_rate_is_kept_from_one_a_second_on),
