@@ -6,7 +6,10 @@
 # make sim             two stacks and a bad link, simulated: SEEDS=2000 FROM=0; see doc/sim.md
 # make functional      pytest on the programs and on peers that misbehave (hugepages, root)
 # make interop         our ends against other people's servers, clients and the kernel's TCP over bad links (minutes)
-# make bench           measures speed; prints one JSON object (hugepages, root)
+# make bench           measures speed: WORK="sessions http_10k"; prints one JSON object (hugepages, root); see doc/performance.md
+# make bench-compare   the same, against test/bench/baseline.json by fractions of the ceiling
+# make bench-40m       example 6 at full size, 40 M sessions: SCALE=40 divides them (hugepages, root)
+# make profile         where the time goes: WORK=sessions|http|raw1|raw64|udp|bulk CACHE=1
 # make check           lint and style
 # make lint            clang-tidy
 # make style           format, reference, sizes, tokens, layers, headers alone, clauses of TCP, an application's files, shell scripts; part of make test
@@ -24,6 +27,9 @@ MODE ?= release
 V ?= 0
 SEEDS ?= 2000
 FROM ?= 0
+WORK ?=
+SCALE ?= 1
+CACHE ?=
 EXTRA_CFLAGS ?=
 ifneq ($(words $(MODE)) $(words $(filter release debug asan sim,$(MODE))),1 1)
 $(error MODE=$(MODE): expected release, debug, asan or sim)
@@ -93,7 +99,7 @@ TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out
 DOCS     := commands counters
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit asan sim sim-run peers functional interop bench check lint style format docs compdb clean help FORCE
+.PHONY: all demo test unit asan sim sim-run peers functional interop bench bench-compare bench-40m profile path check lint style format docs compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(if $(LTO),-O3 -g -flto=2) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
@@ -110,6 +116,9 @@ $(PEERS): $(B)/%: $(B)/%.o $(COMMON) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_EAL)
 $(BRIDGE): $(B)/test/interop/bridge.o $(B)/engine/l1_port/faults.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(call pc,--libs libdpdk)
+# the packet path as the engine has it, for profilers
+$(B)/test/bench/path: $(B)/test/bench/path.o $(TESTABLE) $(B)/objects
+	$(call say,LD,$@)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(if $(LTO),-O3 -g -flto=2) -o $@ $(filter %.o,$^) $(LIBS_TEST)
 $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
 
@@ -164,7 +173,15 @@ functional: all peers
 interop: all peers
 	$(Q)scripts/interop
 bench: all $(BENCHES)
-	$(Q)/usr/bin/python3 test/bench/bench.py
+	$(Q)/usr/bin/python3 test/bench/bench.py $(WORK)
+bench-compare: all $(BENCHES)
+	$(Q)/usr/bin/python3 test/bench/bench.py --compare $(WORK)
+bench-40m: all
+	$(Q)SCALE=$(SCALE) /usr/bin/python3 test/bench/forty.py
+profile: all
+	$(Q)/usr/bin/python3 test/bench/profile.py $(if $(CACHE),--cache) $(WORK)
+# what profile.py builds for callgrind, in a tree of its own
+path: $(B)/test/bench/path
 check: lint style
 	@echo "PASS: check"
 style: $(BIN)/warp17-cli

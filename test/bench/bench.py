@@ -1,63 +1,99 @@
-"""Speed on one ring pair and one worker: one JSON object. Each figure is the median of RUNS windows, with the spread.
+"""Speed on one ring pair and one worker, both ends of each session on it. JSON on stdout, a line a work on stderr.
 
-The ceiling (allocate, write headers, through the ring pair, read, free) is measured in the same run: ceiling_bench.c."""
+usage: bench.py [--list] [--runs N] [--save] [--compare] [WORK...]   (make bench WORK="sessions http_10k")
+exit: 0 ok; 1 a work lost something, or with --compare is more than 15 % slower than test/bench/baseline.json; 2 usage
+
+Each figure is the median of N windows, with least and most. The ceiling (allocate, write headers, through the ring pair,
+read, free: ceiling_bench.c) is measured before, in the middle and after; machines are compared by fractions of it. What is
+compared is without the time for which the worker waited for its CPU, as the ceiling is: others may be at work meanwhile."""
+import argparse
 import json
 import os
 import pathlib
 import statistics
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "test/functional"))
-from warp17 import Engine, wait_for  # noqa: E402
+import noise
+from look import Look, TOP, hugepages, lost, memory_mb, say
+from warp17 import Engine, wait_for
+from works import BYTES_GOAL, WORKS
 
-RUNS, WINDOW_S = 3, 2.0
-MEMORY_MB = "400"
-POOLS = ("--ring-if-pairs", "1", "--tcb-pool-sz", "128", "--ucb-pool-sz", "64")
-L3 = ("add tests l3_intf port 0 ip 10.0.0.1 mask 255.255.255.0",
-      "add tests l3_intf port 1 ip 10.0.0.253 mask 255.255.255.0")
-# name: transport, client's application, server's, sessions, counter of the client's test case, unit factor, extra commands
-CLOSING = ("set tests timeouts port 0 test-case-id 0 downtime 0",
-           *(f"set tests tcp-options port {p} test-case-id 0 twait-skip 1" for p in (0, 1)))
-RAW = "data-req-plen {0} data-resp-plen {1}"
-WORK = {
-    "tcp_sessions_per_s": ("tcp", "raw", RAW.format(1, 1) + " requests 1", RAW.format(1, 1) + " requests 1", 100,
-                           "closed", 1, CLOSING),
-    "http_transactions_per_s": ("tcp", "http", "GET h /i req-size 0", "200-OK resp-size 20", 100, "responses", 1, ()),
-    "udp_packets_per_s": ("udp", "raw", RAW.format(18, 0), RAW.format(18, 0), 10000, "requests", 1, ()),
-    "gbit_per_s_1k": ("tcp", "raw", RAW.format(1024, 1024), RAW.format(1024, 1024), 100, "bytes", 8e-9, ()),
-    "gbit_per_s_8k": ("tcp", "raw", RAW.format(8192, 8192), RAW.format(8192, 8192), 100, "bytes", 8e-9, ()),
-}
+BASELINE = pathlib.Path(__file__).with_name("baseline.json")
+RUNS, WARM_S, WINDOW_S = 3, 1.0, 2.0
+LIMIT_S = 90  # for sessions to come up or to end
+SLOWER = 0.85
 
 
-def measure(tmp, name):
-    proto, app, client, server, n, counter, factor, extra = WORK[name]
-    e = Engine(tmp, *POOLS, prefix=f"w17bench-{name}")
+def spread(values, digits=0):
+    return {k: round(f(values), digits or None) for k, f in (("median", statistics.median), ("min", min), ("max", max))}
+
+
+def settled(e):
+    """Clients close, then servers: what is under way arrives."""
+    for port in (0, 1):
+        e.cli(f"stop tests port {port}")
+        wait_for(lambda: not Look(e).tc(port)["open_now"], LIMIT_S)
+
+
+def lost_at_stop(end):
+    """As lost(), but for what stopping does to sessions that are just opening: they are reset, and that is their name."""
+    resets = end.tc(0)["failed_stop"]
+    named = {"port 0 test case 0 failed_stop", "port 1 test case 0 failed_rst", "port 0 drop.tcp_no_conn"}
+    return {k: v for k, v in lost(end).items() if k not in named or v > resets}
+
+
+def windows_running(e, work, runs):
+    """The work goes on; looks between."""
+    wait_for(lambda: Look(e).tc(0)["estab" if work.proto == "tcp" else "opened"] >= work.n, LIMIT_S)
+    time.sleep(WARM_S)
+    looks = [Look(e)]
+    for _ in range(runs):
+        time.sleep(WINDOW_S)
+        looks.append(Look(e))
+    windows = [b.since(a) for a, b in zip(looks, looks[1:])]
+    return windows, [w.rate(*work.count) * work.factor for w in windows]
+
+
+def windows_opening(e, work, runs):
+    """All come up, then close again. A window ends when the engine says that the last was established."""
+    windows, rates = [], []
+    for i in range(runs):
+        if i:
+            e.cli("stop tests port 0")
+            wait_for(lambda: not Look(e).tc(0)["open_now"], LIMIT_S)
+            wait_for(lambda: not Look(e).tc(1)["open_now"], LIMIT_S)
+        a = Look(e)
+        if i:
+            e.cli("start tests port 0")
+        b = wait_for(lambda: (x := Look(e)).tc(0)["estab_now"] == work.n and x, LIMIT_S)
+        windows.append(b.since(a))
+        windows[-1].seconds = b.tc(0)["last_estab_us"] / 1e6
+        rates.append(work.n / windows[-1].seconds)
+    return windows, rates
+
+
+def measure(tmp, work, runs):
+    e = Engine(tmp, *work.options(), prefix=f"w17bench-{os.getpid()}")
     try:
-        e.cli(*L3, f"add tests server {proto} port 1 test-case-id 0 src 10.0.0.253 10.0.0.253 sport 6000 6000",
-              f"set tests server {app} port 1 test-case-id 0 {server}",
-              f"add tests client {proto} port 0 test-case-id 0 src 10.0.0.1 10.0.0.1 sport 10001 {10000 + n} "
-              "dest 10.0.0.253 10.0.0.253 dport 6000 6000",
-              f"set tests client {app} port 0 test-case-id 0 {client}", *extra, "start tests port 1", "start tests port 0")
-        wait_for(lambda: e.stats(0)["opened"] >= n)
-        time.sleep(1)
-
-        def value():
-            s = e.stats(0)
-            v = s["tx_bytes"] + s["rx_bytes"] if counter == "bytes" else s[counter]
-            return v, time.monotonic()
-        rates = []
-        for _ in range(RUNS):
-            v0, t0 = value()
-            time.sleep(WINDOW_S)
-            v1, t1 = value()
-            rates.append((v1 - v0) / (t1 - t0) * factor)
-        memory = e.show("memory statistics")["total"]
+        e.cli(*work.commands(), "start tests port 1", "start tests port 0")
+        windows, rates = (windows_opening if work.opening else windows_running)(e, work, runs)
+        failed = lost(windows[-1].b)
+        settled(e)
         e.check_sums()
-        return rates, memory["tcb_bytes"]
+        end = Look(e)
+        failed |= lost_at_stop(end)
+        seen = noise.worst([w.noise for w in windows])
+        return {"what": work.help, "unit": work.unit, **spread(rates, 2 if work.factor < 1 else 0), "goal": work.goal,
+                "without_waits": round(statistics.median(r / w.cpu_share() for r, w in zip(rates, windows)), 2),
+                "packets_per_s": round(statistics.median(w.packets_per_s() for w in windows)),
+                "packets_per_s_without_waits": round(statistics.median(w.packets_per_s() / w.cpu_share() for w in windows)),
+                "cycles_per_packet": round(statistics.median(w.cycles_per_packet() for w in windows), 1),
+                "retransmitted": sum(p["tsm"]["retrans_pkts"] for p in end.ports), **seen,
+                "not_trusted": noise.why_not_trusted(seen), "lost": failed}
     finally:
         e.stop()
 
@@ -65,34 +101,106 @@ def measure(tmp, name):
 def ceiling():
     program = TOP / "build/release/test/bench/ceiling_bench"
     out = subprocess.run([program], capture_output=True, text=True, timeout=60, check=True).stdout
+    say(f"{'ceiling':<20} {float(out.split()[1]) / 1e6:8.2f} M packets/s")
     return float(out.split()[1])
 
 
-def hugepages(*what):
-    subprocess.run([TOP / "scripts/hugepages", *what], check=True)
+def line(name, r):
+    by, mega = (1, " ") if r["unit"] == "Gbit/s" else (1e6, "M")
+    least, most = (r[k] / r["median"] - 1 for k in ("min", "max"))
+    say(f"{name:<20} {r['median'] / by:8.2f} {mega} {r['unit']:<15} {least:+4.0%} {most:+4.0%}  "
+        f"without waits {r['without_waits'] / by:6.2f}  "
+        f"goal {r['goal'] / by:5.2f}  "
+        f"{r['packets_per_s'] / 1e6:6.2f} Mpps  {r['cycles_per_packet']:6.1f} cycles/packet"
+        + (f"  NOT TRUSTED: {r['not_trusted']}" if r["not_trusted"] else "")
+        + (f"  FAILED: {r['lost']}" if r["lost"] else ""))
 
 
-def measure_all():
-    result = {"ceiling_packets_per_s": round(ceiling())}
-    for name in WORK:
+def measure_all(works, runs):
+    """The document."""
+    cpu = next((x.split(":")[1].strip() for x in open("/proc/cpuinfo") if x.startswith("model name")), "")
+    result = {"date": time.strftime("%Y-%m-%d %H:%M"), "cpu": cpu, "cpus": os.cpu_count(), "works": {}}
+    ceilings = [ceiling()]
+    for i, work in enumerate(works):
+        if i == (len(works) + 1) // 2:
+            ceilings.append(ceiling())
         with tempfile.TemporaryDirectory() as tmp:
-            rates, tcb_bytes = measure(pathlib.Path(tmp), name)
-        digits = 2 if name.startswith("gbit") else 0
-        result[name] = {k: round(f(rates), digits) for k, f in
-                        (("median", statistics.median), ("min", min), ("max", max))}
-        result["bytes_per_tcp_endpoint"] = tcb_bytes
+            try:
+                r = measure(pathlib.Path(tmp), work, runs)
+            except AssertionError as why:
+                say(f"{work.name:<20} FAILED: {why}")
+                result["works"][work.name] = {"lost": {"error": str(why)}}
+                continue
+        result["works"][work.name] = r
+        line(work.name, r)
+    ceilings.append(ceiling())
+    result["ceiling_packets_per_s"] = spread(ceilings)
+    for r in result["works"].values():
+        if "median" in r:
+            r["fraction_of_ceiling"] = round(r["packets_per_s_without_waits"] / statistics.median(ceilings), 4)
+            # the figure itself by the ceiling: fewer packets for the same work make it better, not worse
+            r["figure_by_ceiling"] = float(f"{r['without_waits'] / statistics.median(ceilings):.4g}")
+    # what 4 M endpoints more take, by the engine's own plan: all of it
+    mb = [memory_mb("--ring-if-pairs", "1", "--ucb-pool-sz", "64", "--tcb-pool-sz", str(k)) for k in (4096, 8192)]
+    result["bytes_per_tcp_endpoint"] = {"median": round((mb[1] - mb[0]) * 2**20 / (4096 * 1024), 1), "goal": BYTES_GOAL}
     return result
 
 
+def compare(old, new):
+    """A table; the names of those that are too slow."""
+    slow = []
+    say(f"{'by the ceiling':<20} {'old':>12} {'new':>12} {'ratio':>6}")
+    for name, r in new["works"].items():
+        was = old["works"].get(name, {}).get("figure_by_ceiling")
+        if was is None or "figure_by_ceiling" not in r:
+            say(f"{name:<20} {was or '-':>12} {r.get('figure_by_ceiling', '-'):>12}")
+            continue
+        ratio = r["figure_by_ceiling"] / was
+        slow += [name] if ratio < SLOWER else []
+        say(f"{name:<20} {was:>12.4g} {r['figure_by_ceiling']:>12.4g} {ratio:6.2f}" + ("  SLOWER" if ratio < SLOWER else ""))
+    return slow
+
+
+def arguments():
+    p = argparse.ArgumentParser(prog="bench.py", description=__doc__.split("\n", 1)[0])
+    p.add_argument("--list", action="store_true", help="print the works and end")
+    p.add_argument("--runs", type=int, default=RUNS, help=f"windows a figure, {RUNS} or more for a spread that says something")
+    p.add_argument("--save", action="store_true", help=f"write {BASELINE.name}; with WORK only theirs are new")
+    p.add_argument("--compare", action="store_true", help=f"compare with {BASELINE.name}")
+    p.add_argument("work", nargs="*", help="only these")
+    a = p.parse_args()
+    names = [w.name for w in WORKS]
+    if unknown := [x for x in a.work if x not in names]:
+        p.error(f"unknown work {unknown[0]}, expected {' '.join(names)}")
+    if a.runs < 1:
+        p.error("--runs: expected a number, 1 or more")
+    if a.compare and not BASELINE.exists():
+        p.error(f"there is no {BASELINE}: bench.py --save writes it")
+    return a
+
+
 def main():
-    me = str(os.getpid())
-    hugepages("ensure", MEMORY_MB, me)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # engine and hugepages are given back
+    a = arguments()
+    works = [w for w in WORKS if not a.work or w.name in a.work]
+    if a.list:
+        print("\n".join(f"{w.name:<20} {w.help}" for w in works))
+        return 0
+    me, mb = str(os.getpid()), max(memory_mb(*w.options()) for w in works)
+    if not hugepages("ensure", str(max(mb, 160)), me):
+        return 1
     try:
-        result = measure_all()
+        result = measure_all(works, a.runs)
     finally:
         hugepages("release", me)
     print(json.dumps(result, indent=1))
+    slow = compare(json.loads(BASELINE.read_text()), result) if a.compare else []
+    if a.save:
+        if a.work and BASELINE.exists():
+            result["works"] = json.loads(BASELINE.read_text())["works"] | result["works"]
+        BASELINE.write_text(json.dumps(result, indent=1) + "\n")
+    return 1 if slow or any(r["lost"] for r in result["works"].values()) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,113 @@
+/* The packet path alone, for profilers: one worker, both ends of each session on it, a wire and a
+ * clock of the unit tests. usage: path WORK TURNS; the packets that the worker received go to
+ * standard output. */
+#include "test/unit/stack.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void raw(uint32_t req, uint32_t resp, uint32_t requests)
+{
+	for (uint16_t p = 0; p < 2; p++) {
+		struct app_config *a = &tc_cfgs[p][0].app;
+
+		a->kind = app_kind_RAW;
+		a->raw = (struct raw_config){.req_bytes = req, .resp_bytes = resp};
+		a->requests = requests;
+	}
+}
+
+static void closing(void)
+{
+	raw(1, 1, 1);
+	for (uint16_t p = 0; p < 2; p++) {
+		tc_cfgs[p][0].downtime_s = 0;
+		tc_cfgs[p][0].tcp.twait_skip = 1;
+	}
+}
+
+static void http(void)
+{
+	for (uint16_t p = 0; p < 2; p++) {
+		struct app_config *a = &tc_cfgs[p][0].app;
+
+		a->kind = app_kind_HTTP;
+		snprintf(a->http.host, sizeof(a->http.host), "h");
+		snprintf(a->http.object, sizeof(a->http.object), "/i");
+		a->http.body_bytes = p == 0 ? 0 : 20;
+	}
+}
+
+static void raw_small(void)
+{
+	raw(1, 1, 0);
+}
+
+static void raw_64(void)
+{
+	raw(64, 64, 0);
+}
+
+static void one_way(void)
+{
+	raw(18, 0, 0);
+}
+
+static void bulk(void)
+{
+	raw(16384, 16384, 0);
+}
+
+static const struct work {
+	const char *name;
+	enum l4proto proto;
+	uint32_t n;
+	void (*set)(void);
+} works[] = {
+	{"sessions", l4proto_TCP, 100, closing},
+	{"http", l4proto_TCP, 100, http},
+	{"raw1", l4proto_TCP, 1000, raw_small},
+	{"raw64", l4proto_TCP, 10000, raw_64},
+	{"udp", l4proto_UDP, 10000, one_way},
+	{"bulk", l4proto_TCP, 100, bulk},
+};
+
+/* What a profiler is told to look at. */
+static apart void path_measured(uint32_t turns)
+{
+	stack_run_us(turns * 50);
+}
+
+static void run(const struct work *w, uint32_t turns)
+{
+	uint64_t packets;
+
+	stack_begin(32768, 16384, 16384);
+	stack.room =
+		1024; /* as a ring pair, so that senders wait for room instead of for buffers */
+	stack_tc(1, 0, w->proto, 0);
+	stack_tc(0, 0, w->proto, w->n);
+	w->set();
+	stack_start(1, 0);
+	stack_start(0, 0);
+	stack_run_ms(50); /* all are open */
+	packets = stack_port(0)->port.rx_pkts + stack_port(1)->port.rx_pkts;
+	path_measured(turns);
+	packets = stack_port(0)->port.rx_pkts + stack_port(1)->port.rx_pkts - packets;
+	printf("%" PRIu64 "\n", packets);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3 || stack_eal(NULL) != 0)
+		return 2;
+	for (size_t i = 0; i < ARRAY_SIZE(works); i++) {
+		if (strcmp(works[i].name, argv[1]) == 0) {
+			run(&works[i], (uint32_t)strtoul(argv[2], NULL, 10));
+			return 0;
+		}
+	}
+	return 2;
+}

@@ -1,0 +1,94 @@
+"""What measures speed: that it finds what was lost, compares by the ceiling, knows every file of the packet path."""
+import json
+import subprocess
+import sys
+
+import pytest
+from warp17 import TOP
+
+sys.path.insert(0, str(TOP / "test/bench"))
+import bench  # noqa: E402
+import forty  # noqa: E402
+import noise  # noqa: E402
+import stages  # noqa: E402
+import works  # noqa: E402
+
+
+def run(program, *args, **kw):
+    return subprocess.run([sys.executable, TOP / "test/bench" / program, *args], capture_output=True, text=True, timeout=120, **kw)
+
+
+def test_each_file_of_the_packet_path_has_a_stage():
+    files = [p for d in ("l1_port", "l2_eth", "l3_ip", "l4_conn", "l4_tcp", "l4_udp", "l7_app", "lcore", "traffic")
+             for p in (TOP / "engine" / d).iterdir()]
+    assert len(files) > 50
+    assert [p for p in files if stages.stage(stages.short(str(p))) == "other"] == []
+    assert {stages.stage(stages.short(str(p))) for p in files} | {"ring", "buffers", "other", "harness"} == set(stages.ORDER)
+
+
+def test_callgrind_lines_are_own_costs(tmp_path):
+    """Relative line numbers, compressed names, code of other files inlined; what callees cost is theirs."""
+    out = tmp_path / "callgrind.out"
+    out.write_text("version: 1\nevents: Ir Dr\nfl=(1) engine/l4_tcp/tcp_in.c\nfn=(7) tcp_in\n10 5 1\n+2 3\n"
+                   "fi=(2) engine/l4_conn/flow.c\n* 4 2\nfe=(1)\ncfi=(2)\ncfn=(8) flow_find\ncalls=1 90\n20 1000 7\n-8 6\nfn=(8)\nfl=(2)\n90 11\n")
+    costs = stages.callgrind(out)
+    assert costs.lines == {("engine/l4_tcp/tcp_in.c", 10): [5, 1], ("engine/l4_tcp/tcp_in.c", 12): [9, 0],
+                           ("engine/l4_conn/flow.c", 12): [4, 2], ("engine/l4_conn/flow.c", 90): [11, 0]}
+    assert costs.functions == {("tcp_in", "tcp"): [14, 1], ("tcp_in", "lookup"): [4, 2], ("flow_find", "lookup"): [11, 0]}
+    assert dict(costs.by_stage()) == {"tcp": [14, 1], "lookup": [15, 2]}
+
+
+def test_compare_tells_who_is_slower():
+    def doc(**figures):
+        return {"works": {k: {"figure_by_ceiling": v} for k, v in figures.items()}}
+
+    assert bench.compare(doc(a=1.0, b=1.0, c=1.0), doc(a=0.86, b=0.84, d=0.1)) == ["b"]
+
+
+def test_noise_is_told():
+    quiet = {"steal_percent": 0.0, "other_load_percent": 1.0, "worker_wait_percent": 0.1}
+    assert noise.why_not_trusted(quiet) == ""
+    assert "worker_wait_percent 3.0" in noise.why_not_trusted(quiet | {"worker_wait_percent": 3.0})
+    assert noise.worst([quiet, quiet | {"steal_percent": 2.5}])["steal_percent"] == 2.5
+
+
+def test_example_6_scaled():
+    lines, n = forty.commands(1)
+    assert n == 40_000_000 and "sport 10000 59999" in "\n".join(lines)
+    lines, n = forty.commands(50)
+    assert n == 800_000 and "sport 10000 10999" in "\n".join(lines) and any("clients-estab 800000" in x for x in lines)
+
+
+@pytest.mark.parametrize("program,args,env,why", [
+    ("bench.py", ["nonsense"], {}, "unknown work nonsense, expected sessions"), ("bench.py", ["--runs", "0"], {}, "--runs"),
+    ("forty.py", [], {"SCALE": "0"}, "SCALE: expected a number, 1..50000, not '0'"), ("profile.py", ["nonsense"], {}, "nonsense")])
+def test_bad_arguments(program, args, env, why):
+    done = run(program, *args, env={"PATH": "/usr/bin:/bin", **env})
+    assert done.returncode == 2 and why in done.stderr and not done.stdout
+
+
+def test_bench_lists_its_works():
+    assert [x.split()[0] for x in run("bench.py", "--list").stdout.splitlines()] == [w.name for w in works.WORKS]
+
+
+def test_a_work_is_measured():
+    """Sessions that end and come back: the figure, packets, noise, and that nothing was lost."""
+    subprocess.run(["make", "-s", "-C", TOP, "build/release/test/bench/ceiling_bench"], check=True, timeout=300)
+    done = run("bench.py", "--runs", "1", "sessions")
+    assert done.returncode == 0, done.stderr
+    doc = json.loads(done.stdout)
+    r = doc["works"]["sessions"]
+    assert r["lost"] == {} and 0 < r["min"] <= r["median"] <= r["max"]
+    assert 5.9 < r["packets_per_s"] / r["median"] < 6.1  # SYN, SYN-ACK, request, response with FIN, FIN, ACK
+    assert 0 < r["fraction_of_ceiling"] < 1 and 0 < doc["bytes_per_tcp_endpoint"]["median"] < 400
+    assert "sessions" in done.stderr
+
+
+def test_forty_small():
+    """All up at the same time, twice; closed in order; each phase measured."""
+    done = run("forty.py", env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SCALE": "5000", "SECONDS": "1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    doc = json.loads(done.stdout)
+    assert doc["sessions"] == 8000 and doc["passed"] and doc["failures"] == {}
+    assert list(doc["phases"]) == ["opening_alone", "closing_alone", "opening_with_requests", "requests", "closing"]
+    assert doc["phases"]["opening_alone"]["responses"] == 0 < doc["transactions_per_s"]
