@@ -118,7 +118,9 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	mgmt_block_signals();
-	eal_args_complete(&eal, &plan);
+	/* -m: the user wants all of it to be the EAL's */
+	eal_args_complete(
+		&eal, &plan, eal.mem_mb == 0 && pages_reserve(&plan, &eal, o.mpool_any_sock));
 	if (eal_start(&eal) < 0) {
 		rundir_give_up(eal.prefix);
 		return fail("the EAL did not start; what it said is above");

@@ -79,7 +79,9 @@ struct memory_plan {
 	uint32_t tcbs, ucbs, mbufs; /* of one worker */
 	uint32_t n_nodes;
 	uint64_t mb[NODES_MAX], free_mb[NODES_MAX]; /* hugepages wanted and free */
+	uint64_t eal_mb[NODES_MAX];                 /* of those wanted the EAL's */
 	uint64_t total_mb;
+	size_t worker_bytes; /* a worker's that the EAL need not have: pages.c */
 };
 /* 0, or -ENOMEM after one sentence with what to add. fixed: no shrinking to what is free, no check.
  */
@@ -89,8 +91,17 @@ int memory_plan(struct memory_plan *plan, const struct options *o, const struct 
 #define HUGE_DIR_LEN 255
 #define HUGE_DIR_MAX 256
 bool memory_huge_dir(char path[HUGE_DIR_MAX]);
-/* Adds the EAL arguments that the user left to us: prefix, lcores, memory, no PCI. */
-void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan);
+/* Adds the EAL arguments that the user left to us: prefix, lcores, memory (own: but the workers'), no
+ * PCI. */
+void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan, bool own);
+
+/* pages.c: before the EAL starts, worker_bytes of hugepages for each worker, on its node or, with
+ * any, preferably; none is taken yet. False: there are no such pages, the EAL has to give them. */
+bool pages_reserve(const struct memory_plan *plan, const struct eal_cmdline *eal, bool any);
+/* When it has: takes them, zeroed, and says how far it is. 0 or -errno. */
+int pages_fault(void);
+/* A worker's; NULL: it has none. */
+void *pages_of(uint32_t worker);
 
 /* rundir.c: what lies in the EAL's run-time directory of a prefix. A client leaves its files when
  * it goes; all of it, and the files of hugepages, go when the engine does. */

@@ -377,7 +377,7 @@ static void add_pair(struct eal_cmdline *eal, const char *opt, const char *v)
 	add(eal, v);
 }
 
-void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan)
+void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan, bool own)
 {
 	char text[NODES_MAX * 24] = "", dir[HUGE_DIR_MAX];
 
@@ -390,7 +390,7 @@ void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan)
 
 		for (uint32_t i = 0; i < plan->n_nodes; i++)
 			at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%" PRIu64,
-				i ? "," : "", plan->mb[i]);
+				i ? "," : "", own ? plan->eal_mb[i] : plan->mb[i]);
 		add_pair(eal, "--socket-mem", text);
 	}
 	if (!eal->has_huge_dir && memory_huge_dir(dir))

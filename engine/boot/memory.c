@@ -111,19 +111,24 @@ static void free_look(struct memory_plan *p)
 /* Fills in what the pools' sizes take. */
 static void count(struct memory_plan *p, const struct options *o, const struct eal_cmdline *eal)
 {
-	uint64_t worker = lcore_bytes(p->tcbs, p->ucbs, p->n_ports) + frags_bytes(p->n_ports)
-		+ p->mbufs * (o->mbuf_bytes + MBUF_OVERHEAD);
+	uint64_t worker = frags_bytes(p->n_ports) + p->mbufs * (o->mbuf_bytes + MBUF_OVERHEAD);
 	uint64_t shared = (uint64_t)app_tcs_count(p->n_ports) * sizeof(struct app_tc)
 		+ SLOTS_ALIGN * UINT64_C(2) + seg_size(p->n_ports, p->n_workers)
 		+ (p->n_ports - 2 * o->ring_if_pairs) * handoff_bytes(p->n_workers);
 
+	p->worker_bytes = lcore_bytes(p->tcbs, p->ucbs, p->n_ports);
 	memset(p->mb, 0, sizeof(p->mb));
-	p->mb[eal->lcore[0].node] = shared / MB + OVERHEAD_MB;
-	for (uint32_t i = 1; i <= p->n_workers; i++)
-		p->mb[eal->lcore[i].node] += worker / MB + WORKER_MB;
+	memset(p->eal_mb, 0, sizeof(p->eal_mb));
+	p->eal_mb[eal->lcore[0].node] = shared / MB + OVERHEAD_MB;
+	for (uint32_t i = 1; i <= p->n_workers; i++) {
+		p->eal_mb[eal->lcore[i].node] += worker / MB + WORKER_MB;
+		p->mb[eal->lcore[i].node] += p->worker_bytes / MB + WORKER_MB / 2;
+	}
 	p->total_mb = 0;
-	for (uint32_t n = 0; n < p->n_nodes; n++) {
-		p->mb[n] += p->mb[n] & 1; /* whole pages */
+	for (uint32_t n = 0; n < p->n_nodes; n++) { /* whole pages */
+		p->eal_mb[n] += p->eal_mb[n] & 1;
+		p->mb[n] += p->mb[n] & 1;
+		p->mb[n] += p->eal_mb[n];
 		p->total_mb += p->mb[n];
 	}
 }

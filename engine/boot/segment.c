@@ -30,7 +30,13 @@ static void header_fill(struct seg_header *h, const char *prefix)
 	snprintf(h->prefix, sizeof(h->prefix), "%s", prefix);
 }
 
-/* The worker's counters lie in the segment. */
+static uint64_t bytes_each(uint64_t bytes, uint64_t n)
+{
+	return (bytes + n - 1) / n;
+}
+
+/* The worker's counters lie in the segment. What a worker takes whatever its pools are counts with
+ * the TCBs. */
 static void worker_enter(uint32_t i)
 {
 	struct lcore *lc = lcores[i];
@@ -40,9 +46,10 @@ static void worker_enter(uint32_t i)
 		.socket = lc->socket};
 	lc->seg = segment;
 	lc->lst = seg_stats_lcore(segment, i);
-	lc->lst->memory.tcb_bytes = (lcore_bytes(lc->tcbs.n, 64, 1)
-					    - faults_pool_bytes(FAULTS_WORKER_HELD))
-		/ MAX_OF(lc->tcbs.n, 1u);
+	lc->lst->memory.tcb_bytes = bytes_each(lcore_bytes(lc->tcbs.n, 0, n_ports), lc->tcbs.n);
+	lc->lst->memory.ucb_bytes = bytes_each(
+		lcore_bytes(lc->tcbs.n, lc->ucbs.n, n_ports) - lcore_bytes(lc->tcbs.n, 0, n_ports),
+		lc->ucbs.n);
 	for (uint32_t k = 0; k < lc->n_lports; k++)
 		lc->lports[k].st = seg_stats_port(segment, i, lc->lports[k].port->id);
 	for (uint32_t k = 0; k < lc->n_lports; k++)

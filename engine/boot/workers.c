@@ -66,8 +66,9 @@ static int worker_create(
 	void *mem;
 
 	snprintf(name, sizeof(name), "lcore_%u", i);
-	mem = boot_memory(
-		name, lcore_bytes(p->tcbs, p->ucbs, p->n_ports), 4096, node, o->mpool_any_sock);
+	mem = pages_of(i);
+	if (mem == NULL)
+		mem = boot_memory(name, p->worker_bytes, 4096, node, o->mpool_any_sock);
 	if (mem == NULL)
 		return -ENOMEM;
 	lc = lcore_init(mem, p->tcbs, p->ucbs, p->n_ports);
@@ -91,6 +92,7 @@ static int worker_create(
 int workers_create(const struct options *o, const struct memory_plan *p)
 {
 	uint32_t id, i = 0;
+	int rc;
 
 	if (rte_lcore_count() - 1 != p->n_workers) {
 		log_line(loglevel_ERR, "error: the EAL has %u lcores, %u were expected",
@@ -104,8 +106,16 @@ int workers_create(const struct options *o, const struct memory_plan *p)
 	if (getrandom(isn_secret, sizeof(isn_secret), 0) != sizeof(isn_secret)
 		|| getrandom(&ts_offset, sizeof(ts_offset), 0) != sizeof(ts_offset))
 		return -EIO;
+	rc = pages_fault();
+	if (rc != 0) {
+		log_line(loglevel_ERR,
+			"error: no hugepages for the workers on their NUMA node "
+			"(%s); --mpool-any-sock takes them from any",
+			strerror(-rc));
+		return rc;
+	}
 	RTE_LCORE_FOREACH_WORKER(id) {
-		int rc = worker_create(o, p, i++, id);
+		rc = worker_create(o, p, i++, id);
 
 		if (rc != 0)
 			return rc;

@@ -10,8 +10,8 @@
 #include <immintrin.h>
 #include <string.h>
 
-/* Bytes the arrays of a pool or table take, and how they are laid into memory given to them (zeroed
- * or not). */
+/* Bytes the arrays of a pool or table take, and how they are laid into memory given to them; a
+ * table's is zeroed. */
 size_t conn_pool_bytes(uint32_t n, uint32_t stride);
 void conn_pool_init(struct conn_pool *p, void *mem, uint32_t n, uint32_t stride);
 size_t flow_table_bytes(uint32_t n_conns);

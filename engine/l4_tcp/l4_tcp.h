@@ -72,7 +72,7 @@ struct tcp_side {
 
 static inline uint32_t tcp_side_count(uint32_t n_tcbs)
 {
-	return MAX_OF(n_tcbs / 256, 1024u);
+	return MAX_OF(n_tcbs / 1024, 1024u);
 }
 
 /* A segment for this worker; taken from pkt. Returns true when it keeps the buffer. */

@@ -62,12 +62,18 @@ static inline void chunk_put(struct chunk_pool *p, uint32_t c)
 	p->n_free++;
 }
 
-static inline void idq_put(struct chunk_pool *p, struct idq *q, uint32_t id)
+/* False: there is no chunk. Each queue has IDQ_OWN in any case, so none waits for another. */
+static inline bool idq_put(struct chunk_pool *p, struct idq *q, uint32_t id)
 {
 	if (q->tail == 0 || q->fill == CHUNK_IDS) {
-		uint32_t c = chunk_get(p);
+		bool own = q->at + q->n < IDQ_OWN * CHUNK_IDS;
+		uint32_t c;
 
-		BUG_ON(c == 0); /* there is one for every endpoint in every kind of queue */
+		if (unlikely(!own && p->n_free <= p->kept))
+			return false;
+		p->kept -= own;
+		c = chunk_get(p);
+		BUG_ON(c == 0);
 		if (q->tail == 0)
 			q->head = c;
 		else
@@ -77,6 +83,7 @@ static inline void idq_put(struct chunk_pool *p, struct idq *q, uint32_t id)
 	}
 	p->chunk[q->tail].id[q->fill++] = id;
 	q->n++;
+	return true;
 }
 
 /* The first id; there must be one. */
@@ -89,10 +96,12 @@ static inline uint32_t idq_get(struct chunk_pool *p, struct idq *q)
 		q->head = q->tail = 0;
 		q->at = q->fill = 0;
 		chunk_put(p, c);
+		p->kept++;
 	} else if (q->at == CHUNK_IDS) {
 		q->head = p->chunk[c].next;
 		q->at = 0;
 		chunk_put(p, c);
+		p->kept += q->n <= (IDQ_OWN - 1) * CHUNK_IDS;
 	}
 	return id;
 }

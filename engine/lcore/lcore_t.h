@@ -21,7 +21,10 @@ struct chunk_pool {
 	uint32_t n, n_free;
 	uint32_t freed; /* list of those given back, 0 none */
 	uint32_t fresh; /* from here on never used */
+	uint32_t kept;  /* of the free ones: promised to queues that have fewer than IDQ_OWN */
 };
+#define MISSED_OF 16 /* endpoints of which a word says the queues that missed them */
+#define IDQ_OWN 2    /* chunks that a queue gets in any case */
 
 #define IP_BYTES_MAX 65536 /* of a datagram, RFC 791: and one */
 
@@ -127,7 +130,10 @@ struct lcore {
 	struct flow_table tcp_flows, udp_flows;
 	struct wheel wheel;
 	struct stash stash;
-	struct chunk_pool queues; /* of all idqs: each endpoint can be in every kind at once */
+	struct chunk_pool queues; /* of all idqs */
+	/* of each endpoint, TCBs first, 4 bits: queues that had no chunk for it (queues.c) */
+	uint64_t *missed;
+	uint32_t n_missed, missed_at; /* bits that are set; word to look at next */
 	uint64_t isn_secret[2];
 	uint32_t ts_offset; /* of TCP's clock of timestamps, random: RFC 7323 §7.1 */
 	uint32_t challenge_ms, n_challenges; /* challenge ACKs sent since then */

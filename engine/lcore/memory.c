@@ -5,18 +5,24 @@
 
 #include <string.h>
 
-#define QUEUE_KINDS 4 /* an endpoint's: to open, close, send; blocked */
+#define QUEUE_SHARE 3 / 2 /* places in queues for each endpoint, which can be in four: queues.c */
 
 #define LANES_BYTES sizeof(struct lane[IMIX_GROUPS_MAX][IMIX_GROUP_APPS])
 
-/* A chunk for each CHUNK_IDS ids, and the two of each queue that are not full. */
+/* Chunks that queues have in any case: three of each lane, and those of the blocked. */
+static uint32_t queue_own(uint32_t nports)
+{
+	return IDQ_OWN * (3 * (TCS_MAX * nports + IMIX_GROUPS_MAX * IMIX_GROUP_APPS) + nports);
+}
+
 static uint32_t queue_chunks(uint32_t n_conns, uint32_t nports)
 {
-	return (uint32_t)((uint64_t)n_conns * QUEUE_KINDS / CHUNK_IDS)
-		+ 2
-		* ((QUEUE_KINDS - 1) * (TCS_MAX * nports + IMIX_GROUPS_MAX * IMIX_GROUP_APPS)
-			+ nports)
-		+ 1;
+	return (uint32_t)((uint64_t)n_conns * QUEUE_SHARE / CHUNK_IDS) + queue_own(nports) + 1;
+}
+
+static size_t missed_bytes(uint32_t n_conns)
+{
+	return ((size_t)n_conns / MISSED_OF + 1) * sizeof(uint64_t);
 }
 
 size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t nports)
@@ -30,7 +36,8 @@ size_t lcore_bytes(uint32_t n_tcbs, uint32_t n_ucbs, uint32_t nports)
 		+ whole_lines(flow_table_bytes(n_tcbs)) + whole_lines(flow_table_bytes(n_ucbs))
 		+ whole_lines(wheel_bytes(n_tcbs + n_ucbs))
 		+ whole_lines(faults_pool_bytes(FAULTS_WORKER_HELD))
-		+ whole_lines(chunk_pool_bytes(queue_chunks(n_tcbs + n_ucbs, nports)));
+		+ whole_lines(chunk_pool_bytes(queue_chunks(n_tcbs + n_ucbs, nports)))
+		+ whole_lines(missed_bytes(n_tcbs + n_ucbs));
 }
 
 size_t chunk_pool_bytes(uint32_t n)
@@ -77,5 +84,7 @@ struct lcore *lcore_init(void *mem, uint32_t n_tcbs, uint32_t n_ucbs, uint32_t n
 		&lc->held, carve(&at, faults_pool_bytes(FAULTS_WORKER_HELD)), FAULTS_WORKER_HELD);
 	n_chunks = queue_chunks(n_tcbs + n_ucbs, nports);
 	chunk_pool_init(&lc->queues, carve(&at, chunk_pool_bytes(n_chunks)), n_chunks);
+	lc->queues.kept = queue_own(nports);
+	lc->missed = carve(&at, missed_bytes(n_tcbs + n_ucbs));
 	return lc;
 }

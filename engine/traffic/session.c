@@ -51,11 +51,7 @@ static bool act_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32
 	if (!tc->is_client || (!streaming && !tc->send_limited))
 		return begin_message(tc, c, kind);
 	c->tx_kind = TXK_NOW(c->tx_kind) | (kind + 1) << 4;
-	if (!(c->flags & CF_Q_SEND)) {
-		c->flags |= CF_Q_SEND;
-		idq_put(&lc->queues, &conn_lane(tc, c)->q_send, id);
-	}
-	(void)lc;
+	conn_queue(lc, &conn_lane(tc, c)->q_send, c, id, CF_Q_SEND);
 	return false;
 }
 
@@ -65,10 +61,7 @@ static apart void act_close(struct lcore *lc, struct tc_run *tc, struct conn *c,
 	if (c->state == CS_ESTAB && tc->run == TCR_RUNNING
 		&& (tc->close_limited || !tx_room_session(lc, lcore_lport(lc, c->port)))) {
 		c->flags |= CF_WANT_CLOSE;
-		if (!(c->flags & CF_Q_CLOSE)) {
-			c->flags |= CF_Q_CLOSE;
-			idq_put(&lc->queues, &conn_lane(tc, c)->q_close, id);
-		}
+		conn_queue(lc, &conn_lane(tc, c)->q_close, c, id, CF_Q_CLOSE);
 		return;
 	}
 	session_close(lc, tc, c, id);
@@ -254,10 +247,7 @@ void traffic_gone(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t 
 
 void session_requeue(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
-	if (c->flags & CF_Q_OPEN)
-		return;
-	c->flags |= CF_Q_OPEN;
-	idq_put(&lc->queues, &conn_lane(tc, c)->q_open, id);
+	conn_queue(lc, &conn_lane(tc, c)->q_open, c, id, CF_Q_OPEN);
 }
 
 void session_drop(struct lcore *lc, struct conn *c, uint32_t id)

@@ -144,6 +144,8 @@ uint32_t traffic_run(struct lcore *lc, bool rx_busy)
 {
 	uint32_t done = 0;
 
+	if (unlikely(lc->n_missed != 0))
+		done += queues_refill(lc);
 	for (uint32_t i = 0; i < lc->n_lports; i++)
 		done += blocked_run(lc, &lc->lports[i]);
 

@@ -89,12 +89,21 @@ static inline struct app_stats traffic_app_stats(struct lport *lp, struct stats_
 	return (struct app_stats){.tc = st, .http = &lp->st->http};
 }
 
-/* Puts an endpoint into the queue of those that wait for room in its port. */
+/* Puts an endpoint into a queue, unless it is there already; flag is that kind of queue's. */
+cold_path void queue_miss(struct lcore *lc, uint32_t id, uint16_t flag);
+static inline void conn_queue(
+	struct lcore *lc, struct idq *q, struct conn *c, uint32_t id, uint16_t flag)
+{
+	if (c->flags & flag)
+		return;
+	c->flags |= flag;
+	if (unlikely(!idq_put(&lc->queues, q, id)))
+		queue_miss(lc, id, flag);
+}
+
+/* ... of those that wait for room in its port. */
 static apart unused_arg void traffic_block(
 	struct lcore *lc, struct lport *lp, struct conn *c, uint32_t id)
 {
-	if (c->flags & CF_BLOCKED)
-		return;
-	c->flags |= CF_BLOCKED;
-	idq_put(&lc->queues, &lp->blocked, id);
+	conn_queue(lc, &lp->blocked, c, id, CF_BLOCKED);
 }

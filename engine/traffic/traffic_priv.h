@@ -37,6 +37,10 @@ static inline void conn_pool_put(struct lcore *lc, uint32_t id)
 	pool_put(id & CONN_UDP ? &lc->ucbs : &lc->tcbs, id & ~CONN_UDP);
 }
 
+/* queues.c: some of the endpoints that queues had no chunk for get their place. Returns how many were
+ * looked at. */
+cold_path uint32_t queues_refill(struct lcore *lc);
+
 /* latency.c: when the test case starts and when it is over. */
 void latency_start(struct lcore *lc, struct tc_run *tc, struct stats_latency *st);
 void latency_stop(struct lcore *lc, struct tc_run *tc);
