@@ -119,11 +119,15 @@ uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
 {
 	bool over = (int64_t)(lc->now_tsc - tc->stop_deadline) >= 0;
 	uint64_t left = open_now(tc);
+	uint32_t was = tc->stop_scan;
 
 	switch ((enum stop_phase)tc->stop_phase) {
 	case STOP_CLOSE:
-		if (!scan(lc, tc, close_one) && !over)
+		if (!scan(lc, tc, close_one) && !over) {
+			if (tc->stop_scan != was)
+				tc->stop_deadline = lc->now_tsc + STOP_STUCK_MS * lc->cycles_per_ms;
 			return 1;
+		}
 		tc->stop_phase = STOP_WAIT; /* each session has had its FIN: now the grace time
 		                               counts */
 		tc->stop_left = left;

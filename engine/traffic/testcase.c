@@ -13,8 +13,7 @@ struct app_tc *app_tcs;
 struct app_mix app_mixes[IMIX_GROUPS_MAX];
 
 #define BLOCKED_BURST 64
-#define CLOSE_MAX_MS 10000 /* for FIN to all sessions */
-#define HEADERS_TCP 40     /* IPv4 and TCP without options */
+#define HEADERS_TCP 40 /* IPv4 and TCP without options */
 #define HEADERS_UDP 28
 
 static uint32_t ms_of(uint32_t seconds)
@@ -118,7 +117,7 @@ void tc_run_stop(struct lcore *lc, struct tc_run *tc, uint32_t grace_ms)
 	tc->stop_phase = 0;
 	tc->stop_scan = 0;
 	tc->grace_ms = grace_ms;
-	tc->stop_deadline = lc->now_tsc + CLOSE_MAX_MS * lc->cycles_per_ms;
+	tc->stop_deadline = lc->now_tsc + STOP_STUCK_MS * lc->cycles_per_ms;
 	servers_unlisten(lc, tc);
 }
 

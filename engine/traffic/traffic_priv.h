@@ -41,6 +41,10 @@ static inline void conn_pool_put(struct lcore *lc, uint32_t id)
  * looked at. */
 cold_path uint32_t queues_refill(struct lcore *lc);
 
+/* While a test case stops: how long there may be no room for one FIN more, before the rest is reset.
+ * Forty million take longer than that altogether. */
+#define STOP_STUCK_MS 10000
+
 /* latency.c: when the test case starts and when it is over. */
 void latency_start(struct lcore *lc, struct tc_run *tc, struct stats_latency *st);
 void latency_stop(struct lcore *lc, struct tc_run *tc);

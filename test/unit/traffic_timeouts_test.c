@@ -166,9 +166,41 @@ static void infinite_is_for_ever(void **state)
 	}
 }
 
+/* Closing takes as long as it goes on: here a FIN a millisecond. */
+static void many_are_closed_however_long_it_takes(void **state)
+{
+	enum {
+		N = 20000
+	};
+	struct tc_run *tc;
+
+	(void)state;
+	stack_begin(2 * N + 100, 16, 4096);
+	stack_tc(1, 0, l4proto_TCP, 0);
+	stack_start(1, 0);
+	stack_tc(0, 0, l4proto_TCP, N)->tcp.twait_skip = 1;
+	stack_start(0, 0);
+	for (int i = 0; i < 1000 && stack_stats(0, 0)->estab_now != N; i++)
+		stack_run_ms(10);
+	assert_int_equal(stack_stats(0, 0)->estab_now, N);
+	stack.room = 2;
+	tc = lcore_tc(stack.lc, 0, 0);
+	tc_run_stop(stack.lc, tc, 1000);
+	for (int ms = 0; ms < 10 * N && tc->run != TCR_IDLE; ms++) {
+		stack.tsc += WORLD_HZ / 1000;
+		lcore_turn(stack.lc, stack.tsc);
+	}
+	assert_int_equal(tc->run, TCR_IDLE);
+	assert_int_equal(stack_stats(0, 0)->closed, N);
+	assert_int_equal(stack_stats(0, 0)->failed_stop, 0);
+	stack.room = 0;
+	stack_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(many_are_closed_however_long_it_takes),
 		cmocka_unit_test(init_is_when_the_first_opens),
 		cmocka_unit_test(uptime_is_from_established_to_closing),
 		cmocka_unit_test(downtime_is_from_closed_to_opening),
