@@ -57,7 +57,7 @@ uint32_t flow_find(const struct flow_table *t, uint32_t hash, uint8_t port, uint
 
 	for (;;) {
 		for (uint32_t m = flow_match(b, flow_tag(hash)); m != 0; m &= m - 1) {
-			uint32_t id = b->id[__builtin_ctz(m)];
+			uint32_t id = b->id[flow_way(m)];
 
 			if (conn_is(pool_at(t->pool, id), port, laddr, raddr, lport, rport))
 				return id;
@@ -76,7 +76,7 @@ int flow_insert(struct flow_table *t, uint32_t hash, uint32_t id)
 		uint32_t m = flow_match(b, 0), way;
 
 		if (likely(m != 0)) {
-			way = __builtin_ctz(m);
+			way = flow_way(m);
 			b->tag[way] = flow_tag(hash);
 			b->id[way] = id;
 			return 0;
@@ -101,7 +101,7 @@ static void way_close(
 {
 	while (b->next != 0) {
 		struct flow_bucket *o = &t->bucket[b->next];
-		uint32_t from = __builtin_ctz(~flow_match(o, 0)); /* none of them is empty */
+		uint32_t from = flow_way(FLOW_ALL & ~flow_match(o, 0)); /* none of them is empty */
 
 		b->tag[way] = o->tag[from];
 		b->id[way] = o->id[from];
@@ -110,7 +110,7 @@ static void way_close(
 		way = from;
 	}
 	b->tag[way] = 0;
-	if (prev != NULL && flow_match(b, 0) == (1u << FLOW_WAYS) - 1) {
+	if (prev != NULL && flow_match(b, 0) == FLOW_ALL) {
 		b->next = t->spare;
 		t->spare = prev->next;
 		prev->next = 0;
@@ -124,7 +124,7 @@ void flow_remove(struct flow_table *t, uint32_t hash, uint32_t id)
 
 	for (;;) {
 		for (uint32_t m = flow_match(b, flow_tag(hash)); m != 0; m &= m - 1) {
-			uint32_t way = __builtin_ctz(m);
+			uint32_t way = flow_way(m);
 
 			if (b->id[way] != id)
 				continue;

@@ -78,17 +78,30 @@ static force_inline void flow_prefetch(const struct flow_table *t, uint32_t hash
 	rte_prefetch0(&t->bucket[flow_bucket_of(t, hash)]);
 }
 
-/* Bit i: way i has the tag. */
+/* Bit 2 i: way i has the tag. */
+#define FLOW_ALL ((1u << (2 * FLOW_WAYS)) / 3) /* every second bit */
 static force_inline uint32_t flow_match(const struct flow_bucket *b, uint16_t tag)
 {
+#ifdef __AVX2__ /* tags, and some ids behind them */
+	const __m256i want = _mm256_set1_epi16((short)tag);
+
+	return (uint32_t)_mm256_movemask_epi8(
+		       _mm256_cmpeq_epi16(_mm256_load_si256((const __m256i *)b), want))
+		& FLOW_ALL;
+#else
 	const __m128i want = _mm_set1_epi16((short)tag);
 	__m128i lo = _mm_load_si128((const __m128i *)b->tag);
 	__m128i hi = _mm_loadu_si128((const __m128i *)(b->tag + FLOW_WAYS - 8));
-	uint32_t m = _mm_movemask_epi8(
-		_mm_packs_epi16(_mm_cmpeq_epi16(lo, want), _mm_cmpeq_epi16(hi, want)));
 
-	/* low byte: ways 0..7; high byte: ways 2..9 */
-	return (m & 0xff) | (m >> 8) << (FLOW_WAYS - 8);
+	return ((uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi16(lo, want))
+		       | (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi16(hi, want))
+			       << 2 * (FLOW_WAYS - 8))
+		& FLOW_ALL;
+#endif
+}
+static force_inline uint32_t flow_way(uint32_t match)
+{
+	return (uint32_t)__builtin_ctz(match) / 2;
 }
 
 /* First id whose tag fits, without touching the endpoint: a candidate to prefetch. CONN_NONE:
@@ -101,7 +114,7 @@ static force_inline uint32_t flow_candidate(const struct flow_table *t, uint32_t
 		uint32_t m = flow_match(b, flow_tag(hash));
 
 		if (likely(m != 0))
-			return b->id[__builtin_ctz(m)];
+			return b->id[flow_way(m)];
 		if (likely(b->next == 0))
 			return CONN_NONE;
 		b = &t->bucket[b->next];
