@@ -217,7 +217,6 @@ static void gauges_update(struct lcore *lc)
 uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 {
 	uint32_t done = 0;
-	bool rx_busy = false;
 
 	clock_set(lc, tsc);
 	if (unlikely(__atomic_load_n(&lc->mbox.prod, __ATOMIC_RELAXED) != lc->mbox.cons))
@@ -225,7 +224,6 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 	for (uint32_t i = 0; i < lc->n_lports; i++) {
 		uint32_t n = port_rx(lc, &lc->lports[i]);
 
-		rx_busy |= n >= RX_BURST;
 		done += n;
 		tx_flush(lc, &lc->lports[i]);
 	}
@@ -233,7 +231,7 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 		frags_poll(lc);
 	if (lc->wheel.now != lc->now_ms || lc->wheel.firing != 0 || lc->wheel.starved)
 		done += wheel_run(lc, TIMER_BUDGET);
-	done += traffic_run(lc, rx_busy);
+	done += traffic_run(lc);
 	for (uint32_t i = 0; i < lc->n_lports; i++)
 		tx_flush(lc, &lc->lports[i]);
 	return done;

@@ -10,9 +10,8 @@
 
 #include <rte_prefetch.h>
 
-#define OPEN_BURST 32 /* sessions opened in a turn */
-#define OPEN_BURST_BUSY \
-	8 /* ... that received whole bursts: neither opening nor receiving starves the other */
+/* Sessions opened in a turn, beside a burst received of each port: neither starves the other. */
+#define OPEN_BURST 32
 #define SEND_BURST 128
 #define CLOSE_BURST 64
 #define NEIGHBOUR_WAIT_MS 1000
@@ -202,11 +201,10 @@ static inline uint32_t part_of(const struct tc_run *tc, uint32_t burst)
 	return MAX_OF(burst >> tc->lane_shift, 1u);
 }
 
-static uint32_t open_run(
-	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct lane *l, bool rx_busy)
+static uint32_t open_run(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct lane *l)
 {
 	uint32_t ready = tc->n - l->next + l->q_open.n, i;
-	uint32_t n = MIN_OF(ready, part_of(tc, rx_busy ? OPEN_BURST_BUSY : OPEN_BURST));
+	uint32_t n = MIN_OF(ready, part_of(tc, OPEN_BURST));
 
 	if (n == 0) {
 		pacer_rest(&l->open, &tc->st->behind_open);
@@ -270,8 +268,7 @@ static uint32_t close_run(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	return i;
 }
 
-static uint32_t lane_run(
-	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct lane *l, bool rx_busy)
+static uint32_t lane_run(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct lane *l)
 {
 	uint32_t done = close_run(lc, lp, tc, l);
 
@@ -279,21 +276,21 @@ static uint32_t lane_run(
 		return done;
 	tc->st->up = tc->n;
 	done += send_run(lc, lp, tc, l);
-	return done + open_run(lc, lp, tc, l, rx_busy);
+	return done + open_run(lc, lp, tc, l);
 }
 
-uint32_t clients_run(struct lcore *lc, struct tc_run *tc, bool rx_busy)
+uint32_t clients_run(struct lcore *lc, struct tc_run *tc)
 {
 	struct lport *lp = lcore_lport(lc, tc->port);
 	uint32_t done = 0;
 
 	if (likely(tc->mix == NULL))
-		return lane_run(lc, lp, tc, &tc->own, rx_busy);
+		return lane_run(lc, lp, tc, &tc->own);
 	/* where there is room for some only, each lane is the first in its turn */
 	for (uint32_t i = tc->first_lane; i < tc->n_lanes; i++)
-		done += lane_run(lc, lp, tc, &tc->lane[i], rx_busy);
+		done += lane_run(lc, lp, tc, &tc->lane[i]);
 	for (uint32_t i = 0; i < tc->first_lane; i++)
-		done += lane_run(lc, lp, tc, &tc->lane[i], rx_busy);
+		done += lane_run(lc, lp, tc, &tc->lane[i]);
 	if (++tc->first_lane >= tc->n_lanes)
 		tc->first_lane = 0;
 	return done;

@@ -139,7 +139,7 @@ static uint32_t blocked_run(struct lcore *lc, struct lport *lp)
 	return n;
 }
 
-uint32_t traffic_run(struct lcore *lc, bool rx_busy)
+uint32_t traffic_run(struct lcore *lc)
 {
 	uint32_t done = 0;
 
@@ -158,7 +158,7 @@ uint32_t traffic_run(struct lcore *lc, bool rx_busy)
 				lc->tc_list[i--] = lc->tc_list[--lc->n_tcs];
 			}
 		} else if (tc->is_client) {
-			done += clients_run(lc, tc, rx_busy);
+			done += clients_run(lc, tc);
 		}
 	}
 	return done;

@@ -40,7 +40,7 @@ void tc_run_stop(struct lcore *lc, struct tc_run *tc, uint32_t grace_ms);
 
 /* One turn of every running test case: opens, sends, closes what the rates allow. Returns how much
  * was done. */
-uint32_t traffic_run(struct lcore *lc, bool rx_busy);
+uint32_t traffic_run(struct lcore *lc);
 
 /* An endpoint's deadline has passed (from the wheel). May free it. */
 void conn_timer(struct lcore *lc, struct conn *c, uint32_t id);

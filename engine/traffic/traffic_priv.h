@@ -53,5 +53,5 @@ void latency_stop(struct lcore *lc, struct tc_run *tc);
 void clients_start(struct lcore *lc, struct tc_run *tc, const struct lmsg *m);
 void servers_start(struct lcore *lc, struct tc_run *tc);
 void servers_unlisten(struct lcore *lc, struct tc_run *tc);
-uint32_t clients_run(struct lcore *lc, struct tc_run *tc, bool rx_busy);
+uint32_t clients_run(struct lcore *lc, struct tc_run *tc);
 uint32_t stop_run(struct lcore *lc, struct tc_run *tc);
