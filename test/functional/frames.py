@@ -114,7 +114,7 @@ class Capture:
         for _ in range(200):
             self.proc.send_signal(signal.SIGUSR1)
             said = self.proc.stderr.readline()
-            got, of = (int(re.search(rf"(\d+) packets {w}", said)[1]) for w in ("captured", "received by filter"))
+            got, of = (int(re.search(rf"(\d+) packets? {w}", said)[1]) for w in ("captured", "received by filter"))
             if got == of:
                 return
             time.sleep(0.05)

@@ -56,20 +56,36 @@ def test_shown_rate_of_one_a_second_is_one(engine):
     wait_for(lambda: rates(e)["established_per_second"] == 0, 5)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_rate_that_cannot_be_kept_is_said(engine, workers):
-    e = engine(*POOLS, eal=WORKERS[workers])
-    pair(e, ONCE, RAW, sports=(1, 20000), extra=AGAIN + (
-        "set tests rate port 0 test-case-id 0 open 50000000 send 49000000",
-        "set tests criteria port 0 test-case-id 0 run-time 1"))
+def behind(e, what, rate):
+    """Said in the state, in the JSON, by a counter and with the verdict."""
     e.wait_passed(0)
-    note = row(e)["note"]
-    assert row(e)["behind"] and note.startswith("behind its open rate: ") and "of 50000000/s" in note, note
+    note, begin = row(e)["note"], f"behind its {what} rate: "
+    assert row(e)["behind"] and note.startswith(begin) and f"of {rate}/s" in note, note
     assert "close" not in note
     t = next(t for t in e.document()["test_cases"] if t["port"] == 0)
-    assert t["behind"] and t["note"].startswith("behind its open rate: ") and t["stats"]["tc"]["behind_open"] > 1000000
-    assert "test case 0 PASSED, behind its open rate: " in e.log.read_text()
+    assert t["behind"] and t["note"].startswith(begin) and t["stats"]["tc"][f"behind_{what}"] > 1000000
+    assert f"test case 0 PASSED, {begin}" in e.log.read_text()
     assert not e.show("tests state port 1")["tests"][0]["behind"]
+
+
+RUN_1S = "set tests criteria port 0 test-case-id 0 run-time 1"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_send_rate_that_cannot_be_kept_is_said(engine, workers):
+    e = engine(*POOLS, eal=WORKERS[workers])
+    pair(e, RAW, RAW, sports=(1, 20000), extra=("set tests rate port 0 test-case-id 0 send 49000000", RUN_1S))
+    behind(e, "send", 49000000)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_open_rate_that_cannot_be_kept_is_said(engine, workers):
+    """Sessions that are refused at once, so that there are always some to open."""
+    e = engine(*POOLS, eal=WORKERS[workers])
+    pair(e, ONCE, RAW, sports=(1, 20000), extra=AGAIN + (
+        "del tests port 1 test-case-id 0", "add tests server tcp port 1 test-case-id 0 src 10.0.0.253 10.0.0.253 sport 1 1",
+        "set tests rate port 0 test-case-id 0 open 50000000", RUN_1S))
+    behind(e, "open", 50000000)
 
 
 def test_a_rate_that_can_be_kept_is_not_behind(engine):
