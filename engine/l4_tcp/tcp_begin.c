@@ -47,6 +47,9 @@ void tcp_syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, stru
 	tcp_established(lc, tc, t, id);
 	if (t->c.state > CS_CLOSED)
 		tcp_output(lc, lp, tc, t, id);
+	/* the handshake's ACK waits for nothing: the peer has not measured its RTO yet */
+	if (t->c.t_ack != 0)
+		tcp_ack(lc, lp, tc, t);
 }
 
 /* A SYN for a listening test case. used: how far the numbers of this tuple's last connection went,

@@ -461,6 +461,21 @@ static cold_path void output_holes(
 	} while (output_one(lc, lp, tc, t, id));
 }
 
+#define RIDE_MAX 16384 /* that wait for room: fewer are through before their peers wonder */
+#define RIDE_MS 10     /* else it goes by itself */
+
+/* Data waits for room in the port: its ACK waits with it, as one that is delayed, and rides on it. But
+ * each segment beyond a hole has its own at once (RFC 5681 §4.2). */
+static apart bool ack_waits(const struct lcore *lc, const struct lport *lp, struct tcb *t)
+{
+	if (lp->blocked.n > RIDE_MAX || t->side != CONN_NONE)
+		return false;
+	t->c.flags &= ~CF_ACK_NOW;
+	if (t->c.t_ack == 0)
+		t->c.t_ack = deadline_in(lc, RIDE_MS);
+	return true;
+}
+
 void tcp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	if (likely(t->c.state >= CS_ESTAB && t->c.state < CS_TIME_WAIT
@@ -473,9 +488,8 @@ void tcp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tc
 			while (output_one(lc, lp, tc, t, id))
 				;
 	}
-	/* with data that waits for room in the port its ACK waits too, and rides on it, within some
-	 * turns; but each segment beyond a hole has its own (RFC 5681 §4.2) */
-	if ((t->c.flags & CF_ACK_NOW) && (!(t->c.flags & CF_BLOCKED) || t->side != CONN_NONE))
+	if ((t->c.flags & CF_ACK_NOW)
+		&& likely(!(t->c.flags & CF_BLOCKED) || !ack_waits(lc, lp, t)))
 		tcp_ack(lc, lp, tc, t);
 	wheel_arm(lc, &t->c, id);
 }

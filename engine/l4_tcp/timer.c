@@ -138,8 +138,9 @@ void tcp_timer(struct lcore *lc, struct tcb *t, uint32_t id)
 			return;
 	}
 	if (deadline_due(t->c.t_ack, lc->now_ms)) {
-		t->c.t_ack = 0;
-		tcp_ack(lc, lp, tc, t);
+		t->c.t_ack = deadline_in(lc, 1);
+		if (likely(tx_room_session(lc, lp))) /* many may be due at once */
+			tcp_ack(lc, lp, tc, t);
 	}
 	if (deadline_due(t->c.t_life, lc->now_ms))
 		life_over(lc, lp, tc, t, id);
