@@ -37,12 +37,13 @@ void tsc_begin(void)
 uint64_t tsc_hz(void)
 {
 	static uint64_t hz;
-	struct moment now = look();
+	struct moment now;
 
 	if (hz != 0)
 		return hz;
-	while (now.ns - began.ns < WINDOW_NS)
+	do
 		now = look();
+	while (now.ns - began.ns < WINDOW_NS);
 	hz = (uint64_t)((double)(now.tsc - began.tsc) * 1e9 / (double)(now.ns - began.ns));
 	return hz;
 }

@@ -28,6 +28,11 @@ void queue_miss(struct lcore *lc, uint32_t id, uint16_t flag)
 	lc->lst->lcore.queue_misses++;
 }
 
+void traffic_block(struct lcore *lc, struct lport *lp, struct conn *c, uint32_t id)
+{
+	conn_queue(lc, &lp->blocked, c, id, CF_BLOCKED);
+}
+
 static struct idq *queue_of(struct lcore *lc, const struct conn *c, uint16_t flag)
 {
 	struct lane *l = conn_lane(lcore_tc(lc, c->port, c->tcid), c);

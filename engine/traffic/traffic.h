@@ -102,8 +102,4 @@ static inline void conn_queue(
 }
 
 /* ... of those that wait for room in its port. */
-static apart unused_arg void traffic_block(
-	struct lcore *lc, struct lport *lp, struct conn *c, uint32_t id)
-{
-	conn_queue(lc, &lp->blocked, c, id, CF_BLOCKED);
-}
+apart void traffic_block(struct lcore *lc, struct lport *lp, struct conn *c, uint32_t id);
