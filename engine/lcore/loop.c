@@ -7,6 +7,7 @@
 #include "engine/lcore/first_look.h"
 #include "engine/lcore/lcore.h"
 #include "engine/lcore/lcore_priv.h"
+#include "engine/lcore/preempt.h"
 #include "engine/traffic/traffic.h"
 
 #include <rte_cycles.h>
@@ -244,11 +245,29 @@ void lcore_clock_start(struct lcore *lc, uint64_t tsc)
 	lc->wheel.now = lc->now_ms;
 }
 
+static force_inline void turn_count(
+	struct stats_lcore *st, uint32_t done, uint64_t cycles, bool interrupted)
+{
+	st->loops++;
+	st->all_cycles += cycles;
+	if (unlikely(interrupted)) {
+		st->interrupted++;
+		st->longest_interrupted = MAX_OF(st->longest_interrupted, cycles);
+	} else if (done != 0) {
+		st->longest = MAX_OF(st->longest, cycles);
+	}
+	if (done != 0) {
+		st->busy_loops++;
+		st->busy_cycles += cycles;
+	}
+}
+
 int lcore_loop(void *arg)
 {
 	struct lcore *lc = arg;
 	struct stats_lcore *st = &lc->lst->lcore;
 	uint64_t start = rte_rdtsc(), gauges_at = start;
+	bool before = preempted();
 
 	lc->tsc_is_real = 1;
 	lcore_clock_start(lc, start);
@@ -256,15 +275,10 @@ int lcore_loop(void *arg)
 	while (!lc->quit) {
 		uint32_t done = lcore_turn(lc, start);
 		uint64_t end = rte_rdtsc();
+		bool now = preempted(); /* perhaps after the end: that is the next turn's time */
 
-		st->loops++;
-		st->all_cycles += end - start;
-		if (done != 0) {
-			st->busy_loops++;
-			st->busy_cycles += end - start;
-			if (end - start > st->longest)
-				st->longest = end - start;
-		}
+		turn_count(st, done, end - start, now || before);
+		before = now;
 		start = end;
 		if (unlikely(end - gauges_at > lc->tsc_hz / 4)) {
 			gauges_at = end;

@@ -52,8 +52,9 @@ class Look:
     def tc(self, port):
         return self.tcs[port, 0]
 
-    def longest_us(self):
-        return max(lc["lcore"]["longest"] for lc in self.lcores) / self.tsc_hz * 1e6
+    def longest_us(self, what="longest"):
+        """Of one turn so far; what "longest_interrupted": of those in which the kernel took the CPU."""
+        return max(lc["lcore"][what] for lc in self.lcores) / self.tsc_hz * 1e6
 
     def endpoint_bytes(self):
         return max(lc["memory"]["tcb_bytes"] for lc in self.lcores)

@@ -7,6 +7,8 @@ import tempfile
 import pytest
 from warp17 import Engine
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup, and programs that a test starts would do as well
+
 
 @pytest.fixture
 def engine(tmp_path):

@@ -177,3 +177,16 @@ def test_faults_are_one_link_for_all_workers(engine, netns, workers):
     f = e.group("faults", 0)
     assert f["tx_offered"] > 2000
     e.stop_tests(0)
+
+
+def test_time_that_the_kernel_takes_is_told_apart(engine):
+    """Two workers on one CPU: a turn in which the other one had it is none of ours."""
+    e = engine(*RING, eal=LCORES[2])
+
+    def loops():
+        return [lc["stats"]["lcore"] for lc in e.document()["lcores"] if lc["role"] == "worker"]
+
+    wait_for(lambda: all(w["interrupted"] >= 20 for w in loops()))
+    us = e.document()["engine"]["tsc_hz"] / 1e6
+    assert all(w["longest"] < 1000 * us <= w["longest_interrupted"] for w in loops())
+    assert all(w["interrupted"] < w["loops"] / 100 for w in loops())
