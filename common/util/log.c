@@ -28,7 +28,7 @@ static void write_line(const char *line, size_t len)
 
 void log_line(int level, const char *fmt, ...)
 {
-	char line[512], text[400], when[32];
+	char line[1100], text[1024], when[32];
 	time_t now = time(NULL);
 	struct tm tm;
 	va_list ap;
