@@ -2,7 +2,7 @@
  * port that was taken away. */
 #include "cli/monitor.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <time.h>
@@ -49,10 +49,9 @@ void monitor_print(const struct cli *cli, const struct note *n, uint64_t lost, F
 	localtime_r(&t, &tm);
 	strftime(when, sizeof(when), "%T", &tm);
 	if (lost != 0 && cli->json)
-		fprintf(to, "{\"lost\":%llu}\n", (unsigned long long)lost);
+		fprintf(to, "{\"lost\":%" PRIu64 "}\n", lost);
 	else if (lost != 0)
-		fprintf(to, "-- %llu events lost: more than are kept came at once\n",
-			(unsigned long long)lost);
+		fprintf(to, "-- %" PRIu64 " events lost: more than are kept came at once\n", lost);
 	if (cli->json)
 		print_json(n, to);
 	else
@@ -69,11 +68,11 @@ void monitor_news(struct cli *cli, FILE *to)
 	fflush(to);
 }
 
-static volatile sig_atomic_t enough;
+static int enough; /* atomic */
 
 static void on_enough(int sig)
 {
-	enough = sig;
+	__atomic_store_n(&enough, sig, __ATOMIC_RELAXED);
 }
 
 int monitor_run(struct cli *cli)
@@ -85,7 +84,7 @@ int monitor_run(struct cli *cli)
 	sigaction(SIGTERM, &sa, NULL);
 	cli->monitor = true;
 	__atomic_store_n(&cli->busy, 1, __ATOMIC_RELEASE); /* we look; pairs with on_gone() */
-	while (!enough && !ferror(stdout)) {
+	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED) && !ferror(stdout)) {
 		monitor_news(cli, stdout);
 		if (poll(&gone, 1, MONITOR_MS) > 0 && gone.revents != 0) {
 			fprintf(stderr, "warp17-cli: the engine is gone\n");

@@ -1,6 +1,8 @@
 /* What nobody commanded: links that come and go, pools that run out. Looked at once a second. */
 #include "engine/mgmt/mgmt_priv.h"
 
+#include <inttypes.h>
+
 #define LOW_PERCENT 5
 #define OK_PERCENT 10 /* again, so that one block more or less says nothing */
 
@@ -31,13 +33,13 @@ static void pool_look(uint32_t w, enum pool p, uint64_t left, uint64_t total)
 	if (!low[w][p] && left * 100 < total * LOW_PERCENT) {
 		low[w][p] = true;
 		event_of(event_POOL_LOW, loglevel_WARNING, NOTE_NONE, NOTE_NONE,
-			"lcore %u: %llu of %llu %s are left: %s", lcore, (unsigned long long)left,
-			(unsigned long long)total, pools[p].name, pools[p].hint);
+			"lcore %u: %" PRIu64 " of %" PRIu64 " %s are left: %s", lcore, left, total,
+			pools[p].name, pools[p].hint);
 	} else if (low[w][p] && left * 100 > total * OK_PERCENT) {
 		low[w][p] = false;
 		event_of(event_POOL_OK, loglevel_INFO, NOTE_NONE, NOTE_NONE,
-			"lcore %u: %llu of %llu %s are free again", lcore, (unsigned long long)left,
-			(unsigned long long)total, pools[p].name);
+			"lcore %u: %" PRIu64 " of %" PRIu64 " %s are free again", lcore, left,
+			total, pools[p].name);
 	}
 }
 

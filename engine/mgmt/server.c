@@ -217,6 +217,7 @@ int mgmt_run(const struct options *o, const struct eal_cmdline *eal)
 {
 	int rc = sources();
 
+	log_syslog(o->given.syslog ? o->syslog : SYSLOG_SOCKET);
 	operators_init();
 	faults_begin();
 	if (rc == 0)
