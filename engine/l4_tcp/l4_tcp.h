@@ -81,6 +81,8 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
 /* A block in the flow table, or CONN_NONE when there is none. Keeps the entry of the wheel that it
  * may still have; the caller sets the tuple. */
 uint32_t tcb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash);
+/* Before the first connection: what the secret of initial sequence numbers is expanded to. */
+void tcp_isn_begin(struct lcore *lc);
 /* The window scale (RFC 7323) that a receive window of so many bytes needs. */
 uint8_t tcp_wscale_for(uint32_t win);
 

@@ -50,7 +50,9 @@ void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s);
 void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id);
 
 /* isn.c: the initial sequence number of a connection that begins now (RFC 6528). */
-apart uint32_t tcp_isn(const struct lcore *lc, const struct conn *c);
+uint32_t tcp_isn(const struct lcore *lc, const struct conn *c);
+/* Its keyed function where there are no instructions for AES. */
+apart uint32_t tcp_isn_sip(const struct lcore *lc, const struct conn *c);
 
 /* options.c: those of any segment; those of a SYN too when it is one. */
 void tcp_parse_options(const struct tcp_hdr *th, struct seg_in *s);

@@ -134,6 +134,8 @@ struct lcore {
 	/* of each endpoint, TCBs first, 4 bits: queues that had no chunk for it (queues.c) */
 	uint64_t *missed;
 	uint32_t n_missed, missed_at; /* bits that are set; word to look at next */
+	uint64_t isn_keys[11]
+			 [2] cache_aligned; /* of AES: tcp_isn_begin() makes them of the secret */
 	uint64_t isn_secret[2];
 	uint32_t ts_offset; /* of TCP's clock of timestamps, random: RFC 7323 §7.1 */
 	uint32_t challenge_ms, n_challenges; /* challenge ACKs sent since then */

@@ -240,6 +240,7 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 void lcore_clock_start(struct lcore *lc, uint64_t tsc)
 {
 	lc->ns_q32 = (UINT64_C(1000000000) << 32) / lc->tsc_hz;
+	tcp_isn_begin(lc);
 	clock_set(lc, tsc);
 	lc->wheel.now = lc->now_ms;
 }
