@@ -86,7 +86,7 @@ static force_inline int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vl
 	const struct hop *hop = eth_hop(lc, lp, vlan_tci, dst);
 	uint16_t total = ipv4_hdr_len(how) + l4_len;
 	struct rte_mbuf *m;
-	uint64_t first;
+	uint32_t total_id;
 	uint8_t *ip;
 
 	if (unlikely(hop == NULL)) {
@@ -99,12 +99,11 @@ static force_inline int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vl
 		return -ENOBUFS;
 	}
 	ip = rte_pktmbuf_mtod(m, uint8_t *);
-	memcpy(ip, hop->hdr, sizeof(hop->hdr)); /* with no tag, 4 bytes too many */
+	memcpy(ip, hop->hdr, sizeof(hop->hdr)); /* some bytes too many */
 	ip += hop->l2_len;
-	/* version to fragment field: one store instead of five */
-	first = 0x45 | (uint64_t)(uint8_t)how << 8 | (uint64_t)be_16(total) << 16
-		| (uint64_t)be_16(lc->ip_id++) << 32 | (uint64_t)be_16(IP_DF) << 48;
-	memcpy(ip, &first, sizeof(first));
+	((struct ip4_hdr *)ip)->tos = (uint8_t)how;
+	total_id = be_32((uint32_t)total << 16 | lc->ip_id++);
+	memcpy(ip + offsetof(struct ip4_hdr, total_len_be16), &total_id, sizeof(total_id));
 	((struct ip4_hdr *)ip)->proto = proto;
 	((struct ip4_hdr *)ip)->src_be32 = be_32(src);
 	if (unlikely(how >= IP_STAMP))
@@ -122,7 +121,9 @@ static force_inline void ipv4_send(
 
 	if (unlikely(how >= IP_STAMP))
 		ipv4_stamp_now(lc, ip);
-	if (lp->port->sw_csum | lp->port->tx_offload)
+	static_assert(offsetof(struct port, tx_offload) == offsetof(struct port, sw_csum) + 1,
+		"looked at as one");
+	if (load_16(&lp->port->sw_csum) != 0)
 		ipv4_csum_out(lp, m, ip, l4);
 	tx_push(lc, lp, m);
 }

@@ -65,7 +65,7 @@ static void syn_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct
 		lp->st->drop.tcp_no_tcb++;
 		return;
 	}
-	t = (struct tcb *)pool_at(&lc->tcbs, id);
+	t = tcb_at(lc, id);
 	t->c.laddr = p->dst;
 	t->c.raddr = p->src;
 	t->c.lport = p->dport;

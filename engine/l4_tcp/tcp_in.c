@@ -574,12 +574,10 @@ static hot_path bool other_in(
 /* The endpoint, NULL: there is none. */
 static force_inline struct tcb *endpoint(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
-	if (unlikely(p->id == CONN_NONE
-		    || !conn_is(pool_at(&lc->tcbs, p->id), lp->port->id, p->dst, p->src, p->dport,
-			    p->sport)))
+	if (unlikely(p->id == CONN_NONE || !conn_has(&tcb_at(lc, p->id)->c, &p->dst)))
 		p->id = flow_find(
 			&lc->tcp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport, p->sport);
-	return p->id == CONN_NONE ? NULL : (struct tcb *)pool_at(&lc->tcbs, p->id);
+	return p->id == CONN_NONE ? NULL : tcb_at(lc, p->id);
 }
 
 /* What is common is inlined, all of it; what is not is said to be apart from it, or cold. */
@@ -600,7 +598,6 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	struct tcb *t = endpoint(lc, lp, p);
 	struct tc_run *tc = t == NULL ? NULL : lcore_tc(lc, lp->port->id, t->c.tcid);
 
-	lp->st->tcp.rx_pkts++;
 	if (likely(tc != NULL && t->c.state == CS_ESTAB && tc->vlan == p->vlan && !p->group))
 		return open_in(lc, lp, tc, t, p);
 	return other_in(lc, lp, tc, t, p);

@@ -52,10 +52,10 @@ struct wheel {
  * ARP. A packet takes the headers whole and fills in lengths, id, protocol and source. */
 #define HOPS 256
 struct hop {
-	uint32_t dst, epoch; /* valid while epoch is the ARP table's */
+	uint32_t dst, epoch; /* valid while epoch is lport.arp_epoch */
 	uint16_t vlan_tci;
-	uint16_t l2_len; /* 14 or 18 */
-	uint8_t hdr[18 + 20];
+	uint16_t l2_len;  /* 14 or 18 */
+	uint8_t hdr[40];  /* of which 18 + 20 are used at most; copied in two pieces */
 	uint16_t pmtu;    /* of the path to dst, 0 not learnt; see ipv4_path_mtu() */
 	uint32_t pmtu_ms; /* when it was */
 } cache_aligned;
@@ -74,10 +74,14 @@ struct lport {
 	struct handoff *handoff;  /* the port's workers share one queue; NULL: each has its own */
 	struct listener listen_tcp[TCS_MAX], listen_udp[TCS_MAX];
 	struct stats_port_block *st;
+	uint32_t arp_epoch; /* of the ARP table when the turn began */
 	uint32_t n_frags;   /* buffers in frag_tbl */
 	struct idq blocked; /* endpoints with something to send for which it had no room */
 	struct txq txq;
 	struct rte_ip_frag_tbl *frag_tbl; /* datagrams that are not whole yet: fragments.c */
+	uint8_t look[32] cache_aligned;   /* look_begin() makes these two: first_look.h */
+	uint8_t who[16];
+	struct tc_run *tcs; /* [TCS_MAX]: the port's */
 	struct hop hops[HOPS];
 	struct faults faults[FAULTS_DIRS];
 };
