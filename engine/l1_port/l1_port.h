@@ -101,7 +101,7 @@ static force_inline bool tx_room(struct lcore *lc, struct lport *lp)
 
 static force_inline bool tx_room_session(struct lcore *lc, struct lport *lp)
 {
-	return tx_room_below(lc, lp, TXQ_LEN / 2);
+	return tx_room_below(lc, lp, TXQ_SESSION);
 }
 
 /* Ports whose workers share one queue. handoff_bytes(): what one of n workers takes, in lines. */

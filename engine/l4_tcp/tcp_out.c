@@ -299,6 +299,7 @@ void tcp_forms(struct tc_run *tc)
 	}
 	t.rcv_wscale = 0;
 	tc->off_wnd[0] = 0x50 | (uint32_t)be_16(window_field(tc, &t, false)) << 16;
+	tcp_tcb_form(tc);
 }
 
 void tcp_syn_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
@@ -419,7 +420,8 @@ void tcp_challenge(struct lcore *lc, struct lport *lp, struct tcb *t)
 }
 
 /* FIN is on its way for the first time. */
-static apart void fin_sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+static force_inline void fin_sent(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
 {
 	if (t->c.state == CS_ESTAB || t->c.state == CS_SYN_RCVD) {
 		tcp_state_set(lp, t, CS_FIN_WAIT_1);
@@ -430,10 +432,10 @@ static apart void fin_sent(struct lcore *lc, struct lport *lp, struct tc_run *tc
 	}
 }
 
-static apart void sent_act(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id,
-	enum app_act act, uint8_t kind)
+static apart void sent_act(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, enum app_act act, uint8_t kind)
 {
-	traffic_act(lc, tc, &t->c, id, act, kind, true);
+	traffic_act(lc, lp, tc, &t->c, id, act, kind, true);
 }
 
 /* The whole of the message has been sent once: what next? */
@@ -448,8 +450,8 @@ static void message_sent(
 	t->c.flags &= ~CF_SENDING;
 	st->tx_msgs++;
 	act = app_sent(tc->app[slot], &t->c.app, traffic_app_stats(lp, st), &kind);
-	if (act != APP_NONE)
-		sent_act(lc, tc, t, id, act, kind);
+	if (act != APP_NONE && !traffic_close_plain(lp, tc, &t->c, act))
+		sent_act(lc, lp, tc, t, id, act, kind);
 }
 
 /* The same when ACKs tell of a hole: what has left the network makes room. */
