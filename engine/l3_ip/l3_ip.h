@@ -106,8 +106,9 @@ struct pkt {
 	_Alignas(16) uint32_t dst; /* ours, host order as all here */
 	uint32_t src;              /* the peer's */
 	uint16_t dport, sport;
-	uint8_t port; /* ours */
-	uint8_t pad[3];
+	uint8_t port;  /* ours */
+	uint8_t plain; /* the first look was enough: look_buffer() is true of m */
+	uint8_t pad[2];
 	uint16_t l4_len;
 	uint8_t l2_len; /* 14 or 18 */
 	/* where in the IP header the times of an option are, 0 none; only with lport.n_ip_stamps */

@@ -84,7 +84,7 @@ static force_inline int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vl
 	struct rte_mbuf **out, uint8_t **l4)
 {
 	const struct hop *hop = eth_hop(lc, lp, vlan_tci, dst);
-	uint16_t total = ipv4_hdr_len(how) + l4_len;
+	uint16_t total = ipv4_hdr_len(how) + l4_len, l2_len;
 	struct rte_mbuf *m;
 	uint32_t total_id;
 	uint8_t *ip;
@@ -93,14 +93,15 @@ static force_inline int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vl
 		ipv4_no_neighbour(lp);
 		return -EHOSTUNREACH;
 	}
-	m = pkt_alloc(lc, hop->l2_len + total);
+	l2_len = hop->l2_len;
+	m = pkt_alloc(lc, l2_len + total);
 	if (unlikely(m == NULL)) {
 		ipv4_no_buffer(lp);
 		return -ENOBUFS;
 	}
 	ip = rte_pktmbuf_mtod(m, uint8_t *);
 	memcpy(ip, hop->hdr, sizeof(hop->hdr)); /* some bytes too many */
-	ip += hop->l2_len;
+	ip += l2_len;
 	((struct ip4_hdr *)ip)->tos = (uint8_t)how;
 	total_id = be_32((uint32_t)total << 16 | lc->ip_id++);
 	memcpy(ip + offsetof(struct ip4_hdr, total_len_be16), &total_id, sizeof(total_id));

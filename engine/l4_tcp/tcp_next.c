@@ -85,15 +85,6 @@ static force_inline void predicted_in(struct lcore *lc, struct lport *lp, struct
 		tcp_output(lc, lp, tc, t, p->id);
 }
 
-/* The endpoint, NULL: there is none. */
-static force_inline struct tcb *endpoint(struct lcore *lc, struct lport *lp, struct pkt *p)
-{
-	if (unlikely(p->id == CONN_NONE || !conn_has(&tcb_at(lc, p->id)->c, &p->dst)))
-		p->id = flow_find(
-			&lc->tcp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport, p->sport);
-	return p->id == CONN_NONE ? NULL : tcb_at(lc, p->id);
-}
-
 /* What is common is inlined, all of it; what is not is said to be apart from it, or cold. */
 static hot_path bool open_in(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct pkt *p)
@@ -154,14 +145,11 @@ static apart bool ending_in(
 	return false;
 }
 
-bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
+static force_inline bool endpoint_in(
+	struct lcore *lc, struct lport *lp, struct tcb *t, struct pkt *p)
 {
-	struct tcb *t = endpoint(lc, lp, p);
-	struct tc_run *tc;
+	struct tc_run *tc = &lp->tcs[t->c.tcid];
 
-	if (unlikely(t == NULL))
-		return tcp_stray_in(lc, lp, p);
-	tc = &lp->tcs[t->c.tcid];
 	if (unlikely(
 		    tc->pkt_word != load_32(&p->vlan))) /* the hash knows the VLAN, the block not */
 		return tcp_stray_in(lc, lp, p);
@@ -178,4 +166,21 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 	default:
 		return tcp_other_in(lc, lp, tc, t, p);
 	}
+}
+
+/* The candidate is not its endpoint, or there was none: another one, or none. */
+static apart bool sought_in(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	p->id = flow_find(
+		&lc->tcp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport, p->sport);
+	if (p->id == CONN_NONE)
+		return tcp_stray_in(lc, lp, p);
+	return endpoint_in(lc, lp, tcb_at(lc, p->id), p);
+}
+
+bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	if (unlikely(p->id == CONN_NONE || !conn_has(&tcb_at(lc, p->id)->c, &p->dst)))
+		return sought_in(lc, lp, p);
+	return endpoint_in(lc, lp, tcb_at(lc, p->id), p);
 }

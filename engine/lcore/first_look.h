@@ -42,6 +42,7 @@ static inline void look_begin(struct lport *lp)
 	memcpy(lp->look + 12, type, sizeof(type));
 	memset(lp->who, 0, sizeof(lp->who));
 	lp->who[offsetof(struct pkt, port) - offsetof(struct pkt, dst)] = (uint8_t)lp->port->id;
+	lp->who[offsetof(struct pkt, plain) - offsetof(struct pkt, dst)] = 1;
 }
 
 /* Does it? More of its bytes are read than it may have. */
@@ -108,34 +109,33 @@ static force_inline void look_tuple(const struct lport *lp, const uint8_t *ip, s
 }
 
 /* Where its endpoint is to be looked for, which is fetched. */
-static force_inline void pkt_bucket(const struct lcore *lc, struct pkt *p)
+static force_inline void pkt_bucket(const struct flow_table *t, struct pkt *p)
 {
-	const struct flow_table *t = p->class == PKT_TCP ? &lc->tcp_flows : &lc->udp_flows;
-
 	p->id = flow_bucket_of(t, p->hash);
 	rte_prefetch0(&t->bucket[p->id]);
 }
 
-/* l4_len to class in one store; no stamp, no VLAN, not for a group. */
+/* l4_len to class in two stores; no stamp, no VLAN, not for a group. */
 static force_inline void look_kind(struct pkt *p, uint32_t len, enum pkt_class class)
 {
-	uint64_t kind = len | (uint64_t)LOOK_L2 << 16 | (uint64_t)pkt_word(0, class) << 32;
+	uint32_t lens = len | LOOK_L2 << 16, word = pkt_word(0, class);
 
 	static_assert(offsetof(struct pkt, l2_len) == offsetof(struct pkt, l4_len) + 2
-			&& offsetof(struct pkt, stamp) == offsetof(struct pkt, l4_len) + 3
-			&& offsetof(struct pkt, vlan) == offsetof(struct pkt, l4_len) + 4,
+			&& offsetof(struct pkt, stamp) == offsetof(struct pkt, l4_len) + 3,
 		"as they are put together");
-	memcpy(&p->l4_len, &kind, sizeof(kind));
+	memcpy(&p->l4_len, &lens, sizeof(lens));
+	memcpy(&p->vlan, &word, sizeof(word));
 }
 
-/* Sets all of *p but m; id is its bucket. False: nothing is counted, and nothing of *p is valid. */
+/* Sets all of *p but m; id is its bucket. False: nothing is counted, and nothing of *p is valid. Who calls
+ * counts how often it is true: n->n. */
 static force_inline bool first_look(
 	struct lcore *lc, const struct lport *lp, struct pkt *p, struct looked *n)
 {
 	const struct rte_mbuf *m = p->m;
+	const struct flow_table *t = &lc->tcp_flows;
 	uint8_t *h = rte_pktmbuf_mtod(m, uint8_t *), *l4 = h + LOOK_L2 + LOOK_IP, proto = h[23];
 	int total = be_16(load_16(h + 16)), len = total - (int)LOOK_IP;
-	bool tcp = likely(proto == IPPROTO_TCP4);
 
 	if (unlikely(!look_buffer(m) || !look_plain(lp, h) || total + (int)LOOK_L2 > m->data_len))
 		return false;
@@ -143,12 +143,14 @@ static force_inline bool first_look(
 	if (unlikely(p->src - 1 >= UINT32_C(0xe0000000) - 1)) /* 0, or 224.0.0.0 and above */
 		return false;
 	p->l4 = l4;
-	if (tcp) {
+	if (likely(proto == IPPROTO_TCP4)) {
 		int hlen = l4[12] >> 2 & 0x3c;
 
 		if (unlikely(hlen < (int)sizeof(struct tcp_hdr) || hlen > len))
 			return false;
 		look_kind(p, (uint32_t)len, PKT_TCP);
+		if (unlikely(!look_csum(lp, p, IPPROTO_TCP4)))
+			return false;
 	} else {
 		int said = be_16(load_16(l4 + 4));
 
@@ -156,13 +158,13 @@ static force_inline bool first_look(
 			    || said > len))
 			return false;
 		look_kind(p, (uint32_t)said, PKT_UDP);
+		if (unlikely(!look_csum(lp, p, IPPROTO_UDP4)))
+			return false;
+		t = &lc->udp_flows;
+		n->n_udp++;
 	}
-	if (unlikely(!look_csum(lp, p, proto)))
-		return false;
 	n->ip_bytes += (uint32_t)total;
-	n->n++;
-	n->n_udp += !tcp;
 	p->hash = flow_hash((uint8_t)lp->port->id, 0, p->dst, p->src, p->dport, p->sport);
-	pkt_bucket(lc, p);
+	pkt_bucket(t, p);
 	return true;
 }

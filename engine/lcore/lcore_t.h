@@ -82,7 +82,8 @@ struct lport {
 	uint8_t look[32] cache_aligned;   /* look_begin() makes these two: first_look.h */
 	uint8_t who[16];
 	struct tc_run *tcs; /* [TCS_MAX]: the port's */
-	struct hop hops[HOPS];
+	struct hop *hops;   /* hop_slots: one addition less than of an array that lies far inside */
+	struct hop hop_slots[HOPS];
 	struct faults faults[FAULTS_DIRS];
 };
 

@@ -76,8 +76,7 @@ static cold_path bool odd_handle(struct lcore *lc, struct lport *lp, struct pkt 
 	return odd_taken(lc, lp, p);
 }
 
-/* plain: look_buffer() says so of the buffer. */
-static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct pkt *p, bool plain)
+static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
 	bool kept = false;
 
@@ -89,7 +88,7 @@ static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct p
 		kept = odd_handle(lc, lp, p);
 	if (unlikely(kept))
 		return;
-	if (likely(plain))
+	if (likely(p->plain))
 		pkt_free_plain(lc, p->m);
 	else
 		pkt_free(lc, p->m);
@@ -112,10 +111,13 @@ static cold_path void burst_stopped(struct lcore *lc, struct lport *lp, struct p
 static cold_path void look_again(struct lcore *lc, struct lport *lp, struct pkt *p)
 {
 	eth_in(lc, lp, p);
-	if (p->class == PKT_TCP || p->class == PKT_UDP)
-		pkt_bucket(lc, p);
-	if (p->class == PKT_TCP && lp->running)
-		lp->st->tcp.rx_pkts++;
+	p->plain = 0;
+	if (p->class == PKT_TCP) {
+		pkt_bucket(&lc->tcp_flows, p);
+		lp->st->tcp.rx_pkts += lp->running;
+	} else if (p->class == PKT_UDP) {
+		pkt_bucket(&lc->udp_flows, p);
+	}
 }
 
 /* Takes 1..RX_BURST packets; counted: they are the port's news. */
@@ -124,9 +126,9 @@ static force_inline void burst_in(
 {
 	struct pkt p[RX_BURST];
 	struct looked looked = {0};
-	uint64_t bytes = 0, plain = 0; /* bit i: buffer i */
+	uint64_t bytes = 0;
+	uint32_t odd = 0;
 
-	static_assert(RX_BURST <= 64);
 	if (unlikely(lp->n_latencies != 0))
 		latency_burst_begin(lc, p, n);
 	for (uint32_t i = 0; i < n; i++)
@@ -134,11 +136,12 @@ static force_inline void burst_in(
 	for (uint32_t i = 0; i < n; i++) {
 		p[i].m = m[i];
 		bytes += m[i]->pkt_len;
-		if (likely(first_look(lc, lp, &p[i], &looked)))
-			plain |= UINT64_C(1) << i;
-		else
+		if (unlikely(!first_look(lc, lp, &p[i], &looked))) {
 			look_again(lc, lp, &p[i]);
+			odd++;
+		}
 	}
+	looked.n = n - odd;
 	looked_count(lp, &looked);
 	if (counted) {
 		lp->st->port.rx_pkts += n;
@@ -153,7 +156,7 @@ static force_inline void burst_in(
 	}
 	lp->st->tcp.rx_pkts += looked.n - looked.n_udp;
 	for (uint32_t i = 0; i < n; i++)
-		pkt_handle(lc, lp, &p[i], plain >> i & 1);
+		pkt_handle(lc, lp, &p[i]);
 }
 
 /* What came takes its time, and more or less of it arrives. */
@@ -283,6 +286,7 @@ void lcore_clock_start(struct lcore *lc, uint64_t tsc)
 
 		look_begin(lp);
 		lp->tcs = lc->tcs[lp->port->id];
+		lp->hops = lp->hop_slots;
 	}
 	clock_set(lc, tsc);
 	lc->wheel.now = lc->now_ms;
