@@ -19,10 +19,13 @@ static force_inline uint64_t csum_64(uint64_t a, uint64_t b)
 
 static force_inline uint16_t csum_fold_64(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+	uint32_t half;
+
+	/* both halves become the sum of both, and the carry of the lower goes into the upper */
+	sum += sum >> 32 | sum << 32;
+	half = (uint32_t)(sum >> 32);
+	half += half >> 16 | half << 16;
+	return (uint16_t)(half >> 16);
 }
 
 static force_inline uint64_t csum_words(const void *data, size_t len, uint64_t sum)
@@ -50,6 +53,15 @@ static force_inline uint64_t csum_words(const void *data, size_t len, uint64_t s
 	if (len != 0)
 		sum = csum_64(sum, *p); /* padded with 0; little-endian puts it in the low byte */
 	return sum;
+}
+
+/* A TCP segment: a header first, whose length is known as far as it is the same for all. */
+static force_inline uint64_t csum_tcp(const void *data, size_t len, uint64_t sum)
+{
+	const uint8_t *p = data;
+
+	sum = csum_64(csum_64(sum, load_64(p)), csum_64(load_64(p + 8), load_32(p + 16)));
+	return likely(len == 20) ? sum : csum_words(p + 20, len - 20, sum);
 }
 
 /* A header without options. */

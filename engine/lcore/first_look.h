@@ -88,7 +88,9 @@ static force_inline bool look_csum(const struct lport *lp, const struct pkt *p, 
 		return true;
 	/* with the field in place the sum is all ones */
 	pseudo = csum_pseudo(load_64(ip + offsetof(struct ip4_hdr, src_be32)), proto, p->l4_len);
-	return csum_fold_64(csum_words(p->l4, p->l4_len, pseudo)) == 0xffff;
+	return csum_fold_64(proto == IPPROTO_TCP4 ? csum_tcp(p->l4, p->l4_len, pseudo)
+						  : csum_words(p->l4, p->l4_len, pseudo))
+		== 0xffff;
 }
 
 /* Addresses and ports: in the packet sender's first and in network order, in struct pkt ours first
