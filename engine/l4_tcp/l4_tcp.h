@@ -70,6 +70,12 @@ struct tcp_side {
 	struct tcp_sacked sacked[SIDE_SACKED];
 };
 
+/* pool_at() of one whose stride is known. */
+static force_inline struct tcb *tcb_at(const struct lcore *lc, uint32_t id)
+{
+	return (struct tcb *)lc->tcbs.base + id;
+}
+
 static inline uint32_t tcp_side_count(uint32_t n_tcbs)
 {
 	return MAX_OF(n_tcbs / 1024, 1024u);
@@ -81,6 +87,10 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
 /* A block in the flow table, or CONN_NONE when there is none. Keeps the entry of the wheel that it
  * may still have; the caller sets the tuple. */
 uint32_t tcb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash);
+/* Before the first connection: what the secret of initial sequence numbers is expanded to. */
+void tcp_isn_begin(struct lcore *lc);
+/* What all segments of a test case have in common, once its settings are known. */
+void tcp_forms(struct tc_run *tc);
 /* The window scale (RFC 7323) that a receive window of so many bytes needs. */
 uint8_t tcp_wscale_for(uint32_t win);
 

@@ -54,6 +54,9 @@ static void settings_take(struct lcore *lc, struct tc_run *tc)
 	tc->vlan = (uint16_t)cfg->vlan_id;
 	tc->send_limited = tc->is_client && cfg->rate_send != RATE_INFINITE;
 	tc->close_limited = tc->is_client && cfg->rate_close != RATE_INFINITE;
+	tc->close_plain = !tc->is_udp && !tc->close_limited;
+	tc->pkt_word = pkt_word(tc->vlan, tc->is_udp ? PKT_UDP : PKT_TCP);
+	tcp_forms(tc);
 }
 
 /* Its application, or those of its IMIX group. */
