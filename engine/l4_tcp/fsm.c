@@ -56,7 +56,7 @@ void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t, bool again
 	t->snd_wnd = 0;
 	t->srtt_us = t->rttvar_us = 0;
 	t->side = CONN_NONE;
-	t->retries = t->dupacks = t->probes = 0;
+	t->retries = t->dup_probes = 0;
 	t->rto_ms = (uint16_t)tc->rto_ms;
 	t->snd_wscale = 0;
 	t->rcv_wscale = tc->wscale;
@@ -73,7 +73,7 @@ void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s)
 		? (s->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE
 		: (s->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR); /* RFC 3168 §6.1.1 */
 
-	t->opts &= s->opts | (ecn_setup ? TO_ECN : 0);
+	t->opts &= s->opts | TO_APART | (ecn_setup ? TO_ECN : 0);
 	t->rcv_nxt = s->seq + 1;
 	/* RFC 9293 §3.7.1: what is sent counts its options, IP's too; what is announced does not */
 	t->c.mss = MIN_OF(tc->mss, s->mss) - ipv4_opts_len(tc->ip_how);

@@ -133,8 +133,10 @@ static bool tail_probe_due(const struct lcore *lc, const struct tc_run *tc, cons
 bool tcp_tail_probe(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
-	uint32_t max = t->snd_max, len = t->c.mss + !!(t->c.flags & CF_FIN_SENT);
+	uint32_t max = t->snd_max, fin = !!(t->c.flags & CF_FIN_SENT), len = t->c.mss + fin;
 
+	if (fin && (t->opts & TO_FIN_APART))
+		len = 1; /* the last segment is the FIN */
 	if (!tail_probe_due(lc, tc, t))
 		return false;
 	/* §7.3: new data, whatever cwnd says, else the last segment once more */

@@ -273,7 +273,7 @@ static cold_path void window_opens(struct lcore *lc, struct tc_run *tc, struct t
 	t->snd_nxt = t->snd_una;
 	t->c.t_rtx = 0;
 	t->rto_ms = tcp_rto(tc, t);
-	t->retries = t->dupacks = t->probes = 0;
+	t->retries = t->dup_probes = 0;
 	t->c.flags &= ~(CF_RTT_TIMING | CF_RETRANS | CF_RECOVERY);
 }
 
@@ -474,7 +474,7 @@ static force_inline bool predicted(
 	n->len = p->l4_len - (uint32_t)sizeof(*th);
 	return (n->off_flags & ~((TCP_PSH | TCP_FIN) << 8)) == (0x50 | TCP_ACK << 8)
 		&& n->seq == t->rcv_nxt && t->side == CONN_NONE
-		&& (t->retries | t->probes | t->dupacks | (t->opts & (TO_TS | TO_ECN))
+		&& (t->retries | t->dup_probes | (t->opts & (TO_TS | TO_ECN))
 			   | (t->c.flags & (CF_FIN_SENT | CF_RETRANS | CF_RECOVERY)))
 		== 0
 		&& t->snd_nxt == t->snd_max && n->ack - t->snd_una <= t->snd_max - t->snd_una
