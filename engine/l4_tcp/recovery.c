@@ -135,16 +135,17 @@ bool tcp_tail_probe(
 {
 	uint32_t max = t->snd_max, fin = !!(t->c.flags & CF_FIN_SENT), len = t->c.mss + fin;
 
-	if (fin && (t->opts & TO_FIN_APART))
-		len = 1; /* the last segment is the FIN */
 	if (!tail_probe_due(lc, tc, t))
 		return false;
 	/* §7.3: new data, whatever cwnd says, else the last segment once more */
 	t->cwnd += t->c.mss;
 	tcp_output(lc, lp, tc, t, id);
 	t->cwnd -= t->c.mss;
-	if (t->snd_max == max)
+	if (t->snd_max == max) {
 		tcp_resend(lc, lp, tc, t, max - MIN_OF(len, max - t->snd_una), t->c.mss);
+		if (fin && (t->opts & TO_FIN_APART)) /* alone it would not tell of holes */
+			tcp_resend(lc, lp, tc, t, max - 1, 0);
+	}
 	lp->st->tsm.tail_probes++;
 	return true;
 }

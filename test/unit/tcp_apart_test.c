@@ -253,6 +253,25 @@ static void lost_segments_are_sent_again_apart(void **state)
 	}
 }
 
+/* RFC 8985's probe is what the last segment would be if FIN rode on it, in two. */
+static void tail_probe_is_data_and_fin(void **state)
+{
+	(void)state;
+	stack_begin(64, 16, 2048);
+	session(4000, 1);
+	ride(1, 1, 0);
+	lose = "s:AD";
+	n_lose = 3;
+	tc_cfgs[0][0].tcp.twait_skip = tc_cfgs[1][0].tcp.twait_skip = 0;
+	run();
+	assert_string_equal(seen,
+		"c:S s:SA c:AD c:AD c:AD s:A s:A s:AD s:AD s:AD s:AF c:A " /* of FIN, ahead */
+		"s:AD s:AF c:A c:A "                                       /* the probe */
+		"s:AD c:A s:AD s:AF c:AF c:A s:A");
+	assert_int_equal(stack_port(1)->tsm.tail_probes, 1);
+	stack_end();
+}
+
 /* A delayed ACK is delayed as ever, but it goes before the data that it would ride on. */
 static void delayed_ack_goes_before_data(void **state)
 {
@@ -328,6 +347,7 @@ int main(void)
 		cmocka_unit_test(fin_of_the_peer_is_acknowledged_before_ours),
 		cmocka_unit_test(fin_apart_goes_through_its_states),
 		cmocka_unit_test(lost_segments_are_sent_again_apart),
+		cmocka_unit_test(tail_probe_is_data_and_fin),
 		cmocka_unit_test(delayed_ack_goes_before_data),
 		cmocka_unit_test(ack_apart_does_not_wait_for_room),
 	};
