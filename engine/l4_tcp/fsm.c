@@ -62,7 +62,7 @@ void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s)
 
 	if (unlikely(t->opts & TO_ECN) && ecn_setup(s))
 		opts |= TO_ECN;
-	opts &= t->opts;
+	opts = (opts | TO_APART) & t->opts;
 	t->opts = opts;
 	t->rcv_nxt = s->seq + 1;
 	/* RFC 9293 §3.7.1: what is sent counts its options, IP's too; what is announced does not */

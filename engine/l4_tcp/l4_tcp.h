@@ -4,13 +4,17 @@
 #include "engine/l3_ip/l3_ip.h"
 #include "engine/lcore/lcore.h"
 
-/* tcb.opts: before the peer's SYN what we offer, then what both agreed on; and what ECN owes. */
+/* tcb.opts: before the peer's SYN what we offer, then what both agreed on; what ECN owes; and what is
+ * ours alone. */
 #define TO_WSCALE 0x01u
 #define TO_TS 0x02u
 #define TO_SACK 0x04u
 #define TO_ECN 0x08u
-#define TO_ECE 0x10u /* RFC 3168 §6.1.3: ECE on every ACK until the peer's CWR */
-#define TO_CWR 0x20u /* RFC 3168 §6.1.2: CWR on the next new data */
+#define TO_ECE 0x10u       /* RFC 3168 §6.1.3: ECE on every ACK until the peer's CWR */
+#define TO_CWR 0x20u       /* RFC 3168 §6.1.2: CWR on the next new data */
+#define TO_ACK_APART 0x40u /* an ACK that is owed goes before data and FIN, not on them */
+#define TO_FIN_APART 0x80u /* FIN goes after the last data, not on it */
+#define TO_APART (TO_ACK_APART | TO_FIN_APART)
 
 #define SSTHRESH_NONE UINT16_MAX
 
@@ -37,10 +41,15 @@ struct tcb {
 	uint32_t side;                          /* id of a side block, CONN_NONE */
 	uint8_t snd_wscale : 4, rcv_wscale : 4; /* 0..14 */
 	uint8_t retries;
-	uint8_t probes;                /* zero-window probes since it shut */
-	uint8_t opts : 6, dupacks : 2; /* TO_* */
-	uint16_t rto_ms;               /* current, backed off */
-	uint16_t epoch;                /* CUBIC's, EPOCH_MS of the clock; wraps */
+	union {
+		struct {
+			uint8_t dupacks : 2, probes : 6; /* of a zero window since it shut */
+		};
+		uint8_t dup_probes; /* either */
+	};
+	uint8_t opts;    /* TO_* */
+	uint16_t rto_ms; /* current, backed off */
+	uint16_t epoch;  /* CUBIC's, EPOCH_MS of the clock; wraps */
 } cache_aligned;
 static_assert(sizeof(struct tcb) == 128, "a TCP endpoint is two lines");
 static_assert(offsetof(struct tcb, snd_una) == 64, "TCP begins on the second line");
@@ -57,6 +66,8 @@ struct tcp_sacked {
 	uint32_t rtx_to; /* the hole was sent again up to here; at or before its begin: not */
 	uint32_t mark;   /* snd_max at that time: when later data arrives, that too was lost */
 };
+
+#define PROBES_MAX 63 /* that are told apart */
 
 /* Rare state. Both arrays are in order and without overlap. */
 #define SIDE_RUNS 24

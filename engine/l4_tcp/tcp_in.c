@@ -259,7 +259,7 @@ static cold_path void window_opens(struct lcore *lc, struct tc_run *tc, struct t
 	t->snd_nxt = t->snd_una;
 	t->c.t_rtx = 0;
 	t->rto_ms = tcp_rto(tc, t);
-	t->retries = t->dupacks = t->probes = 0;
+	t->retries = t->dup_probes = 0;
 	t->c.flags &= ~(CF_RTT_TIMING | CF_RETRANS | CF_RECOVERY);
 }
 

@@ -4,6 +4,10 @@
 #include "engine/l4_tcp/tcp_ack.h"
 #include "engine/l4_tcp/tcp_priv.h"
 
+#ifndef PREDICT
+#define PREDICT 1 /* 0: none is predicted; the simulator's, to see that it makes no difference */
+#endif
+
 /* Header prediction: what nearly every segment is. The next bytes, FIN among them, or an ACK of ours that
  * says something new, without options, while nothing is lost or shut. Then most of the steps have nothing
  * to do. */
@@ -17,15 +21,15 @@ static force_inline bool has_fin(const struct next *n)
 	return n->off_flags & TCP_FIN << 8;
 }
 
-/* Does it lose nothing, measure nothing, wait for nothing? retries, probes, opts and dupacks lie in a word. */
+/* Does it lose nothing, measure nothing, wait for nothing? retries, dup_probes and opts lie in a word. */
 static force_inline bool is_quiet(const struct tcb *t)
 {
 	uint32_t word = load_32((const uint8_t *)t + offsetof(struct tcb, retries) - 1);
 
 	static_assert(offsetof(struct tcb, retries) % 4 == 1
-		&& offsetof(struct tcb, probes) == offsetof(struct tcb, retries) + 1
+		&& offsetof(struct tcb, dup_probes) == offsetof(struct tcb, retries) + 1
 		&& offsetof(struct tcb, rto_ms) == offsetof(struct tcb, retries) + 3);
-	return (word & (0x00ffff00u | (TO_TS | TO_ECN | 0xc0u) << 24)) == 0 && t->side == CONN_NONE
+	return (word & (0x00ffff00u | (TO_TS | TO_ECN) << 24)) == 0 && t->side == CONN_NONE
 		&& !(t->c.flags & (CF_RETRANS | CF_RECOVERY));
 }
 
@@ -40,7 +44,7 @@ static force_inline bool predicted(
 	n->wnd = be_16(th->wnd_be16);
 	n->off_flags = load_16(&th->off);
 	n->len = p->l4_len - (uint32_t)sizeof(*th);
-	return (n->off_flags & ~((TCP_PSH | TCP_FIN) << 8)) == (0x50 | TCP_ACK << 8)
+	return PREDICT && (n->off_flags & ~((TCP_PSH | TCP_FIN) << 8)) == (0x50 | TCP_ACK << 8)
 		&& n->seq == t->rcv_nxt && is_quiet(t) && t->snd_nxt == t->snd_max
 		&& n->len <= tc->win;
 }

@@ -142,8 +142,8 @@ static cold_path bool not_out(struct lport *lp, uint32_t len)
 /* What nearly every segment is: an ACK, without options of TCP or IP. */
 static force_inline bool segment_is_plain(const struct tc_run *tc, const struct tcb *t)
 {
-	return likely(
-		!(t->opts & (TO_TS | TO_ECN)) && t->side == CONN_NONE && tc->ip_how < IP_STAMP);
+	return likely(!(t->opts & (TO_TS | TO_ECN | TO_ACK_APART)) && t->side == CONN_NONE
+		&& tc->ip_how < IP_STAMP);
 }
 
 static force_inline bool segment_plain(struct lcore *lc, struct lport *lp, struct tc_run *tc,
@@ -212,7 +212,8 @@ static force_inline bool segment_out(struct lcore *lc, struct lport *lp, struct 
 	return true;
 }
 
-/* With what only some segments have: ECN, SACK. */
+/* With what only some segments have: ECN, SACK; or what goes before it: an ACK that is owed, and
+ * may not ride (ack-on-data 0). */
 static cold_path bool segment_out_rare(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len)
 {
@@ -220,6 +221,10 @@ static cold_path bool segment_out_rare(struct lcore *lc, struct lport *lp, struc
 	uint16_t n = 0, owed, how = tc->ip_how;
 	bool ok;
 
+	if ((t->opts & TO_ACK_APART) && (len != 0 || (flags & TCP_FIN))
+		&& ((t->c.flags & CF_ACK_NOW) || t->c.t_ack != 0)
+		&& !segment_out_rare(lc, lp, tc, t, t->snd_max, TCP_ACK, 0))
+		return false;
 	if (t->opts & TO_ECN) { /* then two bits of tos are TCP's, whatever the user has set */
 		flags = ecn_out(lp, t, seq, flags, len, &ecn);
 		how = (how & ~IP_ECN_MASK) | ecn;
@@ -240,7 +245,7 @@ static cold_path bool segment_out_rare(struct lcore *lc, struct lport *lp, struc
 static apart bool segment_other(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len)
 {
-	if (unlikely((t->opts & TO_ECN) || t->side != CONN_NONE))
+	if (unlikely((t->opts & (TO_ECN | TO_ACK_APART)) || t->side != CONN_NONE))
 		return segment_out_rare(lc, lp, tc, t, seq, flags, len);
 	if (flags & TCP_SYN)
 		return segment_out(lc, lp, tc, t, seq, flags, 0, true, NULL, 0, tc->ip_how);
@@ -393,7 +398,8 @@ bool tcp_resend(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tc
 {
 	bool fin_sent = t->c.flags & CF_FIN_SENT;
 	uint32_t left = t->snd_max - seq - fin_sent, len = MIN_OF(left, max);
-	uint8_t flags = fin_sent && len == left ? TCP_ACK | TCP_FIN : TCP_ACK;
+	bool fin = fin_sent && len == left && (len == 0 || !(t->opts & TO_FIN_APART));
+	uint8_t flags = fin ? TCP_ACK | TCP_FIN : TCP_ACK;
 
 	t->c.flags &= ~CF_RTT_TIMING; /* Karn */
 	if (seq == t->snd_una)
@@ -401,10 +407,10 @@ bool tcp_resend(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tc
 	if (!tcp_send(lc, lp, tc, t, seq, flags, len))
 		return false;
 	if (tcp_has_sacked(lc, t))
-		tcp_sack_resent(lc, t, seq, len + (flags & TCP_FIN));
+		tcp_sack_resent(lc, t, seq, len + fin);
 	lp->st->tsm.retrans_pkts++;
 	lp->st->tsm.retrans_bytes += len;
-	lp->st->tcp.tx_fin += (flags & TCP_FIN) != 0;
+	lp->st->tcp.tx_fin += fin;
 	return true;
 }
 
@@ -482,12 +488,13 @@ static force_inline uint32_t usable(const struct lcore *lc, const struct tcb *t)
 	return wnd > flight ? wnd - flight : 0;
 }
 
-/* May FIN follow the byte before end? */
-static bool fin_follows(const struct tcb *t, uint32_t end)
+/* May FIN go with len bytes from snd_nxt on? */
+static bool fin_follows(const struct tcb *t, uint32_t len)
 {
-	return end == t->c.tx_end
+	return t->snd_nxt + len == t->c.tx_end
 		&& ((t->c.flags & (CF_CLOSE | CF_SENDING | CF_WAIT_ACKED)) == CF_CLOSE
-			|| (t->c.flags & CF_FIN_SENT));
+			|| (t->c.flags & CF_FIN_SENT))
+		&& (len == 0 || likely(!(t->opts & TO_FIN_APART)));
 }
 
 /* Nothing is in flight and the window is shut: the persist timer (RFC 9293 §3.8.6.1). */
@@ -499,7 +506,7 @@ static apart void window_shut(struct lcore *lc, struct lport *lp, struct tcb *t)
 	t->c.t_rtx = deadline_in(lc, t->rto_ms);
 }
 
-/* One segment of data, FIN with the last. False: nothing more may be sent now. */
+/* One segment of data, FIN with the last or after it. False: nothing more may be sent now. */
 static force_inline bool output_one(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
@@ -525,7 +532,7 @@ static force_inline bool output_one(
 	 * segment */
 	if (len == left && (t->c.flags & CF_SENDING))
 		message_sent(lc, lp, tc, t, id);
-	fin = fin_follows(t, t->snd_nxt + len);
+	fin = fin_follows(t, len);
 	if (len == 0 && !fin)
 		return false;
 	if (fin)
@@ -559,10 +566,11 @@ static cold_path void output_holes(
 #define RIDE_MS 10     /* else it goes by itself */
 
 /* Data waits for room in the port: its ACK waits with it, as one that is delayed, and rides on it. But
- * each segment beyond a hole has its own at once (RFC 5681 §4.2). */
+ * each segment beyond a hole has its own at once (RFC 5681 §4.2), and one that may not ride waits for
+ * nothing. */
 static apart bool ack_waits(const struct lcore *lc, const struct lport *lp, struct tcb *t)
 {
-	if (lp->blocked.n > RIDE_MAX || t->side != CONN_NONE)
+	if (lp->blocked.n > RIDE_MAX || t->side != CONN_NONE || (t->opts & TO_ACK_APART))
 		return false;
 	t->c.flags &= ~CF_ACK_NOW;
 	if (t->c.t_ack == 0)
