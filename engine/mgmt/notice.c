@@ -32,12 +32,12 @@ static void pool_look(uint32_t w, enum pool p, uint64_t left, uint64_t total)
 		return;
 	if (!low[w][p] && left * 100 < total * LOW_PERCENT) {
 		low[w][p] = true;
-		event_of(event_POOL_LOW, loglevel_WARNING, NOTE_NONE, NOTE_NONE,
+		event_of(event_kind_POOL_LOW, loglevel_WARNING, NOTE_NONE, NOTE_NONE,
 			"lcore %u: %" PRIu64 " of %" PRIu64 " %s are left: %s", lcore, left, total,
 			pools[p].name, pools[p].hint);
 	} else if (low[w][p] && left * 100 > total * OK_PERCENT) {
 		low[w][p] = false;
-		event_of(event_POOL_OK, loglevel_INFO, NOTE_NONE, NOTE_NONE,
+		event_of(event_kind_POOL_OK, loglevel_INFO, NOTE_NONE, NOTE_NONE,
 			"lcore %u: %" PRIu64 " of %" PRIu64 " %s are free again", lcore, left,
 			total, pools[p].name);
 	}
@@ -63,7 +63,7 @@ static void links_look(void)
 		bool up = seg_port(segment, p)->link_up;
 
 		if (begun && up != was[p])
-			event_of(up ? event_LINK_UP : event_LINK_DOWN,
+			event_of(up ? event_kind_LINK_UP : event_kind_LINK_DOWN,
 				up ? loglevel_NOTICE : loglevel_WARNING, p, NOTE_NONE,
 				"port %u: link %s", p, up ? "up" : "down");
 		was[p] = up;
