@@ -25,7 +25,8 @@ void ports_poll_device(struct seg *seg);
  * of its own in front of the mempool keeps the working set in the cache. */
 apart void pkt_refill(struct stash *s);
 cold_path void pkt_free_slow(struct stash *s, struct rte_mbuf *m);
-apart void tx_flush(struct lcore *lc, struct lport *lp);
+/* How many packets went. */
+apart uint32_t tx_flush(struct lcore *lc, struct lport *lp);
 cold_path void tx_push_slow(struct lcore *lc, struct lport *lp, struct rte_mbuf *m);
 
 /* A buffer with room for len bytes of frame, empty: data_len and pkt_len are len. NULL when the

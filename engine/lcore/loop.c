@@ -219,13 +219,14 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 	uint32_t done = 0;
 
 	clock_set(lc, tsc);
-	if (unlikely(__atomic_load_n(&lc->mbox.prod, __ATOMIC_RELAXED) != lc->mbox.cons))
+	if (unlikely(__atomic_load_n(&lc->mbox.prod, __ATOMIC_RELAXED) != lc->mbox.cons)) {
 		mailbox_poll(lc);
+		done = 1;
+	}
 	for (uint32_t i = 0; i < lc->n_lports; i++) {
 		uint32_t n = port_rx(lc, &lc->lports[i]);
 
-		done += n;
-		tx_flush(lc, &lc->lports[i]);
+		done += n + tx_flush(lc, &lc->lports[i]);
 	}
 	if (unlikely(lc->n_frags != 0))
 		frags_poll(lc);
@@ -233,7 +234,7 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 		done += wheel_run(lc, TIMER_BUDGET);
 	done += traffic_run(lc);
 	for (uint32_t i = 0; i < lc->n_lports; i++)
-		tx_flush(lc, &lc->lports[i]);
+		done += tx_flush(lc, &lc->lports[i]);
 	return done;
 }
 
@@ -248,7 +249,7 @@ int lcore_loop(void *arg)
 {
 	struct lcore *lc = arg;
 	struct stats_lcore *st = &lc->lst->lcore;
-	uint64_t start = rte_rdtsc(), gauges_at = start;
+	uint64_t start = rte_rdtsc(), gauges_at = start, longest = 0, longest_at = start;
 
 	lc->tsc_is_real = 1;
 	lcore_clock_start(lc, start);
@@ -262,13 +263,20 @@ int lcore_loop(void *arg)
 		if (done != 0) {
 			st->busy_loops++;
 			st->busy_cycles += end - start;
-			if (end - start > st->longest)
-				st->longest = end - start;
+			if (unlikely(end - start > longest)) {
+				longest = end - start;
+				st->longest = MAX_OF(st->longest, longest);
+			}
 		}
 		start = end;
-		if (unlikely(end - gauges_at > lc->tsc_hz / 4)) {
-			gauges_at = end;
-			gauges_update(lc);
+		if (likely(end - gauges_at <= lc->tsc_hz / 4))
+			continue;
+		gauges_at = end;
+		gauges_update(lc);
+		if (end - longest_at > lc->tsc_hz) {
+			st->longest_now = longest;
+			longest = 0;
+			longest_at = end;
 		}
 	}
 	return 0;
