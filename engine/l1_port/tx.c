@@ -1,5 +1,6 @@
 /* The last step of a packet: into the port. */
 #include "engine/l1_port/l1_port.h"
+#include "engine/lcore/lcore.h"
 
 #include <rte_ethdev.h>
 
@@ -94,6 +95,15 @@ static force_inline uint32_t tx_send(struct lcore *lc, struct lport *lp)
 	return sent;
 }
 
+static apart void stamps_write(const struct lcore *lc, struct txq *q)
+{
+	uint64_t now = stamp_of(lcore_ns_now(lc));
+
+	for (uint32_t i = 0; i < q->n_stamps; i++)
+		memcpy(q->stamp[i], &now, STAMP_BYTES);
+	q->n_stamps = 0;
+}
+
 static cold_path uint32_t tx_flush_faulty(struct lcore *lc, struct lport *lp)
 {
 	uint32_t sent;
@@ -106,6 +116,8 @@ static cold_path uint32_t tx_flush_faulty(struct lcore *lc, struct lport *lp)
 
 uint32_t tx_flush(struct lcore *lc, struct lport *lp)
 {
+	if (unlikely(lp->txq.n_stamps != 0))
+		stamps_write(lc, &lp->txq);
 	if (unlikely(lp->txq.faults != NULL))
 		return tx_flush_faulty(lc, lp);
 	return tx_send(lc, lp);

@@ -90,25 +90,58 @@ static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct p
 		pkt_free(lc, p->m);
 }
 
-/* Takes 1..RX_BURST packets; counted: they are the port's news. */
-static force_inline void burst_in(
-	struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n, bool counted)
+/* What is not plain: a stamp may be all that it has beside. */
+static apart uint32_t stamped_look(struct lcore *lc, const struct lport *lp, struct pkt *p)
 {
-	struct pkt p[RX_BURST];
+	return look(lc, lp, p, LOOK_STAMPED);
+}
+
+/* A burst looked at; its bytes. stamps, constant: some test case of the port measures by them, so
+ * that most packets have one. */
+static force_inline uint64_t burst_look(struct lcore *lc, struct lport *lp, struct rte_mbuf **m,
+	struct pkt *p, uint32_t n, bool stamps)
+{
 	struct looked looked = {0};
 	uint64_t bytes = 0;
 
-	if (unlikely(lp->n_latencies != 0))
-		latency_burst_begin(lc, p, n);
 	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (uint32_t i = 0; i < n; i++) {
 		p[i].m = m[i];
 		bytes += m[i]->pkt_len;
-		if (unlikely(!first_look(lc, lp, &p[i], &looked)))
-			eth_in(lc, lp, &p[i]);
+		if (stamps
+			&& likely(looked_add(&looked, look(lc, lp, &p[i], LOOK_STAMPED), &p[i], 1)))
+			continue;
+		if (likely(looked_add(&looked, look(lc, lp, &p[i], LOOK_IP), &p[i], 0)))
+			continue;
+		if (!stamps && looked_add(&looked, stamped_look(lc, lp, &p[i]), &p[i], 1))
+			continue;
+		p[i].stamp = 0;
+		eth_in(lc, lp, &p[i]);
 	}
 	looked_count(lp, &looked);
+	return bytes;
+}
+
+static apart uint64_t stamped_burst(
+	struct lcore *lc, struct lport *lp, struct rte_mbuf **m, struct pkt *p, uint32_t n)
+{
+	return burst_look(lc, lp, m, p, n, true);
+}
+
+/* Takes 1..RX_BURST packets; counted: they are the port's news. */
+static force_inline void burst_in(
+	struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n, bool counted)
+{
+	struct pkt p[RX_BURST];
+	uint64_t bytes;
+
+	if (unlikely(lp->n_latencies != 0))
+		lc->rx_tsc = lcore_tsc_now(lc);
+	if (unlikely(lp->n_ip_stamps != 0))
+		bytes = stamped_burst(lc, lp, m, p, n);
+	else
+		bytes = burst_look(lc, lp, m, p, n, false);
 	if (counted) {
 		lp->st->port.rx_pkts += n;
 		lp->st->port.rx_bytes += bytes;
