@@ -58,6 +58,7 @@ static void samples_take(struct tc_run *tc, const uint64_t *ns, uint32_t k)
 	struct latency_block *b = tc->latency;
 	uint64_t n = b->n, last = b->last_ns, sum = 0, jitter = 0;
 	uint64_t least = n != 0 ? b->min_ns : UINT64_MAX, most = st->max_ns;
+	bool recent = tc->cfg->latency.samples != 0; /* else nobody asks for them */
 
 	for (uint32_t i = 0; i < k; i++) {
 		int64_t more = (int64_t)(ns[i] - last);
@@ -70,13 +71,16 @@ static void samples_take(struct tc_run *tc, const uint64_t *ns, uint32_t k)
 		if (unlikely(last > most))
 			most = last;
 		hist_record(&b->hist, last);
-		__atomic_store_n(&b->recent[n % LATENCY_RING], last, __ATOMIC_RELAXED);
-		n++;
-		__atomic_store_n(&b->n, n, __ATOMIC_RELEASE); /* pairs with recent_add() */
+		if (recent) {
+			__atomic_store_n(&b->recent[n++ % LATENCY_RING], last, __ATOMIC_RELAXED);
+			__atomic_store_n(&b->n, n, __ATOMIC_RELEASE); /* recent_add() */
+		}
 	}
+	if (!recent)
+		__atomic_store_n(&b->n, n + k, __ATOMIC_RELAXED);
 	b->last_ns = last;
 	b->min_ns = least;
-	if (unlikely(n == k)) { /* the first has none before it */
+	if (unlikely(b->n == k)) { /* the first has none before it */
 		jitter -= ns[0];
 		st->pairs--;
 	}
