@@ -8,6 +8,7 @@
 # make interop         our ends against other people's servers, clients and the kernel's TCP over bad links (minutes)
 # make bench           measures speed: WORK="sessions http_10k"; prints one JSON object (hugepages, root); see doc/performance.md
 # make bench-compare   the same, against test/bench/baseline.json by fractions of the ceiling
+# make bench-scaling   what a second worker adds: WORK="sessions http_100" (hugepages, root, two CPUs)
 # make bench-40m       example 6 at full size, 40 M sessions: SCALE=40 divides them (hugepages, root)
 # make profile         where the time goes: WORK=sessions|http|raw1|raw64|udp|bulk CACHE=1
 # make check           lint and style
@@ -101,7 +102,7 @@ TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out
 DOCS     := commands counters
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit asan sim sim-run peers functional interop bench bench-compare bench-40m profile path check lint style format docs compdb clean help FORCE
+.PHONY: all demo test unit asan sim sim-run peers functional interop bench bench-compare bench-scaling bench-40m profile path check lint style format docs compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(if $(LTO),-O3 -g -flto=2) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
@@ -186,6 +187,8 @@ bench: all $(BENCHES)
 	$(Q)/usr/bin/python3 test/bench/bench.py $(WORK)
 bench-compare: all $(BENCHES)
 	$(Q)/usr/bin/python3 test/bench/bench.py --compare $(WORK)
+bench-scaling: all
+	$(Q)/usr/bin/python3 test/bench/scaling.py $(WORK)
 bench-40m: all
 	$(Q)SCALE=$(SCALE) /usr/bin/python3 test/bench/forty.py
 profile: all

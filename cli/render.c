@@ -90,7 +90,9 @@ void render_heading(const char *key, char *buf, size_t len)
 	static const char *const other[][2] = {{"speed_mbps", "Speed Mbit/s"},
 		{"tx_mbps", "TX Mbit/s"}, {"rx_mbps", "RX Mbit/s"}, {"tx_percent", "TX %"},
 		{"rx_percent", "RX %"}, {"tx_pkts_per_second", "TX packets/s"},
-		{"rx_pkts_per_second", "RX packets/s"}};
+		{"rx_pkts_per_second", "RX packets/s"}, {"load_percent", "Load %"},
+		{"packets_per_turn", "Packets/turn"}, {"cycles_per_packet", "Cycles/packet"},
+		{"longest_turn_us", "Longest turn us"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(other); i++) {
 		if (strcmp(other[i][0], key) == 0)

@@ -18,6 +18,8 @@ json_t *show_tests_faults(const struct seg *s, uint32_t port);
 json_t *show_port_info(const struct seg *s);
 json_t *show_port_map(const struct seg *s);
 json_t *show_port_link(const struct seg *s);
+/* Of each worker, over the last second. */
+json_t *show_lcore_load(const struct seg *s);
 json_t *show_arp(const struct seg *s);
 json_t *show_operators(const struct seg *s);
 /* The newest so many of them: events, or changes. */

@@ -198,6 +198,8 @@ static json_t *view_of(
 		return show_port_map(s);
 	case CMD_show_port_link:
 		return show_port_link(s);
+	case CMD_show_lcore_load:
+		return show_lcore_load(s);
 	case CMD_show_arp_entries:
 		return show_arp(s);
 	case CMD_show_operators:

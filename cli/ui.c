@@ -145,12 +145,14 @@ static void draw(void)
 {
 	static const char *const view[] = {"statistics", "configuration", "latency"};
 	static_assert(ARRAY_SIZE(view) == UI_VIEW_COUNT);
-	char title[120], detail[80] = "Test case", warning[100];
+	char title[160], load[60], detail[80] = "Test case", warning[100];
 	struct ui_layout l;
 
 	if (ui_draw_layout(&l))
 		panes_fill(&l);
-	snprintf(title, sizeof(title), "WARP17 %.63s", ui.cli->client.seg->hdr.prefix);
+	ui_load(ui.now.load, load, sizeof(load));
+	snprintf(title, sizeof(title), "WARP17 %.63s%s%s", ui.cli->client.seg->hdr.prefix,
+		*load ? "  " : "", load);
 	if (ui.n_tests != 0)
 		snprintf(detail, sizeof(detail), "P%u TC%u %s", ui.port, ui.tcid, view[ui.view]);
 	note(warning, sizeof(warning));

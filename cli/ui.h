@@ -24,6 +24,7 @@ struct ui_sample {
 	json_t *stats[PORTS_MAX][TCS_MAX]; /* show tests stats */
 	json_t *group[32];                 /* show <group> statistics, of groups that ports have */
 	json_t *links;                     /* show port link */
+	json_t *load;                      /* show lcore load */
 };
 
 /* A test case on the screen. */
@@ -69,8 +70,10 @@ void pane_stats(struct pane *p, uint32_t width, const struct ui_test *t,
 	const struct ui_sample *now, const struct ui_sample *before);
 void pane_latency(struct pane *p, uint32_t width, const json_t *stats);
 void pane_text(struct pane *p, uint32_t width, const char *text);
+/* The loads of show lcore load in some words. */
+void ui_load(const json_t *load, char *buf, size_t len);
 /* Counters of all layers, a pair of columns for each port from first on, and their rates. zeros:
- * those that are 0 everywhere too. Returns how many ports there was room for. */
+ * those that are 0 everywhere too. Then the workers. Returns how many ports there was room for. */
 uint32_t pane_ports(struct pane *p, uint32_t width, const struct ui_sample *now,
 	const struct ui_sample *before, uint32_t first, bool zeros);
 

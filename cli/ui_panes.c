@@ -11,7 +11,8 @@
 
 #define LABEL_MIN 15
 #define LABEL_MAX 24
-#define PAIR 16 /* columns: total and rate, each with a blank before it */
+#define LOADS_FEW 4 /* workers whose loads stand in the title one by one */
+#define PAIR 16     /* columns: total and rate, each with a blank before it */
 
 void pane_clear(struct pane *p)
 {
@@ -327,6 +328,62 @@ static void ports_head(struct pane *p, const struct columns *c)
 	p->fixed = 2;
 }
 
+void ui_load(const json_t *load, char *buf, size_t len)
+{
+	const json_t *workers = json_object_get(load, "workers"), *w;
+	size_t i, n = json_array_size(workers), at = 0;
+	double least = 100, most = 0;
+
+	buf[0] = '\0';
+	json_array_foreach(workers, i, w)
+	{
+		double v = json_number_value(json_object_get(w, "load_percent"));
+
+		least = MIN_OF(least, v);
+		most = MAX_OF(most, v);
+		if (n <= LOADS_FEW && at < len)
+			at += (size_t)snprintf(
+				buf + at, len - at, "%s %.0f", i == 0 ? "load" : "", v);
+	}
+	if (n != 0 && n <= LOADS_FEW && at < len)
+		snprintf(buf + at, len - at, " %%");
+	else if (n > LOADS_FEW)
+		snprintf(buf, len, "load %.0f-%.0f %%, %zu workers", least, most, n);
+}
+
+/* "-" when it is not known. */
+static void value_or_dash(const json_t *v, char *buf, size_t len)
+{
+	if (json_is_real(v))
+		snprintf(buf, len, "%.1f", json_real_value(v));
+	else if (json_is_integer(v))
+		ui_number((uint64_t)json_integer_value(v), buf, len);
+	else
+		snprintf(buf, len, "-");
+}
+
+static void pane_workers(struct pane *p, const json_t *load)
+{
+	static const char *const keys[] = {"load_percent", "rx_pkts_per_second",
+		"tx_pkts_per_second", "packets_per_turn", "cycles_per_packet", "longest_turn_us"};
+	const json_t *w;
+	size_t i;
+
+	if (load == NULL)
+		return;
+	pane_add(p, UI_HEAD, "%5s %6s %6s %6s %5s %6s %7s", "LCORE", "load %", "rx/s", "tx/s",
+		"/turn", "cycles", "us/turn");
+	json_array_foreach(json_object_get(load, "workers"), i, w)
+	{
+		char s[ARRAY_SIZE(keys)][32];
+
+		for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
+			value_or_dash(json_object_get(w, keys[k]), s[k], sizeof(s[k]));
+		pane_add(p, UI_PLAIN, "%5" PRIu64 " %6s %6s %6s %5s %6s %7s", num(w, "lcore"), s[0],
+			s[1], s[2], s[3], s[4], s[5]);
+	}
+}
+
 uint32_t pane_ports(struct pane *p, uint32_t width, const struct ui_sample *now,
 	const struct ui_sample *before, uint32_t first, bool zeros)
 {
@@ -354,5 +411,6 @@ uint32_t pane_ports(struct pane *p, uint32_t width, const struct ui_sample *now,
 		if (strcmp(g->name, "port") == 0)
 			ports_group(p, &c, i, &stats_device_group, "device", zeros);
 	}
+	pane_workers(p, now->load);
 	return shown;
 }

@@ -18,6 +18,7 @@ void ui_sample_free(struct ui_sample *s)
 	for (size_t i = 0; i < ARRAY_SIZE(s->group); i++)
 		json_decref(s->group[i]);
 	json_decref(s->links);
+	json_decref(s->load);
 	*s = (struct ui_sample){0};
 }
 
@@ -53,13 +54,14 @@ bool ui_sample_take(struct ui_sample *s, struct cli *cli)
 	s->ns = mono_ns();
 	s->n_ports = seg->hdr.n_ports;
 	s->links = show_port_link(seg);
+	s->load = show_lcore_load(seg);
 	for (size_t i = 0; i < stats_n_groups; i++) {
 		if (stats_groups[i].scope == STAT_SCOPE_PORT)
 			s->group[i] = show_statistics(seg, &stats_groups[i], false, false, 0);
 	}
 	for (uint32_t p = 0; p < s->n_ports; p++)
 		all &= take_tests(s, seg, p);
-	return all;
+	return all && s->load != NULL;
 }
 
 uint32_t ui_tests(const struct ui_sample *s, struct ui_test *tests, uint32_t max)

@@ -63,6 +63,7 @@ struct sample {
 	uint32_t pid, state; /* of the engine; enum engine_state */
 	uint32_t n_ports, n_workers, n_lcores, n_tcs;
 	uint32_t lcore_id[WORKERS_MAX];
+	struct seg_load load[WORKERS_MAX];
 	struct sample_port port[PORTS_MAX];
 	struct sample_tc *tcs;
 	struct stats_port_block *port_stats;   /* [n_lcores][n_ports] */

@@ -1,5 +1,6 @@
 /* The JSON of /api/v1. Numbers are integers of 64 bits; those that may exceed 2^53 are exact all
  * the same, and it is the reader's business to take them as integers. */
+#include "common/abi/load.h"
 #include "common/util/version.h"
 #include "stats-exporter/exporter.h"
 
@@ -136,12 +137,27 @@ static json_t *tc_json(const struct sample_tc *s)
 		apps_json(s), "latency", latency_json(s));
 }
 
+/* Of the last second; null where nothing is known. */
+static json_t *load_json(const struct sample *s, uint32_t worker)
+{
+	struct load l = load_of(&s->load[worker], s->tsc_hz);
+
+	if (!l.known)
+		return json_null();
+	return json_pack("{sf sf sf so so}", "percent", l.percent, "rx_packets_per_second",
+		l.rx_per_s, "tx_packets_per_second", l.tx_per_s, "packets_per_turn",
+		l.pkts_per_turn != 0 ? json_real(l.pkts_per_turn) : json_null(),
+		"cycles_per_packet",
+		l.cycles_per_pkt != 0 ? json_real(l.cycles_per_pkt) : json_null());
+}
+
 static json_t *lcore_json(const struct sample *s, uint32_t lc)
 {
 	bool worker = lc < s->n_workers;
 
-	return json_pack("{sI ss so}", "lcore", worker ? (json_int_t)s->lcore_id[lc] : -1, "role",
-		worker ? "worker" : "management", "stats",
+	return json_pack("{sI ss so so}", "lcore", worker ? (json_int_t)s->lcore_id[lc] : -1,
+		"role", worker ? "worker" : "management", "load",
+		worker ? load_json(s, lc) : json_null(), "stats",
 		groups(STAT_SCOPE_LCORE, &s->lcore_stats[lc]));
 }
 

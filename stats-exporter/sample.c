@@ -198,6 +198,23 @@ static int records_take(struct sample *to, const struct seg *s, char *why)
 	return 0;
 }
 
+static int workers_take(struct sample *to, const struct seg *s, char *why)
+{
+	for (uint32_t i = 0; i < to->n_workers; i++) {
+		struct seg_worker w;
+
+		if (seg_read(seg_worker(s, i), &w, sizeof(w)) != 0) {
+			snprintf(why, WHY_MAX,
+				"a worker's load is being changed and that does not end: is the "
+				"engine stopped?");
+			return -EAGAIN;
+		}
+		to->lcore_id[i] = w.lcore_id;
+		to->load[i] = w.load;
+	}
+	return 0;
+}
+
 struct sample *sample_of(const struct seg *s, char *why)
 {
 	struct sample *to = calloc(1, sizeof(*to));
@@ -214,10 +231,8 @@ struct sample *sample_of(const struct seg *s, char *why)
 		snprintf(why, WHY_MAX, "out of memory");
 		goto fail;
 	}
-	if (records_take(to, s, why) != 0)
+	if (records_take(to, s, why) != 0 || workers_take(to, s, why) != 0)
 		goto fail;
-	for (uint32_t i = 0; i < to->n_workers; i++)
-		to->lcore_id[i] = seg_worker(s, i)->lcore_id;
 	words_take(to->port_stats, seg_stats_port(s, 0, 0),
 		sizeof(*to->port_stats) * to->n_lcores * to->n_ports);
 	words_take(to->lcore_stats, seg_stats_lcore(s, 0), sizeof(*to->lcore_stats) * to->n_lcores);

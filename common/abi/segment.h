@@ -114,9 +114,19 @@ struct stats_imix_block {
 	struct stats_tc tc;
 } cache_aligned;
 
-/* Written by management before READY. */
+/* What a worker did in the last second or so: see load.h. */
+struct seg_load {
+	uint64_t cycles, busy_cycles; /* of all its turns, of those that found work; TSC */
+	uint64_t busy_turns;
+	uint64_t poll_cycles;      /* what a turn costs that finds nothing; 0: not seen yet */
+	uint64_t rx_pkts, tx_pkts; /* of all ports */
+};
+
+/* Written by management: before READY, then load, once a second. */
 struct seg_worker {
+	struct seg_seq seq;
 	uint32_t lcore_id, cpu, socket, pad;
+	struct seg_load load;
 };
 
 /* One command's way there and back. Cells are copied whole; a reader trusts only its own copy. */
@@ -174,7 +184,8 @@ struct seg {
 static_assert(offsetof(struct seg, operators) % CACHE_LINE == 0);
 static_assert(sizeof(struct seg_operator) % CACHE_LINE == 0);
 static_assert(offsetof(struct seg_port, seq) == 0 && offsetof(struct seg_tc, seq) == 0
-		&& offsetof(struct seg_operator, seq) == 0 && offsetof(struct seg_imix, seq) == 0,
+		&& offsetof(struct seg_operator, seq) == 0 && offsetof(struct seg_imix, seq) == 0
+		&& offsetof(struct seg_worker, seq) == 0,
 	"seg_read() looks for it there");
 static_assert(sizeof(struct slot[OPERATORS_MAX]) <= SLOTS_ALIGN);
 static_assert(

@@ -17,16 +17,13 @@ static_assert(sizeof(struct histogram) == 16384);
 
 static inline uint32_t hist_bucket(uint64_t v)
 {
-	uint32_t shift;
+	uint64_t top = (UINT64_C(1) << HIST_TOP_BITS) - 1, in = MIN_OF(v, top);
+	/* bits that a bucket leaves out: none in the first two octaves */
+	uint32_t shift = 63 - HIST_SUB_BITS
+		- (uint32_t)__builtin_clzll(in | UINT64_C(1) << HIST_SUB_BITS);
 
-	if (v >> HIST_SUB_BITS == 0)
-		return (uint32_t)v;
-	if (v >> HIST_TOP_BITS != 0)
-		return HIST_BUCKETS - 1;
-	shift = 63 - (uint32_t)__builtin_clzll(v)
-		- HIST_SUB_BITS; /* bits that a bucket leaves out */
 	/* the leading one, which is not among the 64, makes up for the first octave */
-	return (shift << HIST_SUB_BITS) + (uint32_t)(v >> shift);
+	return (shift << HIST_SUB_BITS) + (uint32_t)(in >> shift);
 }
 
 static inline void hist_record(struct histogram *h, uint64_t v)

@@ -35,15 +35,25 @@ static uint64_t bytes_each(uint64_t bytes, uint64_t n)
 	return (bytes + n - 1) / n;
 }
 
+/* The first that it may run on; rte_lcore_to_cpu_id() is about the CPU with the lcore's number. */
+static uint32_t cpu_of(uint32_t lcore_id)
+{
+	cpu_set_t cpus = rte_lcore_cpuset(lcore_id);
+	uint32_t cpu = 0;
+
+	while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, &cpus))
+		cpu++;
+	return cpu;
+}
+
 /* The worker's counters lie in the segment. What a worker takes whatever its pools are counts with
  * the TCBs. */
 static void worker_enter(uint32_t i)
 {
 	struct lcore *lc = lcores[i];
 
-	*seg_worker(segment, i) = (struct seg_worker){.lcore_id = lc->lcore_id,
-		.cpu = rte_lcore_to_cpu_id((int)lc->lcore_id),
-		.socket = lc->socket};
+	*seg_worker(segment, i) = (struct seg_worker){
+		.lcore_id = lc->lcore_id, .cpu = cpu_of(lc->lcore_id), .socket = lc->socket};
 	lc->seg = segment;
 	lc->lst = seg_stats_lcore(segment, i);
 	lc->lst->memory.tcb_bytes = bytes_each(lcore_bytes(lc->tcbs.n, 0, n_ports), lc->tcbs.n);

@@ -6,7 +6,9 @@
 static_assert(sizeof(struct stats_faults) == FAULTS_DIRS * FAULTS_COUNTS * sizeof(uint64_t));
 static_assert(offsetof(struct stats_faults, rx_offered) == FAULTS_COUNTS * sizeof(uint64_t));
 static_assert(offsetof(struct lport, txq.n) / CACHE_LINE
-		== offsetof(struct lport, txq.faults) / CACHE_LINE,
+			== offsetof(struct lport, txq.faults) / CACHE_LINE
+		&& offsetof(struct lport, txq.n) / CACHE_LINE
+			== offsetof(struct lport, txq.n_stamps) / CACHE_LINE,
 	"off costs no line");
 
 void port_faults_init(struct lcore *lc, struct lport *lp)

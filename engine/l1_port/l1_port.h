@@ -25,7 +25,8 @@ void ports_poll_device(struct seg *seg);
  * of its own in front of the mempool keeps the working set in the cache. */
 apart void pkt_refill(struct stash *s);
 cold_path void pkt_free_slow(struct stash *s, struct rte_mbuf *m);
-apart void tx_flush(struct lcore *lc, struct lport *lp);
+/* How many packets went. */
+apart uint32_t tx_flush(struct lcore *lc, struct lport *lp);
 cold_path void tx_push_slow(struct lcore *lc, struct lport *lp, struct rte_mbuf *m);
 
 /* A buffer with room for len bytes of frame, empty: data_len and pkt_len are len. NULL when the
@@ -70,6 +71,32 @@ static force_inline void pkt_free_plain(struct lcore *lc, struct rte_mbuf *m)
 		s->m[s->n++] = m;
 	else
 		pkt_free_slow(s, m);
+}
+
+/* A time in ns as IPv4's option has ours: 31 bits in each of two words, whose high-order bit says
+ * that they are no ms since midnight (RFC 791). */
+#define STAMP_BYTES 8
+#define STAMP_OURS UINT64_C(0x8000000080000000)
+static force_inline uint64_t stamp_of(uint64_t ns)
+{
+	return __builtin_bswap64(
+		STAMP_OURS | (ns << 1 & UINT64_C(0x7fffffff00000000)) | (uint32_t)ns);
+}
+/* 0: it is none of ours. */
+static force_inline uint64_t stamp_ns(uint64_t stamp)
+{
+	uint64_t v = __builtin_bswap64(stamp);
+
+	return (v & STAMP_OURS) == STAMP_OURS
+		? (v >> 1 & UINT64_C(0x3fffffff80000000)) | (v & 0x7fffffff)
+		: 0;
+}
+
+/* The packet that is pushed next has the time written at `at`, when it is offered to the port: one
+ * look at the clock for all of a burst, and close to when they go. */
+static force_inline void tx_stamp(struct lport *lp, uint8_t *at)
+{
+	lp->txq.stamp[lp->txq.n_stamps++] = at;
 }
 
 /* Takes the packet: the port's, or dropped and counted. */

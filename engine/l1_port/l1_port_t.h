@@ -43,6 +43,10 @@ struct txq {
 	struct faults *faults; /* that packets go through first; NULL: none */
 	uint64_t bytes;        /* of pkt[0..n) */
 	uint32_t past;         /* of pkt[0..n), those that went through the faults */
+	uint32_t n_stamps;     /* of stamp[] */
+	/* where in packets the time goes at which they are first offered to the port; one more than
+	 * packets, for that which makes room for itself */
+	uint8_t *stamp[TXQ_LEN + 1];
 };
 
 /* Buffers: the worker's own LIFO before the mempool. */

@@ -1,5 +1,6 @@
 /* The last step of a packet: into the port. */
 #include "engine/l1_port/l1_port.h"
+#include "engine/lcore/lcore.h"
 
 #include <rte_ethdev.h>
 
@@ -58,7 +59,8 @@ static uint64_t bytes_left(const struct txq *q, uint32_t sent)
 	return q->bytes - bytes;
 }
 
-static force_inline void tx_send(struct lcore *lc, struct lport *lp)
+/* How many went. */
+static force_inline uint32_t tx_send(struct lcore *lc, struct lport *lp)
 {
 	struct txq *q = &lp->txq;
 	uint64_t bytes = q->bytes, left;
@@ -66,7 +68,7 @@ static force_inline void tx_send(struct lcore *lc, struct lport *lp)
 	bool hand = unlikely(lp->handoff != NULL) && lp->handoff->out != NULL;
 
 	if (q->n == 0)
-		return;
+		return 0;
 	if (unlikely(hand)) /* who has the queue counts it */
 		sent = handoff_out(lp->handoff, q->pkt, q->n);
 	else
@@ -80,7 +82,7 @@ static force_inline void tx_send(struct lcore *lc, struct lport *lp)
 	if (likely(sent == q->n)) {
 		q->n = 0;
 		q->stuck_ms = 0;
-		return;
+		return sent;
 	}
 	q->n -= sent;
 	memmove(q->pkt, q->pkt + sent, q->n * sizeof(q->pkt[0]));
@@ -90,21 +92,35 @@ static force_inline void tx_send(struct lcore *lc, struct lport *lp)
 		q->stuck_ms = lc->now_ms;
 	else if (lc->now_ms - q->stuck_ms > TX_STUCK_MS)
 		tx_drop_all(lc, lp);
+	return sent;
 }
 
-static cold_path void tx_flush_faulty(struct lcore *lc, struct lport *lp)
+static apart void stamps_write(const struct lcore *lc, struct txq *q)
 {
+	uint64_t now = stamp_of(lcore_ns_now(lc));
+
+	for (uint32_t i = 0; i < q->n_stamps; i++)
+		memcpy(q->stamp[i], &now, STAMP_BYTES);
+	q->n_stamps = 0;
+}
+
+static cold_path uint32_t tx_flush_faulty(struct lcore *lc, struct lport *lp)
+{
+	uint32_t sent;
+
 	tx_faults(lc, lp);
-	tx_send(lc, lp);
+	sent = tx_send(lc, lp);
 	lp->txq.past = lp->txq.n;
+	return sent;
 }
 
-void tx_flush(struct lcore *lc, struct lport *lp)
+uint32_t tx_flush(struct lcore *lc, struct lport *lp)
 {
+	if (unlikely(lp->txq.n_stamps != 0))
+		stamps_write(lc, &lp->txq);
 	if (unlikely(lp->txq.faults != NULL))
-		tx_flush_faulty(lc, lp);
-	else
-		tx_send(lc, lp);
+		return tx_flush_faulty(lc, lp);
+	return tx_send(lc, lp);
 }
 
 void tx_push_slow(struct lcore *lc, struct lport *lp, struct rte_mbuf *m)

@@ -69,22 +69,11 @@ uint16_t ipv4_path_mtu(struct lcore *lc, struct lport *lp, uint16_t vlan_tci, ui
 		: 0;
 }
 
-/* Type, length, pointer (behind the last time: full), flag 0: times only. */
-void ipv4_stamp_begin(struct ip4_hdr *ip)
+void ipv4_stamp_now(const struct lcore *lc, uint8_t *l4)
 {
-	uint32_t head = RTE_BE32(0x440c0d00);
+	uint64_t now = stamp_of(lcore_ns_now(lc));
 
-	ip->ver_ihl = 0x40 | (sizeof(*ip) + IP_STAMP_LEN) / 4;
-	memcpy(ip + 1, &head, sizeof(head));
-}
-
-void ipv4_stamp_now(const struct lcore *lc, struct ip4_hdr *ip)
-{
-	uint64_t ns = lcore_ns_now(lc);
-	uint32_t word[2] = {rte_cpu_to_be_32(IP_STAMP_OURS | (uint32_t)(ns >> 31)),
-		rte_cpu_to_be_32(IP_STAMP_OURS | (uint32_t)ns)};
-
-	memcpy((uint8_t *)(ip + 1) + 4, word, sizeof(word));
+	memcpy(l4 - STAMP_BYTES, &now, sizeof(now));
 }
 
 static uint16_t *csum_field(const struct ip4_hdr *ip, uint8_t *l4)

@@ -55,9 +55,9 @@ static force_inline uint16_t ipv4_hdr_len(uint16_t how)
 {
 	return sizeof(struct ip4_hdr) + ipv4_opts_len(how);
 }
-/* Its two words: RFC 791 has the high-order bit set for a time that is not ms since midnight UT, so
- * what is left are the bits of ours, ns, 31 in each. */
-#define IP_STAMP_OURS UINT32_C(0x80000000)
+/* Its head: type, length, pointer (behind the last time: full), flag 0: times only. Then two words,
+ * stamp_of(). */
+#define IP_STAMP_HEAD RTE_BE32(0x440c0d00)
 
 #define IP4_TTL 64 /* of what we send, RFC 1700 */
 
@@ -111,7 +111,7 @@ struct pkt {
 	uint8_t pad[2];
 	uint16_t l4_len;
 	uint8_t l2_len; /* 14 or 18 */
-	/* where in the IP header the times of an option are, 0 none; only with lport.n_ip_stamps */
+	/* where in the IP header the times of an option are, 0 none; for lport.n_ip_stamps */
 	uint8_t stamp;
 	/* tc_run.pkt_word has what they have to be */
 	uint16_t vlan; /* id, 0 untagged */

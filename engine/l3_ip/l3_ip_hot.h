@@ -5,6 +5,8 @@
 #include "engine/l1_port/l1_port.h"
 #include "engine/l2_eth/l2_eth.h"
 
+#include <rte_byteorder.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -81,9 +83,8 @@ static force_inline uint64_t csum_pseudo(uint64_t addrs, uint8_t proto, uint16_t
 /* What nearly never happens. The first two count. */
 cold_path void ipv4_no_neighbour(struct lport *lp);
 cold_path void ipv4_no_buffer(struct lport *lp);
-cold_path void ipv4_stamp_begin(struct ip4_hdr *ip);
-/* As late as can be before the checksum. */
-cold_path void ipv4_stamp_now(const struct lcore *lc, struct ip4_hdr *ip);
+/* As late as can be before the checksum that is ours to compute. */
+cold_path void ipv4_stamp_now(const struct lcore *lc, uint8_t *l4);
 /* Checksums, of both headers: computed, or asked for from the device. */
 apart void ipv4_csum_out(
 	const struct lport *lp, struct rte_mbuf *m, struct ip4_hdr *ip, uint8_t *l4);
@@ -119,8 +120,12 @@ static force_inline int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vl
 	memcpy(ip + offsetof(struct ip4_hdr, total_len_be16), &total_id, sizeof(total_id));
 	((struct ip4_hdr *)ip)->proto = proto;
 	((struct ip4_hdr *)ip)->src_be32 = be_32(src);
-	if (unlikely(how >= IP_STAMP))
-		ipv4_stamp_begin((struct ip4_hdr *)ip);
+	if (unlikely(how >= IP_STAMP)) {
+		const uint32_t head = IP_STAMP_HEAD;
+
+		*ip = 0x40 | (sizeof(struct ip4_hdr) + IP_STAMP_LEN) / 4;
+		memcpy(ip + sizeof(struct ip4_hdr), &head, sizeof(head));
+	}
 	*l4 = ip + ipv4_hdr_len(how);
 	*out = m;
 	return 0;
@@ -132,8 +137,12 @@ static force_inline void ipv4_send(
 {
 	struct ip4_hdr *ip = (struct ip4_hdr *)(l4 - ipv4_hdr_len(how));
 
-	if (unlikely(how >= IP_STAMP))
-		ipv4_stamp_now(lc, ip);
+	if (unlikely(how >= IP_STAMP)) {
+		if (unlikely(lp->port->sw_csum))
+			ipv4_stamp_now(lc, l4);
+		else
+			tx_stamp(lp, l4 - STAMP_BYTES);
+	}
 	static_assert(offsetof(struct port, tx_offload) == offsetof(struct port, sw_csum) + 1,
 		"looked at as one");
 	if (load_16(&lp->port->sw_csum) != 0)

@@ -1,5 +1,5 @@
-/* The first look at what nearly every frame of a test is: without a tag, IPv4 without options and
- * whole, TCP or UDP, for this port. One look instead of one by each layer; what is anything else, or
+/* The first look at what nearly every frame of a test is: without a tag, IPv4 whole, without options or with our stamp
+ * alone, TCP or UDP, for this port. One look instead of one by each layer; what is anything else, or
  * has something wrong with it, goes that way: eth_in(). */
 #pragma once
 
@@ -13,10 +13,11 @@
 
 #define LOOK_L2 14u
 #define LOOK_IP ((uint32_t)sizeof(struct ip4_hdr))
+#define LOOK_STAMPED (LOOK_IP + IP_STAMP_LEN)
 
 /* What the layers count, of a burst. */
 struct looked {
-	uint32_t n, n_udp;
+	uint32_t n, n_udp, n_opts;
 	uint64_t ip_bytes;
 };
 
@@ -29,6 +30,8 @@ static force_inline void looked_count(struct lport *lp, const struct looked *n)
 	st->ipv4.rx_bytes += n->ip_bytes;
 	st->ipv4.rx_tcp += n->n - n->n_udp;
 	st->ipv4.rx_udp += n->n_udp;
+	if (unlikely(n->n_opts != 0))
+		st->ipv4.rx_opts += n->n_opts;
 }
 
 /* What a frame for this port begins with, as far as that is always the same: its address; IPv4, 20 bytes
@@ -45,23 +48,22 @@ static inline void look_begin(struct lport *lp)
 	lp->who[offsetof(struct pkt, plain) - offsetof(struct pkt, dst)] = 1;
 }
 
-/* Does it? More of its bytes are read than it may have. */
-static force_inline bool look_plain(const struct lport *lp, const uint8_t *h)
+/* Does it, with so many bytes of IP header? More of its bytes are read than it may have. */
+static force_inline bool look_plain(const struct lport *lp, const uint8_t *h, uint32_t ip_len)
 {
+	uint64_t mac = load_64(h) ^ load_64(lp->look);
+	uint32_t what = load_32(h + 12) ^ (0x00400008u | ip_len / 4 << 16);
+	uint32_t frag = load_16(h + 20) & RTE_BE16(IP_MF | IP_OFFSET);
 #ifdef __AVX2__
 	const __m256i counts = _mm256_setr_epi8(-1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, -1, -1,
 		-1, 0, 0, 0, 0, 0, (IP_MF | IP_OFFSET) >> 8, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 	__m256i is = _mm256_loadu_si256((const __m256i *)h);
 
-	return _mm256_testz_si256(
-		_mm256_xor_si256(is, _mm256_load_si256((const __m256i *)lp->look)), counts);
-#else
-	uint64_t mac = load_64(h) ^ load_64(lp->look);
-	uint32_t what = load_32(h + 12) ^ load_32(lp->look + 12);
-	uint32_t frag = load_16(h + 20) & RTE_BE16(IP_MF | IP_OFFSET);
-
-	return (mac << 16 | (what & 0x00ffffff) | frag) == 0;
+	if (ip_len == LOOK_IP)
+		return _mm256_testz_si256(
+			_mm256_xor_si256(is, _mm256_load_si256((const __m256i *)lp->look)), counts);
 #endif
+	return (mac << 16 | (what & 0x00ffffff) | frag) == 0;
 }
 
 /* One segment, nobody's beside, and no device complains of it. */
@@ -74,15 +76,16 @@ static force_inline bool look_buffer(const struct rte_mbuf *m)
 }
 
 /* Is software's part, if there is one, right? */
-static force_inline bool look_csum(const struct lport *lp, const struct pkt *p, uint8_t proto)
+static force_inline bool look_csum(
+	const struct lport *lp, const struct pkt *p, uint8_t proto, uint32_t ip_len)
 {
 	const uint8_t *ip;
 	uint64_t pseudo;
 
 	if (likely(!lp->port->sw_csum))
 		return true;
-	ip = p->l4 - LOOK_IP;
-	if (csum_fold_64(csum_ip(ip)) != 0xffff)
+	ip = p->l4 - ip_len;
+	if (csum_fold_64(ip_len == LOOK_IP ? csum_ip(ip) : csum_words(ip, ip_len, 0)) != 0xffff)
 		return false;
 	if (proto == IPPROTO_UDP4 && ((const struct udp_hdr *)p->l4)->csum == 0)
 		return true;
@@ -95,12 +98,15 @@ static force_inline bool look_csum(const struct lport *lp, const struct pkt *p, 
 
 /* Addresses and ports: in the packet sender's first and in network order, in struct pkt ours first
  * and in host order, as in struct conn. */
-static force_inline void look_tuple(const struct lport *lp, const uint8_t *ip, struct pkt *p)
+static force_inline void look_tuple(
+	const struct lport *lp, const uint8_t *ip, struct pkt *p, uint32_t ip_len)
 {
 	const __m128i order = _mm_setr_epi8(
 		7, 6, 5, 4, 3, 2, 1, 0, 11, 10, 9, 8, -1, -1, -1, -1); /* -1: 0 */
 	__m128i port = _mm_load_si128((const __m128i *)lp->who);
-	__m128i t = _mm_loadu_si128((const __m128i *)(ip + offsetof(struct ip4_hdr, src_be32)));
+	const uint8_t *addrs = ip + offsetof(struct ip4_hdr, src_be32);
+	__m128i t = ip_len == LOOK_IP ? _mm_loadu_si128((const __m128i *)addrs)
+				      : _mm_set_epi64x(load_32(ip + ip_len), load_64(addrs));
 
 	static_assert(offsetof(struct pkt, src) == offsetof(struct pkt, dst) + 4
 			&& offsetof(struct pkt, dport) == offsetof(struct pkt, dst) + 8
@@ -117,10 +123,12 @@ static force_inline void pkt_bucket(const struct flow_table *t, struct pkt *p)
 	rte_prefetch0(&t->bucket[p->id]);
 }
 
-/* l4_len to class in two stores; no stamp, no VLAN, not for a group. */
-static force_inline void look_kind(struct pkt *p, uint32_t len, enum pkt_class class)
+/* l4_len to class in two stores; no VLAN, not for a group. */
+static force_inline void look_kind(
+	struct pkt *p, uint32_t len, enum pkt_class class, uint32_t ip_len)
 {
-	uint32_t lens = len | LOOK_L2 << 16, word = pkt_word(0, class);
+	uint32_t stamp = ip_len == LOOK_IP ? 0 : ip_len - STAMP_BYTES;
+	uint32_t lens = len | LOOK_L2 << 16 | stamp << 24, word = pkt_word(0, class);
 
 	static_assert(offsetof(struct pkt, l2_len) == offsetof(struct pkt, l4_len) + 2
 			&& offsetof(struct pkt, stamp) == offsetof(struct pkt, l4_len) + 3,
@@ -130,18 +138,21 @@ static force_inline void look_kind(struct pkt *p, uint32_t len, enum pkt_class c
 }
 
 /* Sets all of *p but m; id is its bucket. False: nothing is counted, and nothing of *p is valid. Who calls
- * counts how often it is true: n->n. */
+ * counts how often it is true: n->n. ip_len, of the IP header, is constant. */
 static force_inline bool first_look(
-	struct lcore *lc, const struct lport *lp, struct pkt *p, struct looked *n)
+	struct lcore *lc, const struct lport *lp, struct pkt *p, struct looked *n, uint32_t ip_len)
 {
 	const struct rte_mbuf *m = p->m;
 	const struct flow_table *t = &lc->tcp_flows;
-	uint8_t *h = rte_pktmbuf_mtod(m, uint8_t *), *l4 = h + LOOK_L2 + LOOK_IP, proto = h[23];
-	int total = be_16(load_16(h + 16)), len = total - (int)LOOK_IP;
+	uint8_t *h = rte_pktmbuf_mtod(m, uint8_t *), *l4 = h + LOOK_L2 + ip_len, proto = h[23];
+	int total = be_16(load_16(h + 16)), len = total - (int)ip_len;
 
-	if (unlikely(!look_buffer(m) || !look_plain(lp, h) || total + (int)LOOK_L2 > m->data_len))
+	if (unlikely(!look_buffer(m) || !look_plain(lp, h, ip_len)
+		    || total + (int)LOOK_L2 > m->data_len))
 		return false;
-	look_tuple(lp, h + LOOK_L2, p);
+	if (ip_len != LOOK_IP && load_32(h + LOOK_L2 + LOOK_IP) != IP_STAMP_HEAD)
+		return false;
+	look_tuple(lp, h + LOOK_L2, p, ip_len);
 	if (unlikely(p->src - 1 >= UINT32_C(0xe0000000) - 1)) /* 0, or 224.0.0.0 and above */
 		return false;
 	p->l4 = l4;
@@ -150,8 +161,8 @@ static force_inline bool first_look(
 
 		if (unlikely(hlen < (int)sizeof(struct tcp_hdr) || hlen > len))
 			return false;
-		look_kind(p, (uint32_t)len, PKT_TCP);
-		if (unlikely(!look_csum(lp, p, IPPROTO_TCP4)))
+		look_kind(p, (uint32_t)len, PKT_TCP, ip_len);
+		if (unlikely(!look_csum(lp, p, IPPROTO_TCP4, ip_len)))
 			return false;
 	} else {
 		int said = be_16(load_16(l4 + 4));
@@ -159,12 +170,13 @@ static force_inline bool first_look(
 		if (unlikely(proto != IPPROTO_UDP4 || said < (int)sizeof(struct udp_hdr)
 			    || said > len))
 			return false;
-		look_kind(p, (uint32_t)said, PKT_UDP);
-		if (unlikely(!look_csum(lp, p, IPPROTO_UDP4)))
+		look_kind(p, (uint32_t)said, PKT_UDP, ip_len);
+		if (unlikely(!look_csum(lp, p, IPPROTO_UDP4, ip_len)))
 			return false;
 		t = &lc->udp_flows;
 		n->n_udp++;
 	}
+	n->n_opts += ip_len != LOOK_IP;
 	n->ip_bytes += (uint32_t)total;
 	p->hash = flow_hash((uint8_t)lp->port->id, 0, p->dst, p->src, p->dport, p->sport);
 	pkt_bucket(t, p);

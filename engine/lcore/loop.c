@@ -121,29 +121,73 @@ static cold_path void look_again(struct lcore *lc, struct lport *lp, struct pkt 
 	}
 }
 
-/* Takes 1..RX_BURST packets; counted: they are the port's news. */
-static force_inline void burst_in(
-	struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n, bool counted)
+/* A stamp may be all that it has beside. What it counts is not the loop's, which stays in registers. */
+static apart bool stamped_look(
+	struct lcore *lc, const struct lport *lp, struct pkt *p, struct looked *n)
 {
-	struct pkt p[RX_BURST];
-	struct looked looked = {0};
+	bool is = first_look(lc, lp, p, n, LOOK_STAMPED);
+
+	n->n += is;
+	return is;
+}
+
+static force_inline void burst_count(struct lport *lp, const struct looked *n)
+{
+	looked_count(lp, n);
+	if (likely(lp->running))
+		lp->st->tcp.rx_pkts += n->n - n->n_udp;
+}
+
+/* A burst looked at; its bytes. stamps, constant: some test case of the port measures by them, so
+ * that most packets have one. */
+static force_inline uint64_t burst_look(struct lcore *lc, struct lport *lp, struct rte_mbuf **m,
+	struct pkt *p, uint32_t n, bool stamps)
+{
+	struct looked looked = {0}, stamped = {0};
 	uint64_t bytes = 0;
 	uint32_t odd = 0;
 
-	if (unlikely(lp->n_latencies != 0))
-		latency_burst_begin(lc, p, n);
 	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (uint32_t i = 0; i < n; i++) {
 		p[i].m = m[i];
 		bytes += m[i]->pkt_len;
-		if (unlikely(!first_look(lc, lp, &p[i], &looked))) {
-			look_again(lc, lp, &p[i]);
-			odd++;
-		}
+		if (stamps && likely(first_look(lc, lp, &p[i], &looked, LOOK_STAMPED)))
+			continue;
+		if (likely(first_look(lc, lp, &p[i], &looked, LOOK_IP)))
+			continue;
+		odd++;
+		if (!stamps && stamped_look(lc, lp, &p[i], &stamped))
+			continue;
+		p[i].stamp = 0;
+		look_again(lc, lp, &p[i]);
 	}
 	looked.n = n - odd;
-	looked_count(lp, &looked);
+	burst_count(lp, &looked);
+	if (unlikely(stamped.n != 0))
+		burst_count(lp, &stamped);
+	return bytes;
+}
+
+static apart uint64_t stamped_burst(
+	struct lcore *lc, struct lport *lp, struct rte_mbuf **m, struct pkt *p, uint32_t n)
+{
+	return burst_look(lc, lp, m, p, n, true);
+}
+
+/* Takes 1..RX_BURST packets; counted: they are the port's news. */
+static force_inline void burst_in(
+	struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n, bool counted)
+{
+	struct pkt p[RX_BURST];
+	uint64_t bytes;
+
+	if (unlikely(lp->n_latencies != 0))
+		lc->rx_tsc = lcore_tsc_now(lc);
+	if (unlikely(lp->n_ip_stamps != 0))
+		bytes = stamped_burst(lc, lp, m, p, n);
+	else
+		bytes = burst_look(lc, lp, m, p, n, false);
 	if (counted) {
 		lp->st->port.rx_pkts += n;
 		lp->st->port.rx_bytes += bytes;
@@ -155,7 +199,6 @@ static force_inline void burst_in(
 		burst_stopped(lc, lp, p, n);
 		return;
 	}
-	lp->st->tcp.rx_pkts += looked.n - looked.n_udp;
 	for (uint32_t i = 0; i < n; i++)
 		pkt_handle(lc, lp, &p[i]);
 }
@@ -259,14 +302,16 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 	uint32_t done = 0;
 
 	clock_set(lc, tsc);
-	if (unlikely(__atomic_load_n(&lc->mbox.prod, __ATOMIC_RELAXED) != lc->mbox.cons))
+	if (unlikely(__atomic_load_n(&lc->mbox.prod, __ATOMIC_RELAXED) != lc->mbox.cons)) {
 		mailbox_poll(lc);
+		done = 1;
+	}
 	for (uint32_t i = 0; i < lc->n_lports; i++) {
 		struct lport *lp = &lc->lports[i];
 
 		lp->arp_epoch = arp_epoch((uint8_t)lp->port->id);
 		done += port_rx(lc, lp);
-		tx_flush(lc, lp);
+		done += tx_flush(lc, lp);
 	}
 	if (unlikely(lc->n_frags != 0))
 		frags_poll(lc);
@@ -274,7 +319,7 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 		done += wheel_run(lc, TIMER_BUDGET);
 	done += traffic_run(lc);
 	for (uint32_t i = 0; i < lc->n_lports; i++)
-		tx_flush(lc, &lc->lports[i]);
+		done += tx_flush(lc, &lc->lports[i]);
 	return done;
 }
 
@@ -293,20 +338,22 @@ void lcore_clock_start(struct lcore *lc, uint64_t tsc)
 	lc->wheel.now = lc->now_ms;
 }
 
+/* longest: of the turns since it was 0. */
 static force_inline void turn_count(
-	struct stats_lcore *st, uint32_t done, uint64_t cycles, bool interrupted)
+	struct stats_lcore *st, uint32_t done, uint64_t cycles, bool interrupted, uint64_t *longest)
 {
 	st->loops++;
 	st->all_cycles += cycles;
-	if (unlikely(interrupted)) {
-		st->interrupted++;
-		st->longest_interrupted = MAX_OF(st->longest_interrupted, cycles);
-	} else if (done != 0) {
-		st->longest = MAX_OF(st->longest, cycles);
-	}
 	if (done != 0) {
 		st->busy_loops++;
 		st->busy_cycles += cycles;
+	}
+	if (unlikely(interrupted)) {
+		st->interrupted++;
+		st->longest_interrupted = MAX_OF(st->longest_interrupted, cycles);
+	} else if (done != 0 && unlikely(cycles > *longest)) {
+		*longest = cycles;
+		st->longest = MAX_OF(st->longest, cycles);
 	}
 }
 
@@ -314,7 +361,7 @@ int lcore_loop(void *arg)
 {
 	struct lcore *lc = arg;
 	struct stats_lcore *st = &lc->lst->lcore;
-	uint64_t start = rte_rdtsc(), gauges_at = start;
+	uint64_t start = rte_rdtsc(), gauges_at = start, longest = 0, longest_at = start;
 	bool before = preempted();
 
 	lc->tsc_is_real = 1;
@@ -325,12 +372,17 @@ int lcore_loop(void *arg)
 		uint64_t end = rte_rdtsc();
 		bool now = preempted(); /* perhaps after the end: that is the next turn's time */
 
-		turn_count(st, done, end - start, now || before);
+		turn_count(st, done, end - start, now || before, &longest);
 		before = now;
 		start = end;
-		if (unlikely(end - gauges_at > lc->tsc_hz / 4)) {
-			gauges_at = end;
-			gauges_update(lc);
+		if (likely(end - gauges_at <= lc->tsc_hz / 4))
+			continue;
+		gauges_at = end;
+		gauges_update(lc);
+		if (end - longest_at > lc->tsc_hz) {
+			st->longest_now = longest;
+			longest = 0;
+			longest_at = end;
 		}
 	}
 	return 0;

@@ -135,6 +135,8 @@ void audit(
 void notice_tick(void);
 
 #define SECOND_NS UINT64_C(1000000000)
+/* load.c */
+void load_tick(uint64_t now_ns);
 
 /* run.c: the course of a port's test cases */
 enum port_run {

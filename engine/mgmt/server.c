@@ -68,6 +68,7 @@ static void tick(void)
 	__atomic_store_n(&segment->hdr.heartbeat_ms, now / 1000000, __ATOMIC_RELAXED);
 	run_tick(now);
 	operators_tick(now);
+	load_tick(now);
 }
 
 int mgmt_wait_stopped(uint32_t port)

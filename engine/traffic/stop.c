@@ -126,7 +126,7 @@ uint32_t stop_run(struct lcore *lc, struct tc_run *tc)
 		if (!scan(lc, tc, close_one) && !over) {
 			if (tc->stop_scan != was)
 				tc->stop_deadline = lc->now_tsc + STOP_STUCK_MS * lc->cycles_per_ms;
-			return 1;
+			return tc->stop_scan != was;
 		}
 		tc->stop_phase = STOP_WAIT; /* each session has had its FIN: now the grace time
 		                               counts */

@@ -129,9 +129,10 @@ void tc_run_stop(struct lcore *lc, struct tc_run *tc, uint32_t grace_ms)
  * answers on one do not wait behind a million requests on the other. */
 static uint32_t blocked_run(struct lcore *lc, struct lport *lp)
 {
-	uint32_t n = MIN_OF(lp->blocked.n, (uint32_t)BLOCKED_BURST);
+	uint32_t n = MIN_OF(lp->blocked.n, (uint32_t)BLOCKED_BURST), i;
 
-	for (uint32_t i = 0; i < n; i++) {
+	/* without room they wait where they are: it is data that they all have to send */
+	for (i = 0; i < n && tx_room(lc, lp); i++) {
 		uint32_t id = idq_get(&lc->queues, &lp->blocked);
 		struct conn *c = conn_at(lc, id);
 
@@ -140,7 +141,7 @@ static uint32_t blocked_run(struct lcore *lc, struct lport *lp)
 		if (conn_unqueue(lc, c, id, CF_BLOCKED) && c->state > CS_CLOSED)
 			session_output(lc, lp, lcore_tc(lc, c->port, c->tcid), c, id);
 	}
-	return n;
+	return i;
 }
 
 uint32_t traffic_run(struct lcore *lc)

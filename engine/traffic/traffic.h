@@ -85,11 +85,9 @@ void traffic_gone(
 /* A message that waited until all before it was acknowledged begins. */
 cold_path void conn_begin_waiting(struct tc_run *tc, struct conn *c);
 
-/* Latencies. Of a burst that was just taken, where a test case of the port measures: the time; and
- * when it has been looked at and nothing is done about it yet, the packets with a stamp (p->stamp),
- * where some test case wants that. */
-cold_path void latency_burst_begin(struct lcore *lc, struct pkt *p, uint32_t n);
-cold_path void latency_burst(struct lcore *lc, struct lport *lp, struct pkt *p, uint32_t n);
+/* Latencies, where a test case of the port measures them by the packets' stamps (p->stamp): of a burst
+ * that was taken at lc->rx_tsc and looked at, before anything is done about it. */
+apart void latency_burst(struct lcore *lc, struct lport *lp, struct pkt *p, uint32_t n);
 /* Bytes in order, before the application is given them; the test case has app->rx_stamp. */
 cold_path void latency_app_in(struct lcore *lc, struct tc_run *tc, const struct conn *c,
 	const uint8_t *data, uint32_t len);

@@ -1,4 +1,5 @@
 """Speed on one ring pair and one worker, both ends of each session on it. JSON on stdout, a line a work on stderr.
+What has figures of another kind, latency and what stamping costs, is in stamps.py.
 
 usage: bench.py [--list] [--runs N] [--save] [--compare] [WORK...]   (make bench WORK="sessions http_10k")
 exit: 0 ok; 1 a work lost something, or with --compare is more than 15 % slower than test/bench/baseline.json; 2 usage
@@ -19,44 +20,16 @@ import time
 
 import noise
 from look import Look, TOP, hugepages, lost, memory_mb, say
+from stamps import SPECIAL
 from warp17 import Engine, wait_for
-from works import BYTES_GOAL, WORKS
+from windows import LIMIT_S, lost_at_stop, settled, spread, started, windows_running
+from works import BYTES_GOAL, BYTES_POOL, WORKS
 
 BASELINE = pathlib.Path(__file__).with_name("baseline.json")
-RUNS, WARM_S, WINDOW_S = 3, 1.0, 2.0
-LIMIT_S = 90  # for sessions to come up or to end
+ALL = (*WORKS, *SPECIAL)
+RUNS = 3
 SLOWER = 0.85
 IDLE_PERCENT = 1.0  # of the cycles, that idle sessions may take
-
-
-def spread(values, digits=0):
-    return {k: round(f(values), digits or None) for k, f in (("median", statistics.median), ("min", min), ("max", max))}
-
-
-def settled(e):
-    """Clients close, then servers: what is under way arrives."""
-    for port in (0, 1):
-        e.cli(f"stop tests port {port}")
-        wait_for(lambda: not Look(e).tc(port)["open_now"], LIMIT_S)
-
-
-def lost_at_stop(end):
-    """As lost(), but for what stopping does to sessions that are just opening: they are reset, and that is their name."""
-    resets = end.tc(0)["failed_stop"]
-    named = {"port 0 test case 0 failed_stop", "port 1 test case 0 failed_rst", "port 0 drop.tcp_no_conn"}
-    return {k: v for k, v in lost(end).items() if k not in named or v > resets}
-
-
-def windows_running(e, work, runs):
-    """The work goes on; looks between."""
-    wait_for(lambda: Look(e).tc(0)["estab" if work.proto == "tcp" else "opened"] >= work.n, LIMIT_S)
-    time.sleep(WARM_S)
-    looks = [Look(e)]
-    for _ in range(runs):
-        time.sleep(WINDOW_S)
-        looks.append(Look(e))
-    windows = [b.since(a) for a, b in zip(looks, looks[1:])]
-    return windows, [w.turns_per_s() if work.idle else w.rate(*work.count) * work.factor for w in windows]
 
 
 def windows_opening(e, work, runs):
@@ -80,7 +53,8 @@ def windows_opening(e, work, runs):
 def measure(tmp, work, runs):
     e = Engine(tmp, *work.options(), prefix=f"w17bench-{os.getpid()}")
     try:
-        e.cli(*work.commands(), "start tests port 1", "start tests port 0")
+        e.cli(*work.commands())
+        started(e)
         windows, rates = (windows_opening if work.opening else windows_running)(e, work, runs)
         failed = lost(windows[-1].b)
         busy = max(w.busy_percent() for w in windows)
@@ -96,7 +70,8 @@ def measure(tmp, work, runs):
                 "packets_per_s": round(statistics.median(w.packets_per_s() for w in windows)),
                 "packets_per_s_without_waits": round(statistics.median(w.packets_per_s() / w.cpu_share() for w in windows)),
                 "cycles_per_packet": round(statistics.median(w.cycles_per_packet() for w in windows), 1),
-                "retransmitted": sum(p["tsm"]["retrans_pkts"] for p in end.ports), **seen,
+                "retransmitted": sum(p["tsm"]["retrans_pkts"] for p in end.ports),
+                "tcb_pool": end.tcb_pool(), "bytes_per_tcp_endpoint": end.endpoint_bytes(), **seen,
                 "not_trusted": noise.why_not_trusted(seen), "lost": failed}
     finally:
         e.stop()
@@ -109,6 +84,10 @@ def ceiling():
     return float(out.split()[1])
 
 
+def suffix(r):
+    return (f"  NOT TRUSTED: {r['not_trusted']}" if r["not_trusted"] else "") + (f"  FAILED: {r['lost']}" if r["lost"] else "")
+
+
 def line(name, r):
     by, mega = (1, " ") if r["unit"] == "Gbit/s" else (1e6, "M")
     least, most = (r[k] / r["median"] - 1 for k in ("min", "max"))
@@ -116,8 +95,7 @@ def line(name, r):
         f"without waits {r['without_waits'] / by:6.2f}  "
         f"goal {r['goal'] / by:5.2f}  "
         f"{r['packets_per_s'] / 1e6:6.2f} Mpps  {r['cycles_per_packet']:6.1f} cycles/packet"
-        + (f"  NOT TRUSTED: {r['not_trusted']}" if r["not_trusted"] else "")
-        + (f"  FAILED: {r['lost']}" if r["lost"] else ""))
+        + suffix(r))
 
 
 def measure_all(works, runs):
@@ -129,14 +107,18 @@ def measure_all(works, runs):
         if i == (len(works) + 1) // 2:
             ceilings.append(ceiling())
         with tempfile.TemporaryDirectory() as tmp:
+            special = work in SPECIAL
             try:
-                r = measure(pathlib.Path(tmp), work, runs)
+                r = work.run(pathlib.Path(tmp), runs) if special else measure(pathlib.Path(tmp), work, runs)
             except AssertionError as why:
                 say(f"{work.name:<20} FAILED: {why}")
                 result["works"][work.name] = {"lost": {"error": str(why)}}
                 continue
         result["works"][work.name] = r
-        line(work.name, r)
+        if special:
+            say(f"{work.name:<20} {work.tell(r)}{suffix(r)}")
+        else:
+            line(work.name, r)
     ceilings.append(ceiling())
     result["ceiling_packets_per_s"] = spread(ceilings)
     for r in result["works"].values():
@@ -144,6 +126,11 @@ def measure_all(works, runs):
             r["fraction_of_ceiling"] = round(r["packets_per_s_without_waits"] / statistics.median(ceilings), 4)
             # the figure itself by the ceiling: fewer packets for the same work make it better, not worse
             r["figure_by_ceiling"] = float(f"{r['without_waits'] / statistics.median(ceilings):.4g}")
+    large = [r for r in result["works"].values() if r.get("tcb_pool", 0) >= BYTES_POOL]
+    if large:
+        r = max(large, key=lambda x: x["tcb_pool"])
+        result["bytes_per_tcp_endpoint_running"] = {"median": r["bytes_per_tcp_endpoint"], "tcb_pool": r["tcb_pool"], "goal": BYTES_GOAL}
+        say(f"{'bytes per endpoint':<20} {r['bytes_per_tcp_endpoint']:8} B, all in, of {r['tcb_pool']} ({r['what']})  goal {BYTES_GOAL}")
     # what 4 M endpoints more take, by the engine's own plan: all of it
     mb = [memory_mb("--ring-if-pairs", "1", "--ucb-pool-sz", "64", "--tcb-pool-sz", str(k)) for k in (4096, 8192)]
     result["bytes_per_tcp_endpoint"] = {"median": round((mb[1] - mb[0]) * 2**20 / (4096 * 1024), 1), "goal": BYTES_GOAL}
@@ -173,7 +160,7 @@ def arguments():
     p.add_argument("--compare", action="store_true", help=f"compare with {BASELINE.name}")
     p.add_argument("work", nargs="*", help="only these")
     a = p.parse_args()
-    names = [w.name for w in WORKS]
+    names = [w.name for w in ALL]
     if unknown := [x for x in a.work if x not in names]:
         p.error(f"unknown work {unknown[0]}, expected {' '.join(names)}")
     if a.runs < 1:
@@ -186,7 +173,7 @@ def arguments():
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # engine and hugepages are given back
     a = arguments()
-    works = [w for w in WORKS if not a.work or w.name in a.work]
+    works = [w for w in ALL if not a.work or w.name in a.work]
     if a.list:
         print("\n".join(f"{w.name:<20} {w.help}" for w in works))
         return 0

@@ -22,9 +22,9 @@ def hugepages(*what):
     return subprocess.run([TOP / "scripts/hugepages", *what]).returncode == 0
 
 
-def memory_mb(*options):
+def memory_mb(*options, eal=()):
     """Hugepages that an engine with these options needs, and what the program of the ceiling and rounding take."""
-    out = subprocess.run([ENGINE, "--", *options, "--print-memory"], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run([ENGINE, *eal, "--", *options, "--print-memory"], capture_output=True, text=True, check=True).stdout
     return int(out) + 32
 
 
@@ -47,6 +47,8 @@ class Look:
         self.time, self.tsc_hz = doc["timestamp"], doc["engine"]["tsc_hz"]
         self.ports = [p["stats"] for p in doc["ports"]]
         self.tcs = {(t["port"], t["test_case_id"]): t["stats"]["tc"] for t in doc["test_cases"]}
+        self.latency_counts = {(t["port"], t["test_case_id"]): t["stats"]["latency"] for t in doc["test_cases"]}
+        self.latencies = {(t["port"], t["test_case_id"]): t["latency"] for t in doc["test_cases"]}
         self.lcores = [lc["stats"] for lc in doc["lcores"] if lc["role"] == "worker"]
 
     def tc(self, port):
@@ -55,6 +57,13 @@ class Look:
     def longest_us(self, what="longest"):
         """Of one turn so far; what "longest_interrupted": of those in which the kernel took the CPU."""
         return max(lc["lcore"][what] for lc in self.lcores) / self.tsc_hz * 1e6
+
+    def stamps(self, port):
+        """What a test case counted of times."""
+        return self.latency_counts[port, 0]
+
+    def tcb_pool(self):
+        return sum(lc["memory"]["tcb_total"] for lc in self.lcores)
 
     def endpoint_bytes(self):
         return max(lc["memory"]["tcb_bytes"] for lc in self.lcores)
@@ -73,9 +82,9 @@ class Window:
         self.a, self.b, self.seconds = a, b, b.time - a.time
         self.noise = b.noise.since(a.noise)
 
-    def rate(self, *counters):
-        """Of the client's test case, a second."""
-        a, b = self.a.tc(0), self.b.tc(0)
+    def rate(self, *counters, port=0):
+        """Of a client's test case, a second."""
+        a, b = self.a.tc(port), self.b.tc(port)
         return sum(b[c] - a[c] for c in counters) / self.seconds
 
     def lcores(self, counter):

@@ -46,6 +46,19 @@ static void http(void)
 	}
 }
 
+/* The client's packets are stamped, the server measures. */
+static void stamps(void)
+{
+	tc_cfgs[0][0].ipv4.tx_ts = 1;
+	tc_cfgs[1][0].ipv4.rx_ts = 1;
+}
+
+static void http_stamps(void)
+{
+	http();
+	stamps();
+}
+
 static void raw_small(void)
 {
 	raw(1, 1, 0);
@@ -75,6 +88,7 @@ static const struct work {
 	{"sessions", l4proto_TCP, 100, closing},
 	{"sums", l4proto_TCP, 100, closing_sums}, /* sessions, with checksums in software */
 	{"http", l4proto_TCP, 100, http},
+	{"http-stamps", l4proto_TCP, 100, http_stamps},
 	{"raw1", l4proto_TCP, 1000, raw_small},
 	{"raw64", l4proto_TCP, 10000, raw_64},
 	{"udp", l4proto_UDP, 10000, one_way},

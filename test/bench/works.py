@@ -83,3 +83,4 @@ WORKS = (
     Work("udp_1m", "UDP 18 B one way, 1 M flows", "packets/s", 12e6, 1_000_000, raw(18, 0), ("requests",), proto="udp"),
 )
 BYTES_GOAL = 160  # of a TCP endpoint, all in
+BYTES_POOL = 1 << 20  # of an engine with at least so many

@@ -12,7 +12,9 @@ import bench  # noqa: E402
 import forty  # noqa: E402
 import look  # noqa: E402
 import noise  # noqa: E402
+import scaling  # noqa: E402
 import stages  # noqa: E402
+import stamps  # noqa: E402
 import works  # noqa: E402
 
 
@@ -71,20 +73,43 @@ def test_example_6_scaled():
 
 @pytest.mark.parametrize("program,args,env,why", [
     ("bench.py", ["nonsense"], {}, "unknown work nonsense, expected sessions"), ("bench.py", ["--runs", "0"], {}, "--runs"),
-    ("forty.py", [], {"SCALE": "0"}, "SCALE: expected a number, 1..50000, not '0'"), ("profile.py", ["nonsense"], {}, "nonsense")])
+    ("forty.py", [], {"SCALE": "0"}, "SCALE: expected a number, 1..50000, not '0'"), ("profile.py", ["nonsense"], {}, "nonsense"),
+    ("scaling.py", ["bulk"], {}, "unknown work bulk, expected sessions http_100 raw64_10k"), ("scaling.py", ["--runs", "0"], {}, "--runs")])
 def test_bad_arguments(program, args, env, why):
     done = run(program, *args, env={"PATH": "/usr/bin:/bin", **env})
     assert done.returncode == 2 and why in done.stderr and not done.stdout
 
 
 def test_bench_lists_its_works():
-    assert [x.split()[0] for x in run("bench.py", "--list").stdout.splitlines()] == [w.name for w in works.WORKS]
+    assert [x.split()[0] for x in run("bench.py", "--list").stdout.splitlines()] == [w.name for w in (*works.WORKS, *stamps.SPECIAL)]
+
+
+def test_scaling_has_pairs_of_ports_and_lcores():
+    """Each pair its own ports, both of them on one worker; each worker as many sessions as the one."""
+    work = next(w for w in works.WORKS if w.name == "sessions")
+    one, pairs, queues, other = scaling.LAYOUTS
+    lines = scaling.commands(pairs.work(work), pairs.pairs)
+    assert len(lines) == 2 * len(work.commands()) and set(work.commands()) < set(lines)
+    second = [x for x in lines if "port 2" in x or "port 3" in x]
+    assert len(second) == len(work.commands()) and "sport 10000 10099 dest 10.0.0.253 10.0.0.253 dport 6000 6000" in "\n".join(second)
+    assert pairs.qmap == ("--qmap", "0.2", "--qmap", "1.2", "--qmap", "2.4", "--qmap", "3.4") and pairs.options(work)[:2] == ("--ring-if-pairs", "2")
+    assert [x.work(work).n * x.pairs for x in scaling.LAYOUTS] == [100, 200, 200, 100]
+    assert one.lcores != other.lcores and pairs.lcores == queues.lcores
+
+
+def test_scaling_is_to_the_mean_of_both_cpus():
+    def figure(x):
+        return {"median": x, "without_waits": {"median": 2 * x}}
+
+    r = {"one": figure(90), "one_other_cpu": figure(110), "two_pairs": figure(190), "two_queues": {"lost": {"error": "x"}}}
+    scaling.ratios(r)
+    assert r["two_pairs"]["ratio"] == 1.9 == r["two_pairs"]["ratio_without_waits"] and "ratio" not in r["two_queues"]
 
 
 def test_a_work_is_measured():
     """Sessions that end and come back: the figure, packets, noise, and that nothing was lost."""
     subprocess.run(["make", "-s", "-C", TOP, "build/release/test/bench/ceiling_bench"], check=True, timeout=300)
-    done = run("bench.py", "--runs", "1", "sessions")
+    done = run("bench.py", "--runs", "1", "sessions", "latency")
     assert done.returncode == 0, done.stderr
     doc = json.loads(done.stdout)
     r = doc["works"]["sessions"]
@@ -92,6 +117,10 @@ def test_a_work_is_measured():
     assert 5.9 < r["packets_per_s"] / r["median"] < 6.1  # SYN, SYN-ACK, request, response with FIN, FIN, ACK
     assert 0 < r["fraction_of_ceiling"] < 1 and 0 < doc["bytes_per_tcp_endpoint"]["median"] < 400
     assert "sessions" in done.stderr
+    r = doc["works"]["latency"]
+    assert r["lost"] == {} and 0 < r["p50"]["median"] <= r["p99"]["median"] <= r["p99_9"]["median"]
+    assert r["p50"]["median"] >= r["p50_request"]["median"] > 0 and 100 < r["requests_per_s"]["median"] < 2000
+    assert "p50" in done.stderr and "goal p50 5, p99 50" in done.stderr
 
 
 def test_forty_small():

@@ -46,6 +46,7 @@ def test_two_ring_pairs(engine, share, expected):
 def test_max_c_shares_out_a_pair(engine):
     e = engine("--ring-if-pairs", "1", *POOLS, "--qmap-default", "max-c", eal=("--lcores=0@0,1@1,2@1,3@1,4@0",))
     assert port_map(e) == {0: [1, 3], 1: [2, 4]}
+    assert {q["lcore"]: q["cpu"] for q in e.show("port map")["queues"]} == {1: 1, 2: 1, 3: 1, 4: 0}
 
 
 @pytest.mark.parametrize("share, why", [

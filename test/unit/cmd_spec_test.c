@@ -196,6 +196,7 @@ static const struct form catalogue[] = {
 	{"show tests imix", CMD_show_tests_imix}, {"show tests imix 0", CMD_show_tests_imix},
 	/* ui */
 	{"show tests ui", CMD_show_tests_ui}, {"show link rate", CMD_show_link_rate},
+	{"show lcore load", CMD_show_lcore_load},
 	/* clear */
 	{"clear stats port 0", CMD_clear_stats},
 	/* The original's "show tests debug info" and trace commands are of its debug builds. */

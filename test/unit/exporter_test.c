@@ -164,6 +164,38 @@ static void numbers_at_their_limits(void **state)
 	free(text);
 }
 
+static void loads_are_of_the_last_second(void **state)
+{
+	json_t *o;
+	char *text;
+
+	(void)state;
+	seg_worker(seg, 1)->load = (struct seg_load){.cycles = 4000000000, /* 2 s */
+		.busy_cycles = 3000000000,
+		.busy_turns = 5,
+		.poll_cycles = 200000000,
+		.rx_pkts = 10,
+		.tx_pkts = 4};
+	seg_stats_lcore(seg, 1)->lcore.all_cycles = 9000000000;
+	seg_stats_lcore(seg, 1)->lcore.longest_now = 2000000;
+	o = json();
+	assert_true(json_is_null(at(o, "lcores.0.load"))); /* it did not turn */
+	assert_true(json_real_value(at(o, "lcores.1.load.percent")) == 50);
+	assert_true(json_real_value(at(o, "lcores.1.load.packets_per_turn")) == 2);
+	assert_true(json_real_value(at(o, "lcores.1.load.rx_packets_per_second")) == 5);
+	assert_true(json_real_value(at(o, "lcores.1.load.tx_packets_per_second")) == 2);
+	assert_true(json_real_value(at(o, "lcores.1.load.cycles_per_packet")) == 300000000);
+	assert_true(json_is_null(at(o, "lcores.2.load"))); /* management */
+	json_decref(o);
+	text = prometheus();
+	has(text, "\nwarp17_lcore_all_seconds_total{lcore=\"11\"} 4.500000000\n");
+	has(text, "\nwarp17_lcore_longest_now_seconds{lcore=\"11\"} 0.001000000\n");
+	free(text);
+	seg_write_begin(&seg_worker(seg, 0)->seq);
+	assert_null(sample_of(seg, why));
+	has(why, "worker");
+}
+
 /* jansson refuses what is not UTF-8, and so whole objects vanished. */
 static void texts_that_are_none(void **state)
 {
@@ -422,6 +454,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_segment(numbers_at_their_limits),
+		with_segment(loads_are_of_the_last_second),
 		with_segment(texts_that_are_none),
 		with_segment(test_cases_come_and_go),
 		with_segment(a_record_being_changed_is_said_to_be),

@@ -8,6 +8,7 @@
 #define TURN_NS \
 	50000 /* what the wire of the harness takes: until the next turn, or this one's end */
 #define HELD 8192
+#define OURS UINT32_C(0x80000000) /* no ms since midnight */
 
 /* Packets of port 0 take so much longer. */
 static uint32_t delay_us;
@@ -222,8 +223,8 @@ static void options_of_others(void **state)
 	cfg_of(1)->ipv4.rx_ts = 1;
 	stack_start(1, 0);
 	ns = stack.tsc - 1000;
-	hi = IP_STAMP_OURS | (uint32_t)(ns >> 31);
-	lo = IP_STAMP_OURS | (uint32_t)ns;
+	hi = OURS | (uint32_t)(ns >> 31);
+	lo = OURS | (uint32_t)ns;
 	optioned(hi, lo, 0, 12, 0);
 	assert_int_equal(measured(1)->samples, 1);
 	assert_int_equal(measured(1)->max_ns, 1000 + TURN_NS);
@@ -238,11 +239,11 @@ static void options_of_others(void **state)
 	assert_int_equal(measured(1)->samples, 3);
 	assert_int_equal(measured(1)->invalid, 0);
 	ns = stack.tsc + 1000 * TURN_NS;
-	optioned(IP_STAMP_OURS | (uint32_t)(ns >> 31), IP_STAMP_OURS | (uint32_t)ns, 0, 12, 0);
+	optioned(OURS | (uint32_t)(ns >> 31), OURS | (uint32_t)ns, 0, 12, 0);
 	assert_int_equal(measured(1)->invalid, 1); /* in the future */
 	optioned(0, 0, 0, 12, 0);
 	assert_int_equal(measured(1)->invalid, 2);
-	optioned(IP_STAMP_OURS, IP_STAMP_OURS, 0, 12, 0);
+	optioned(OURS, OURS, 0, 12, 0);
 	assert_int_equal(measured(1)->invalid, 3);
 	optioned(3600000, 3600001, 0, 12, 0); /* ms since midnight */
 	assert_int_equal(measured(1)->invalid, 4);

@@ -86,6 +86,8 @@ static uint16_t fake_tx(void *txq, struct rte_mbuf **m, uint16_t n)
 {
 	const struct queue *to = &in[2 - (uintptr_t)txq];
 
+	if (stack.stuck)
+		return 0;
 	if (stack.room != 0)
 		n = to->n >= stack.room ? 0 : MIN_OF(n, (uint16_t)(stack.room - to->n));
 	for (uint16_t i = 0; i < n; i++)
@@ -165,6 +167,7 @@ void stack_end(void)
 		for (uint8_t i = 0; i < TCS_MAX; i++)
 			stack_stop(p, i);
 	}
+	stack_run_ms(5); /* queues forget those that are gone */
 	stack_check_sums();
 	for (uint16_t p = 0; p < 2; p++) {
 		held_free(p);

@@ -23,6 +23,7 @@ struct stack {
 	uint32_t lose, twice, late;
 	uint64_t lost[2]; /* by the sending port */
 	uint32_t room;    /* packets that fit a wire, 0: all */
+	bool stuck;       /* the wires take nothing more */
 	/* sees what is on the wire, before mishaps; true: swallows it */
 	bool (*on_wire)(uint16_t port, struct rte_mbuf *m);
 };

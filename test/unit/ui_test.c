@@ -182,6 +182,45 @@ static void ports_have_totals_and_rates(void **state)
 	sample_drop(&now);
 }
 
+static json_t *loads(int n)
+{
+	json_t *a = json_array();
+
+	for (int i = 0; i < n; i++)
+		json_array_append_new(a,
+			json_pack("{si sf si si sf sn sf}", "lcore", i + 1, "load_percent",
+				12.6 + i * 20, "rx_pkts_per_second", 1234567, "tx_pkts_per_second",
+				7, "packets_per_turn", 3.25, "cycles_per_packet", "longest_turn_us",
+				80123.46));
+	return json_pack("{so}", "workers", a);
+}
+
+static void loads_stand_in_the_title_and_below_the_ports(void **state)
+{
+	struct ui_sample now = sample(1000000000, 1000);
+	char s[60];
+
+	(void)state;
+	ui_load(NULL, s, sizeof(s));
+	assert_string_equal(s, "");
+	now.load = loads(1);
+	ui_load(now.load, s, sizeof(s));
+	assert_string_equal(s, "load 13 %");
+	json_decref(now.load);
+	now.load = loads(5);
+	ui_load(now.load, s, sizeof(s));
+	assert_string_equal(s, "load 13-93 %, 5 workers");
+	json_decref(now.load);
+	now.load = loads(3);
+	ui_load(now.load, s, sizeof(s));
+	assert_string_equal(s, "load 13 33 53 %");
+	pane_ports(&pane, 47, &now, NULL, 0, false);
+	expect_line(pane.n - 4, "LCORE load %   rx/s   tx/s /turn cycles us/turn");
+	expect_line(pane.n - 1, "    3   52.6 1.235M      7   3.2      - 80123.5");
+	json_decref(now.load);
+	sample_drop(&now);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +231,7 @@ int main(void)
 		cmocka_unit_test_teardown(characters_are_not_cut, pane_down),
 		cmocka_unit_test_teardown(latencies_are_shown_in_microseconds, pane_down),
 		cmocka_unit_test_teardown(ports_have_totals_and_rates, pane_down),
+		cmocka_unit_test_teardown(loads_stand_in_the_title_and_below_the_ports, pane_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
