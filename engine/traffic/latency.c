@@ -151,24 +151,16 @@ static apart void odd_sample(
 	taking_end(&t);
 }
 
-/* As look() leaves them: no tag, the stamp just before the transport's header. Then its connection,
- * if the candidate is it; else NULL. */
-static force_inline const struct conn *plain_conn(
-	const struct lcore *lc, const struct lport *lp, const struct pkt *p)
+/* The stamp stands just before the transport's header where the first look was enough. Then its connection, if the
+ * candidate is it; else NULL. */
+static force_inline const struct conn *plain_conn(const struct lcore *lc, const struct pkt *p)
 {
-	const uint32_t first = PKT_TCP | 14 << 8
-		| (uint32_t)(sizeof(struct ip4_hdr) + IP_STAMP_LEN - STAMP_BYTES) << 24;
 	const struct conn *c;
 
-	static_assert(offsetof(struct pkt, l2_len) == offsetof(struct pkt, class) + 1
-			&& offsetof(struct pkt, group) == offsetof(struct pkt, class) + 2
-			&& offsetof(struct pkt, stamp) == offsetof(struct pkt, class) + 3
-			&& PKT_UDP == PKT_TCP + 1,
-		"as they are compared");
-	if (unlikely(load_32(&p->class) - first > 1 || p->id == CONN_NONE))
+	if (unlikely(!p->plain || p->stamp == 0 || p->id == CONN_NONE))
 		return NULL;
 	c = pool_at(p->class == PKT_UDP ? &lc->ucbs : &lc->tcbs, p->id);
-	return likely(conn_is(c, lp->port->id, p->dst, p->src, p->dport, p->sport)) ? c : NULL;
+	return likely(conn_has(c, &p->dst)) ? c : NULL;
 }
 
 void latency_burst(struct lcore *lc, struct lport *lp, struct pkt *p, uint32_t n)
@@ -180,7 +172,7 @@ void latency_burst(struct lcore *lc, struct lport *lp, struct pkt *p, uint32_t n
 	t.tc = NULL;
 	t.n = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		const struct conn *c = plain_conn(lc, lp, &p[i]);
+		const struct conn *c = plain_conn(lc, &p[i]);
 
 		if (unlikely(c == NULL)) {
 			if (p[i].stamp == 0)
