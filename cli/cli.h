@@ -23,10 +23,12 @@ struct cli {
 	const char *prefix;
 	bool json, echo, stop_at_error;
 	int timeout_ms;
-	bool leave; /* exit or quit was said */
-	int depth;  /* of file input */
-	int worst;  /* first exit code that was not CLI_OK; CLI_NO_ENGINE when the engine went */
-	int busy;   /* > 0: the main thread sees by itself that the engine went; atomic */
+	bool leave;   /* exit or quit was said */
+	int depth;    /* of file input */
+	int worst;    /* first exit code that was not CLI_OK; CLI_NO_ENGINE when the engine went */
+	bool monitor; /* print events as they come */
+	uint64_t next_event; /* that was not looked at */
+	int busy;            /* > 0: the main thread sees by itself that the engine went; atomic */
 };
 
 /* Where a command came from. */

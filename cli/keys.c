@@ -84,20 +84,45 @@ static int columns(void)
 	return w.ws_col;
 }
 
-void shell_below(EditLine *el)
+/* Columns from the prompt's first character to the cursor, and to the line's end. */
+static void extent(EditLine *el, int *at, int *end)
 {
 	const LineInfoW *li = el_wline(el);
-	int at = (int)shell_prompt_len(), end = at, cols = columns();
 
+	*at = *end = (int)shell_prompt_len();
 	for (const wchar_t *c = li->buffer; c < li->lastchar; c++) {
 		int width = MAX_OF(wcwidth(*c), 1);
 
-		at += c < li->cursor ? width : 0;
-		end += width;
+		*at += c < li->cursor ? width : 0;
+		*end += width;
 	}
+}
+
+void shell_below(EditLine *el)
+{
+	int at, end, cols = columns();
+
+	extent(el, &at, &end);
 	for (int rows = end / cols - at / cols; rows >= 0; rows--)
 		putchar('\n');
 	fflush(stdout);
+}
+
+void shell_clear(EditLine *el)
+{
+	const char *term = getenv("TERM");
+	int at, end, up;
+
+	if (term == NULL || strcmp(term, "dumb") == 0) {
+		shell_below(el);
+		return;
+	}
+	extent(el, &at, &end);
+	up = at / columns();
+	putchar('\r');
+	if (up > 0)
+		printf("\033[%dA", up);
+	fputs("\033[J", stdout);
 }
 
 static void list_words(const struct choices *s)

@@ -1,6 +1,7 @@
 /* warp17-cli: options, then a shell, a batch, or one command. */
 #include "cli/cli.h"
 #include "common/util/clock.h"
+#include "cli/monitor.h"
 #include "common/util/version.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ static void usage(FILE *to)
 		"      --prefix NAME     the engine's file prefix (default " PREFIX_DEFAULT ")\n"
 		"      --name NAME       what other operators see (default user@tty)\n"
 		"      --read-only       look only: every change is refused\n"
+		"      --monitor         print events as they happen, until Ctrl-C\n"
 		"      --timeout SEC     longest wait for an answer (default 60)\n"
 		"      --wait SEC        wait so long for an engine to come up (default 0)\n"
 		"      --reference WHAT  print the reference of commands or counters (Markdown)\n"
@@ -38,6 +40,7 @@ enum {
 	O_PREFIX = 256,
 	O_NAME,
 	O_READ_ONLY,
+	O_MONITOR,
 	O_TIMEOUT,
 	O_WAIT,
 	O_REFERENCE
@@ -46,9 +49,10 @@ enum {
 static const struct option longs[] = {{"command", 1, NULL, 'c'}, {"file", 1, NULL, 'f'},
 	{"json", 0, NULL, 'j'}, {"stop-on-error", 0, NULL, 'e'}, {"echo", 0, NULL, 'x'},
 	{"prefix", 1, NULL, O_PREFIX}, {"name", 1, NULL, O_NAME},
-	{"read-only", 0, NULL, O_READ_ONLY}, {"timeout", 1, NULL, O_TIMEOUT},
-	{"wait", 1, NULL, O_WAIT}, {"reference", 1, NULL, O_REFERENCE}, {"help", 0, NULL, 'h'},
-	{"version", 0, NULL, 'V'}, {0}};
+	{"read-only", 0, NULL, O_READ_ONLY}, {"monitor", 0, NULL, O_MONITOR},
+	{"timeout", 1, NULL, O_TIMEOUT}, {"wait", 1, NULL, O_WAIT},
+	{"reference", 1, NULL, O_REFERENCE}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'},
+	{0}};
 
 /* A -c or -f. */
 struct job {
@@ -173,6 +177,9 @@ static int options(int argc, char **argv, struct cli *cli, struct attach_opts *o
 		case O_READ_ONLY:
 			o->read_only = true;
 			break;
+		case O_MONITOR:
+			cli->monitor = true;
+			break;
 		case O_TIMEOUT:
 			rc = seconds("--timeout", optarg, 1, &timeout_s);
 			break;
@@ -241,6 +248,7 @@ static int attach(struct cli *cli, const struct attach_opts *o, int wait_s)
 		nanosleep(&nap, NULL);
 	if (rc == 0) {
 		client_protect(&cli->client, true);
+		monitor_begin(cli);
 		rc = gone_watch(cli);
 		snprintf(err, sizeof(err), "no thread: %s", strerror(-rc));
 	}
@@ -273,7 +281,11 @@ static int jobs_run(struct cli *cli, const struct job_list *l)
 static int run(struct cli *cli, const struct job_list *jobs)
 {
 	if (jobs->n != 0)
-		return jobs_run(cli, jobs);
+		jobs_run(cli, jobs);
+	if (cli->monitor && !cli->leave && cli->worst == CLI_OK)
+		return monitor_run(cli);
+	if (jobs->n != 0)
+		return cli->worst;
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
 		return cli_shell(cli);
 	batch_run(cli, stdin, "stdin", NULL, NULL);

@@ -24,6 +24,21 @@ json_int_t render_number(const json_t *o, const char *key)
 	return json_integer_value(json_object_get(o, key));
 }
 
+/* Numbers, "0,2"; "-" when there are none. */
+static void list(const json_t *numbers, char *buf, size_t len)
+{
+	size_t i, at = 0;
+	json_t *v;
+
+	snprintf(buf, len, "-");
+	json_array_foreach(numbers, i, v)
+	{
+		if (at < len)
+			at += (size_t)snprintf(buf + at, len - at, "%s%" JSON_INTEGER_FORMAT,
+				i ? "," : "", json_integer_value(v));
+	}
+}
+
 const char *render_value(const json_t *v)
 {
 	static char buf[8][64];
@@ -32,7 +47,9 @@ const char *render_value(const json_t *v)
 
 	if (json_is_string(v))
 		return json_string_value(v);
-	if (json_is_integer(v))
+	if (json_is_array(v))
+		list(v, s, sizeof(buf[0]));
+	else if (json_is_integer(v))
 		snprintf(s, sizeof(buf[0]), "%" JSON_INTEGER_FORMAT, json_integer_value(v));
 	else if (json_is_real(v))
 		snprintf(s, sizeof(buf[0]), "%.2f", json_real_value(v));
@@ -44,15 +61,21 @@ const char *render_value(const json_t *v)
 	return s;
 }
 
-/* A null is a number that is not known, or an address that is not there. */
-static bool is_address(const char *key)
+/* A null is a number that is not known, or something that is not there. */
+static bool may_lack(const char *key)
 {
-	return strcmp(key, "gw") == 0 || strcmp(key, "ip") == 0 || strcmp(key, "mask") == 0;
+	static const char *const keys[] = {"gw", "ip", "mask", "held_by"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 static const char *value_of(const char *key, const json_t *v)
 {
-	return json_is_null(v) && is_address(key) ? "-" : render_value(v);
+	return json_is_null(v) && may_lack(key) ? "-" : render_value(v);
 }
 
 const char *render_field(const json_t *o, const char *key)
@@ -97,7 +120,7 @@ void render_table(const json_t *rows, int indent)
 
 		render_heading(key, head, sizeof(head));
 		grid_column(
-			&g, json_is_number(v) || (json_is_null(v) && !is_address(key)), "%s", head);
+			&g, json_is_number(v) || (json_is_null(v) && !may_lack(key)), "%s", head);
 	}
 	json_array_foreach(rows, i, row)
 	{
@@ -275,6 +298,10 @@ void render_text(enum cmd_id id, const json_t *view)
 		lines(view);
 	else if (id == CMD_show_tests_latency)
 		render_tests_latency(view);
+	else if (id == CMD_show_events)
+		render_events(view);
+	else if (id == CMD_show_audit)
+		render_changes(view);
 	else if (id == CMD_help)
 		help(view);
 	else

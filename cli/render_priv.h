@@ -34,6 +34,9 @@ void render_tests_state(const json_t *view);
 void render_tests_stats(const json_t *view);
 void render_tests_faults(const json_t *view);
 void render_tests_imix(const json_t *view);
+/* render_journal.c */
+void render_events(const json_t *view);
+void render_changes(const json_t *view);
 /* render_latency.c */
 void render_tests_latency(const json_t *view);
 /* Rows of two columns: the measured, in us. */

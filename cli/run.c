@@ -1,5 +1,6 @@
 /* One line: parsed, sent or shown, answered. */
 #include "cli/cli.h"
+#include "cli/monitor.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -172,6 +173,9 @@ static int command(struct command *c, const union cmd_req *req)
 		return answer(c, CLI_OK, 0, "", NULL);
 	case CMD_show_tests_ui:
 		return screen(c);
+	case CMD_monitor:
+		c->cli->monitor = req->monitor.on == on_off_ON;
+		return answer(c, CLI_OK, 0, "", NULL);
 	case CMD_file_input:
 		return file_input(c, req->file_input.path.s);
 	default:
@@ -214,6 +218,7 @@ int cli_line(struct cli *cli, const char *text, const struct origin *from)
 	int rc;
 
 	busy_add(cli, 1);
+	monitor_news(cli, stderr);
 	rc = line_run(cli, text, from);
 	busy_add(cli, -1);
 	return rc;

@@ -1,6 +1,8 @@
 /* The interactive shell: libedit, history, signals. What Tab and ? do is in keys.c. */
 #include "cli/shell.h"
 
+#include "cli/monitor.h"
+
 #include <histedit.h>
 
 #include <errno.h>
@@ -133,6 +135,23 @@ static int read_char(wchar_t *out)
 	}
 }
 
+/* Prints events above the line that is being edited, which then stands below them. */
+static void events_above(EditLine *el)
+{
+	struct note n;
+	uint64_t lost;
+	bool any = false;
+
+	while (monitor_next(sh.cli, &n, &lost)) {
+		if (!any)
+			shell_clear(el);
+		any = true;
+		monitor_print(sh.cli, &n, lost, stdout);
+	}
+	if (any)
+		el_set(el, EL_REFRESH);
+}
+
 /* Reads a character, or ends the line when the engine has gone. */
 static int get_char(EditLine *el, wchar_t *out)
 {
@@ -141,12 +160,14 @@ static int get_char(EditLine *el, wchar_t *out)
 		{.fd = sh.cli->client.sock, .events = POLLRDHUP}};
 
 	for (;;) {
-		int rc = poll(p, 3, -1);
+		int rc = poll(p, 3, MONITOR_MS);
 
 		if (rc < 0 && errno != EINTR)
 			return 0;
 		if (rc < 0)
 			continue;
+		if (rc == 0)
+			events_above(el);
 		rc = -1;
 		if (p[2].revents) {
 			shell_below(el);

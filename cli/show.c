@@ -55,6 +55,16 @@ json_t *show_nothing(int rc, json_t *begun)
 	return NULL;
 }
 
+/* Who alone may change the port, null: all may. */
+static json_t *held_by(const struct seg *s, uint32_t port)
+{
+	static struct seg_port p;
+
+	if (seg_read(seg_port(s, port), &p, sizeof(p)) != 0 || !p.holder.held)
+		return json_null();
+	return TEXT(p.holder.name);
+}
+
 json_t *show_port_info(const struct seg *s)
 {
 	json_t *a = json_array();
@@ -63,13 +73,14 @@ json_t *show_port_info(const struct seg *s)
 		const struct seg_port *p = seg_port(s, i);
 
 		json_array_append_new(a,
-			json_pack("{sI so so ss so sI so sI ss}", "port", INT(i), "name",
+			json_pack("{sI so so ss so sI so sI ss so}", "port", INT(i), "name",
 				TEXT(p->name), "driver", TEXT(p->driver), "kind",
 				port_kind_word(p->kind), "mac", mac(p->mac), "mtu", INT(p->mtu),
 				"socket", known(p->socket), "queues", INT(p->n_queues), "checksums",
 				p->needs_csum                ? "software"
 					: p->offload_tx_csum ? "device"
-							     : "not needed"));
+							     : "not needed",
+				"held_by", held_by(s, i)));
 	}
 	return json_pack("{so}", "ports", a);
 }
@@ -139,7 +150,21 @@ json_t *show_arp(const struct seg *s)
 	return json_pack("{so}", "entries", a);
 }
 
-static json_t *operator_view(uint32_t i, const struct seg_operator *o)
+/* The ports that an operator holds. */
+static json_t *held(const struct seg *s, uint32_t slot)
+{
+	static struct seg_port p;
+	json_t *a = json_array();
+
+	for (uint32_t i = 0; i < s->hdr.n_ports; i++) {
+		if (seg_read(seg_port(s, i), &p, sizeof(p)) == 0 && p.holder.held
+			&& p.holder.slot == slot)
+			json_array_append_new(a, json_integer(i));
+	}
+	return a;
+}
+
+static json_t *operator_view(const struct seg *s, uint32_t i, const struct seg_operator *o)
 {
 	time_t t = (time_t)(o->attach_realtime_ns / 1000000000);
 	char since[32];
@@ -147,10 +172,11 @@ static json_t *operator_view(uint32_t i, const struct seg_operator *o)
 
 	localtime_r(&t, &tm);
 	strftime(since, sizeof(since), "%F %T", &tm);
-	return json_pack("{sI so ss ss sI sI ss sb sI so}", "slot", INT(i), "name", TEXT(o->name),
-		"kind", client_kind_word(o->kind), "state", operator_state_word(o->state), "pid",
-		INT(o->pid), "uid", INT(o->uid), "since", since, "read_only", o->read_only != 0,
-		"commands", INT(o->n_commands), "last_command", TEXT(o->last_command));
+	return json_pack("{sI so ss ss sI sI ss sb so sI so}", "slot", INT(i), "name",
+		TEXT(o->name), "kind", client_kind_word(o->kind), "state",
+		operator_state_word(o->state), "pid", INT(o->pid), "uid", INT(o->uid), "since",
+		since, "read_only", o->read_only != 0, "ports", held(s, i), "commands",
+		INT(o->n_commands), "last_command", TEXT(o->last_command));
 }
 
 json_t *show_operators(const struct seg *s)
@@ -164,7 +190,7 @@ json_t *show_operators(const struct seg *s)
 		if (rc != 0)
 			return show_nothing(rc, a);
 		if (o.state != operator_state_FREE)
-			json_array_append_new(a, operator_view(i, &o));
+			json_array_append_new(a, operator_view(s, i, &o));
 	}
 	return json_pack("{so}", "operators", a);
 }

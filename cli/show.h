@@ -20,6 +20,8 @@ json_t *show_port_map(const struct seg *s);
 json_t *show_port_link(const struct seg *s);
 json_t *show_arp(const struct seg *s);
 json_t *show_operators(const struct seg *s);
+/* The newest so many of them: events, or changes. */
+json_t *show_journal(const struct journal *j, bool changes, uint32_t last);
 json_t *show_version(const struct seg *s);
 /* What each port sends and receives: over the time between two looks. */
 struct link_sample {

@@ -202,6 +202,14 @@ static json_t *view_of(
 		return show_arp(s);
 	case CMD_show_operators:
 		return show_operators(s);
+	case CMD_show_events:
+		return show_journal(&s->events, false,
+			REQ_HAS(&req->show_events, show_events, last) ? req->show_events.last
+								      : JOURNAL_MAX);
+	case CMD_show_audit:
+		return show_journal(&s->audit, true,
+			REQ_HAS(&req->show_audit, show_audit, last) ? req->show_audit.last
+								    : JOURNAL_MAX);
 	case CMD_show_version:
 		return show_version(s);
 	case CMD_show_config:

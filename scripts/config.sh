@@ -4,7 +4,7 @@
 config=${WARP17_CONFIG:-$top/config/warp17.conf} config_asked=${WARP17_CONFIG:-}
 config_eal='' config_engine='' config_listen='' config_prefix=''
 config_keys=' PREFIX LCORES EAL_ARGS RING_IF_PAIRS TAP_IFS TAP_NETNS DEVICES VDEVS QMAP QMAP_DEFAULT TCB_POOL_SZ '
-config_keys="$config_keys UCB_POOL_SZ MBUF_POOL_SZ MBUF_SZ MPOOL_ANY_SOCK SW_CHECKSUM CMD_FILE EXPORTER_LISTEN "
+config_keys="$config_keys UCB_POOL_SZ MBUF_POOL_SZ MBUF_SZ MPOOL_ANY_SOCK SW_CHECKSUM CMD_FILE SYSLOG EXPORTER_LISTEN "
 cr=$(printf '\r')
 
 quoted() { for w in "$@"; do printf "'%s' " "$(printf %s "$w" | sed "s/'/'\\\\''/g")"; done; }

@@ -80,12 +80,19 @@ struct sample *sample_take(struct exporter *x, char *why);
 struct sample *sample_of(const struct seg *s, char *why);
 void sample_free(struct sample *s);
 
+/* A text of at most size bytes into a buffer of the same size: it ends, is UTF-8 and has no control
+ * characters; '?' stands for each byte that is not. */
+void sample_text(char *dst, const char *src, size_t size);
+
 const struct stats_port_block *sample_port_stats(const struct sample *s, uint32_t lc, uint32_t p);
 /* All lcores of a port together. */
 void sample_port_sum(const struct sample *s, uint32_t port, struct stats_port_block *out);
 
 /* A sample as a tree that the caller owns. */
 json_t *json_stats(const struct sample *s, uint64_t seq);
+/* people.c: events after number since, of those that are kept; who is attached, NULL: it cannot be read now. */
+json_t *json_events(const struct seg *s, uint64_t since);
+json_t *json_operators(const struct seg *s);
 /* Every counter: name, unit, kind, help. */
 json_t *json_schema(void);
 

@@ -2,6 +2,7 @@
  * one request: then no idle one is there to be cut when the program re-executes itself. */
 #include "stats-exporter/exporter.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,45 @@ static enum MHD_Result stats(struct exporter *x, struct MHD_Connection *c)
 	return rc;
 }
 
+/* ?since=N, 0 when it is not given. False: it is no number. */
+static bool since_of(struct MHD_Connection *c, uint64_t *since)
+{
+	const char *s = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "since");
+	char *end;
+
+	*since = 0;
+	if (s == NULL)
+		return true;
+	errno = 0;
+	*since = strtoull(s, &end, 10);
+	return *s >= '0' && *s <= '9' && *end == '\0' && errno == 0;
+}
+
+static enum MHD_Result events(struct exporter *x, struct MHD_Connection *c)
+{
+	char why[WHY_MAX];
+	uint64_t since;
+
+	if (!since_of(c, &since))
+		return error(c, MHD_HTTP_BAD_REQUEST, "since: expected the number of an event");
+	if (!sample_ready(x, why))
+		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, why);
+	return give_json(c, MHD_HTTP_OK, json_events(x->client.seg, since));
+}
+
+static enum MHD_Result operators(struct exporter *x, struct MHD_Connection *c)
+{
+	char why[WHY_MAX];
+	json_t *o;
+
+	if (!sample_ready(x, why))
+		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, why);
+	o = json_operators(x->client.seg);
+	if (o == NULL)
+		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "the engine stopped inside a change");
+	return give_json(c, MHD_HTTP_OK, o);
+}
+
 static enum MHD_Result schema(struct exporter *x, struct MHD_Connection *c)
 {
 	(void)x;
@@ -157,7 +197,8 @@ static const struct {
 	const char *path;
 	enum MHD_Result (*give)(struct exporter *x, struct MHD_Connection *c);
 } pages[] = {{"/metrics", metrics}, {"/api/v1/stats", stats}, {"/api/v1/schema", schema},
-	{"/healthz", healthz}, {"/readyz", readyz}};
+	{"/api/v1/events", events}, {"/api/v1/operators", operators}, {"/healthz", healthz},
+	{"/readyz", readyz}};
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url,
 	const char *method, const char *version, const char *data, size_t *n_data, void **state)
@@ -181,7 +222,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 			return pages[i].give(x, c);
 	}
 	return error(c, MHD_HTTP_NOT_FOUND,
-		"paths: /metrics /api/v1/stats /api/v1/schema /healthz /readyz");
+		"paths: /metrics /api/v1/stats /api/v1/schema /api/v1/events /api/v1/operators "
+		"/healthz /readyz");
 }
 
 struct MHD_Daemon *http_start(struct exporter *x, int listen_fd)

@@ -42,9 +42,7 @@ bool sample_lasts(struct exporter *x, char *why)
 	return false;
 }
 
-/* A text of at most size bytes into a buffer of the same size: it ends, is UTF-8 and has no control
- * characters; '?' stands for each byte that is not. */
-static void text_take(char *dst, const char *src, size_t size)
+void sample_text(char *dst, const char *src, size_t size)
 {
 	size_t n = strnlen(src, size - 1), at = 0;
 
@@ -81,8 +79,8 @@ static int port_take(struct sample *to, const struct seg *s, uint32_t port)
 		.mtu = p.mtu,
 		.speed_mbps = p.speed_mbps == UINT32_MAX ? 0 : p.speed_mbps};
 	words_take(&sp->device, &seg_port(s, port)->device, sizeof(sp->device));
-	text_take(sp->name, p.name, sizeof(sp->name));
-	text_take(sp->driver, p.driver, sizeof(sp->driver));
+	sample_text(sp->name, p.name, sizeof(sp->name));
+	sample_text(sp->driver, p.driver, sizeof(sp->driver));
 	return 0;
 }
 static_assert(FIELD_SIZE(struct sample_port, name) == FIELD_SIZE(struct seg_port, name));
@@ -134,8 +132,8 @@ static int tc_take(struct sample *to, const struct seg *s, uint32_t port, uint32
 		return -EAGAIN;
 	if (t->tc.cfg.kind == tc_kind_NONE)
 		return 0;
-	text_take(t->tc.reason, t->tc.reason, sizeof(t->tc.reason));
-	text_take(t->tc.behind, t->tc.behind, sizeof(t->tc.behind));
+	sample_text(t->tc.reason, t->tc.reason, sizeof(t->tc.reason));
+	sample_text(t->tc.behind, t->tc.behind, sizeof(t->tc.behind));
 	t->port = port;
 	t->tcid = tcid;
 	seg_sum_tc(s, port, tcid, &t->stats);
@@ -160,8 +158,8 @@ static void header_take(struct sample *to, const struct seg_header *h)
 	to->n_ports = h->n_ports;
 	to->n_workers = h->n_workers;
 	to->n_lcores = h->n_lcores;
-	text_take(to->version, h->version, sizeof(to->version));
-	text_take(to->prefix, h->prefix, sizeof(to->prefix));
+	sample_text(to->version, h->version, sizeof(to->version));
+	sample_text(to->prefix, h->prefix, sizeof(to->prefix));
 }
 static_assert(FIELD_SIZE(struct sample, version) == FIELD_SIZE(struct seg_header, version));
 static_assert(FIELD_SIZE(struct sample, prefix) == FIELD_SIZE(struct seg_header, prefix));

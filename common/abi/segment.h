@@ -5,6 +5,7 @@
 #pragma once
 
 #include "common/abi/faults.h"
+#include "common/abi/journal.h"
 #include "common/abi/testcase.h"
 #include "common/stats/latency.h"
 #include "common/stats/stats.h"
@@ -53,6 +54,14 @@ struct seg_arp {
 #define SEG_ARP_LOCAL 1u   /* an interface of ours */
 #define SEG_ARP_PENDING 2u /* asked for, not answered */
 
+/* Which operator alone may change a port. */
+struct seg_holder {
+	uint64_t since_realtime_ns;
+	uint32_t held; /* 0: nobody, then the rest says nothing */
+	uint32_t slot, pid, uid;
+	char name[NAME_MAX_LEN];
+};
+
 /* Written by management. */
 struct seg_port {
 	struct seg_seq seq;
@@ -70,6 +79,7 @@ struct seg_port {
 	uint16_t queue_lcore[WORKERS_MAX]; /* worker index of each queue */
 	uint32_t n_intfs, n_arps;
 	struct ip_addr gw;
+	struct seg_holder holder;
 	struct faults_config faults[FAULTS_DIRS];
 	struct l3_intf intfs[L3_INTFS_MAX];
 	struct seg_arp arps[ARP_MAX];
@@ -154,6 +164,7 @@ struct seg_operator {
 struct seg {
 	struct seg_header hdr;
 	struct seg_operator operators[OPERATORS_MAX];
+	struct journal events, audit;
 	/* then, at the header's offsets: seg_port[n_ports], seg_tc[n_ports][TCS_MAX],
 	 * seg_worker[n_workers], stats_port_block[n_lcores][n_ports], stats_lcore_block[n_lcores],
 	 * stats_tc_block[n_lcores][n_ports][TCS_MAX], seg_imix,

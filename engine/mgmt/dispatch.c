@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CASE_ENGINE(id) \
 	case CMD_##id:  \
@@ -13,7 +14,7 @@
 	case CMD_##id:  \
 		break;
 
-int mgmt_dispatch(enum cmd_id id, const union cmd_req *req, struct reply *r)
+static int dispatch(enum cmd_id id, const union cmd_req *req, struct reply *r)
 {
 	switch (id) {
 #define CMD_BEGIN(id, path, kind, ...) CASE_##kind(id)
@@ -24,9 +25,28 @@ int mgmt_dispatch(enum cmd_id id, const union cmd_req *req, struct reply *r)
 	return reply_fail(r, -EOPNOTSUPP, "the client shows this itself, the engine is not asked");
 }
 
+int mgmt_ask(const struct asker *by, enum cmd_id id, const union cmd_req *req, struct reply *r)
+{
+	int rc = 0;
+
+	r->by = by;
+	if (cmd_desc(id)->kind == CMD_KIND_ENGINE && by->read_only)
+		rc = reply_fail(r, -EPERM, "operator %s may only look", by->name);
+	if (rc == 0)
+		rc = holder_allows(by, id, req, r);
+	if (rc == 0)
+		rc = dispatch(id, req, r);
+	audit(by, id, req, rc, r->text);
+	return rc;
+}
+
 /* One line of a command file. 0, or -errno with why in err. */
 static int line_run(char *line, const char *path, int no, char *err, size_t errlen)
 {
+	const struct asker file = {.name = "command file",
+		.slot = NOTE_NONE,
+		.pid = (uint32_t)getpid(),
+		.uid = getuid()};
 	const char *word[CMD_WORDS_MAX];
 	struct reply r = {0};
 	union cmd_req req;
@@ -42,7 +62,7 @@ static int line_run(char *line, const char *path, int no, char *err, size_t errl
 			no, cmd_desc(id)->path);
 		return 0;
 	}
-	rc = mgmt_dispatch(id, &req, &r);
+	rc = mgmt_ask(&file, id, &req, &r);
 	if (rc == 0 && r.deferred && mgmt_wait_stopped(r.wait_port) != 0)
 		rc = reply_fail(&r, -ETIMEDOUT, "port %u has not stopped yet", r.wait_port);
 	if (rc != 0)

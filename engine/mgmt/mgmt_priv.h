@@ -9,8 +9,17 @@
 #include "engine/mgmt/mgmt.h"
 #include "engine/traffic/traffic.h"
 
+/* Who wants something: an operator, or the command file. */
+struct asker {
+	const char *name;
+	uint32_t slot, generation; /* NOTE_NONE: not an operator */
+	uint32_t pid, uid;
+	bool read_only;
+};
+
 /* What a handler says: a code (0, -errno) is returned, the sentence goes here. */
 struct reply {
+	const struct asker *by; /* who asked */
 	char text[REPLY_TEXT_MAX];
 	bool deferred; /* answered later, when port wait_port has stopped */
 	uint32_t wait_port;
@@ -77,8 +86,8 @@ int tc_apps_check(const struct tc_config *c, struct reply *r);
 /* Does it measure latencies: of packets, or of messages of an application? */
 bool tc_has_latency(const struct tc_config *c);
 
-/* Checked request to its handler. */
-int mgmt_dispatch(enum cmd_id id, const union cmd_req *req, struct reply *r);
+/* Checked request to its handler, if the asker may; into the audit. */
+int mgmt_ask(const struct asker *by, enum cmd_id id, const union cmd_req *req, struct reply *r);
 /* Runs a command file; each error is logged with file and line. Returns how many there were. */
 int mgmt_file(const char *path);
 
@@ -98,6 +107,32 @@ void operator_event(uint32_t i);
 bool operators_serve(void);
 /* Every 100 ms: answers those that waited for a port, ends those that do not finish attaching. */
 void operators_tick(uint64_t now_ns);
+
+/* The operator of a place, for as long as it is there. */
+void operator_asker(uint32_t i, struct asker *to);
+
+/* holders.c: what of each port's segment record. */
+extern struct seg_holder port_holders[PORTS_MAX];
+/* The port that the request is about; NOTE_NONE: none. */
+uint32_t cmd_port(enum cmd_id id, const union cmd_req *req);
+/* 0, or -EBUSY with who holds the port that the request is about. */
+int holder_allows(
+	const struct asker *by, enum cmd_id id, const union cmd_req *req, struct reply *r);
+/* Its ports are everybody's again. */
+void holder_left(const struct asker *by);
+
+/* events.c: logs it, and tells all who are attached. port, tcid: NOTE_NONE where it is about none. to: whom it concerns
+ * most, NULL nobody. */
+void event_of(enum event what, int level, uint32_t port, uint32_t tcid, const char *fmt, ...)
+	format_printf(5, 6);
+void event_by(const struct asker *by, enum event what, int level, uint32_t port,
+	const struct asker *to, const char *fmt, ...) format_printf(6, 7);
+/* A change that was asked for: rc 0, or -errno and why not. */
+void audit(
+	const struct asker *by, enum cmd_id id, const union cmd_req *req, int rc, const char *why);
+
+/* notice.c: once a second. */
+void notice_tick(void);
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -120,9 +155,10 @@ struct tc_course {
 	uint64_t start_ns, end_ns, achieved, estab_us, estab_max;
 	struct rate_meter rate[RATES]; /* estab, closed, messages sent, requests or responses */
 	char reason[128], behind[128]; /* as in seg_tc */
-	bool posted;                   /* workers were told to start it */
-	bool begun;                    /* and have */
-	bool stop_due;                 /* they are still to be told to stop */
+	bool behind_said;
+	bool posted;   /* workers were told to start it */
+	bool begun;    /* and have */
+	bool stop_due; /* they are still to be told to stop */
 };
 extern struct tc_course tc_states[PORTS_MAX][TCS_MAX];
 extern enum port_run port_runs[PORTS_MAX];

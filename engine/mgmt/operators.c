@@ -78,6 +78,28 @@ static void hung_note(uint32_t i)
 	hung.last_ns = now;
 }
 
+void operator_asker(uint32_t i, struct asker *to)
+{
+	*to = (struct asker){.name = name_of(i),
+		.slot = i,
+		.generation = ops[i].generation,
+		.pid = ops[i].pid,
+		.uid = segment->operators[i].uid,
+		.read_only = ops[i].read_only};
+}
+
+static void op_left(uint32_t i)
+{
+	struct asker by;
+
+	operator_asker(i, &by);
+	if (ops[i].state != operator_state_ATTACHED)
+		return;
+	holder_left(&by);
+	event_by(&by, event_OPERATOR_LEFT, loglevel_DEBUG, NOTE_NONE, NULL,
+		"operator %s (pid %u) left", by.name, by.pid);
+}
+
 static void op_drop(uint32_t i)
 {
 	uint32_t generation = ops[i].generation + 1; /* late cells are dropped */
@@ -87,7 +109,7 @@ static void op_drop(uint32_t i)
 	if (ops[i].pidfd >= 0)
 		close(ops[i].pidfd);
 	if (ops[i].state != operator_state_FREE) {
-		log_line(loglevel_DEBUG, "operator %s (pid %u) left", name_of(i), ops[i].pid);
+		op_left(i);
 		state_set(i, operator_state_FREE);
 		rundir_sweep(segment->hdr.prefix, ops[i].pid);
 	}
@@ -108,13 +130,13 @@ static int answer(uint32_t i, uint32_t seq, int code, const char *text)
 	return 0;
 }
 
-/* id: not checked yet. */
-static void command_count(struct seg_operator *so, uint32_t id)
+/* req NULL: one that makes no sense. */
+static void command_count(struct seg_operator *so, uint32_t id, const union cmd_req *req)
 {
 	seg_write_begin(&so->seq);
 	so->n_commands++;
-	if (id < CMD_COUNT)
-		snprintf(so->last_command, sizeof(so->last_command), "%s", cmd_desc(id)->path);
+	if (req != NULL)
+		cmd_format(id, req, so->last_command, sizeof(so->last_command));
 	seg_write_end(&so->seq);
 }
 
@@ -123,22 +145,19 @@ static int request(uint32_t i, const struct req_cell *c)
 {
 	struct seg_operator *so = &segment->operators[i];
 	struct reply r = {0};
+	struct asker by;
 	int rc;
 
 	if (c->magic != CELL_MAGIC || c->generation != ops[i].generation)
 		return -EBADMSG;
-	command_count(so, c->cmd_id);
 	rc = cmd_check(c->cmd_id, &c->req, r.text, sizeof(r.text));
-	if (rc == 0) {
-		const char *path = cmd_desc(c->cmd_id)->path;
-
-		if (ops[i].read_only)
-			rc = reply_fail(&r, -EPERM, "operator %s may only look", name_of(i));
-		else
-			rc = mgmt_dispatch(c->cmd_id, &c->req, &r);
-		log_line(loglevel_INFO, "%s (uid %u, pid %u): %s: %s", name_of(i), so->uid,
-			ops[i].pid, path, rc == 0 ? "ok" : r.text);
-	}
+	command_count(so, c->cmd_id, rc == 0 ? &c->req : NULL);
+	operator_asker(i, &by);
+	if (rc == 0)
+		rc = mgmt_ask(&by, c->cmd_id, &c->req, &r);
+	else
+		log_line(loglevel_WARNING, "%s (uid %u, pid %u): %s", by.name, by.uid, by.pid,
+			r.text);
 	if (rc == 0 && r.deferred) {
 		ops[i].waiting = true;
 		ops[i].wait_port = r.wait_port;
@@ -214,7 +233,6 @@ static void op_enter(uint32_t i, const struct hello *h, const struct ucred *who)
 	memset(so->last_command, 0, sizeof(so->last_command));
 	seg_write_end(&so->seq);
 	state_set(i, operator_state_ATTACHING);
-	log_line(loglevel_DEBUG, "operator %s (uid %u, pid %u) came", so->name, so->uid, so->pid);
 }
 
 static void op_greet(uint32_t i, const struct hello *h)
@@ -246,7 +264,12 @@ static void op_greet(uint32_t i, const struct hello *h)
 
 static void op_attached(uint32_t i)
 {
+	struct asker by;
+
 	state_set(i, operator_state_ATTACHED);
+	operator_asker(i, &by);
+	event_by(&by, event_OPERATOR_CAME, loglevel_DEBUG, NOTE_NONE, NULL,
+		"operator %s (uid %u, pid %u) came", by.name, by.uid, by.pid);
 	memset(&hung, 0, sizeof(hung));
 }
 

@@ -34,6 +34,7 @@ void publish_port(uint32_t port)
 
 	seg_write_begin(&s->seq);
 	s->running = port_runs[port] != PORT_IDLE;
+	s->holder = port_holders[port];
 	memcpy(s->faults, port_faults[port], sizeof(s->faults));
 	s->mtu = ports[port].mtu;
 	s->mtu_usual = ports[port].mtu_usual;

@@ -114,6 +114,7 @@ static void stop_all(void)
 
 	segment->hdr.state = engine_state_STOPPING;
 	notify("STOPPING=1\nSTATUS=ends traffic");
+	event_of(event_ENGINE_STOPS, loglevel_NOTICE, NOTE_NONE, NOTE_NONE, "the engine stops");
 	for (uint32_t p = 0; p < n_ports; p++) {
 		if (port_runs[p] == PORT_RUNNING)
 			run_stop(p);
@@ -221,6 +222,7 @@ int mgmt_run(const struct options *o, const struct eal_cmdline *eal)
 {
 	int rc = sources();
 
+	log_syslog(o->given.syslog ? o->syslog : SYSLOG_SOCKET);
 	operators_init();
 	faults_begin();
 	heartbeat_begin(mono_ns());

@@ -433,7 +433,7 @@ def test_errors_name_file_and_line(engine, tmp_path):
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         f"{cfg}:3: error: port 0 has no test case",
-        f"{cfg}:4: error: unknown word 'nope', expected add|del|set|start|stop|show|clear|file|help|exit|quit",
+        f"{cfg}:4: error: unknown word 'nope', expected add|del|set|start|stop|acquire|release|show|clear|monitor|file|help|exit|quit",
         f"{cfg}:5: error: expected at least one of open|close|send",
         f"{cfg}: 3 of 5 lines failed"]
     answers = lines(run(e, "-j", "-f", str(cfg)).stdout)

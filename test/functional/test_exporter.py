@@ -21,7 +21,8 @@ from warp17 import CLI, EXPORTER, TOP, wait_for
 RING = ("--ring-if-pairs", "1", "--tcb-pool-sz", "16", "--ucb-pool-sz", "16", "--mbuf-pool-sz", "8")
 RUN = pathlib.Path("/var/run/dpdk")
 MAGIC = 0x37315748  # of attach.h
-JSON = {"/api/v1/stats", "/api/v1/schema", "/healthz", "/readyz"}
+OF_AN_ENGINE = ("/api/v1/stats", "/api/v1/events", "/api/v1/operators", "/readyz")
+JSON = {*OF_AN_ENGINE, "/api/v1/schema", "/healthz"}
 
 
 class Exporter:
@@ -256,6 +257,40 @@ def test_once_refused(prefix, fake):
     assert done.returncode == 4 and "all 32 places" in done.stderr
 
 
+# ---- operators and events
+
+def test_operators_and_events_are_those_of_the_cli(engine, exporter):
+    e = engine(*RING)
+    x = exporter("--prefix", e.prefix, "--port", "0")
+    wait_for(x.ready)
+    name = "\N{SNOWMAN}" * 3
+    e.cli("acquire port 1", options=("--name", "anna"))
+    e.cli("show version", options=("--name", name))
+    wait_for(lambda: "operator-left" in x.get("/api/v1/events")[1])
+
+    def shown():
+        status, text, _ = x.get("/api/v1/events")
+        assert status == 200
+        return json.loads(text)
+
+    theirs, ours = e.show("events"), shown()
+    ours["events"] = [n for n in ours["events"] if n["no"] <= theirs["last"]]
+    assert ours["schema"] == "warp17-events/1.0" and ours["lost"] == 0 and ours["last"] >= theirs["last"]
+    for a, b in zip(theirs["events"], ours["events"], strict=True):
+        assert abs(a.pop("realtime_ns") / 1e9 - b.pop("time")) < 1e-5
+        a.pop("time")
+        assert a == b
+    last = json.loads(x.get(f"/api/v1/events?since={ours['last'] - 2}")[1])["events"]
+    assert last[0]["no"] == ours["last"] - 1
+    assert json.loads(x.get("/api/v1/events?since=18446744073709551615")[1])["events"] == []
+    for bad in ("-1", "", "x", "1x", "18446744073709551616"):
+        assert x.get(f"/api/v1/events?since={bad}")[0] == 400
+    status, text, _ = x.get("/api/v1/operators")
+    (me,) = json.loads(text)["operators"]
+    assert status == 200 and me["kind"] == "exporter" and me["pid"] == x.proc.pid and me["state"] == "attached"
+    assert abs(me["since"] - time.time()) < 60
+
+
 # ---- HTTP
 
 def test_http_without_an_engine(exporter):
@@ -263,7 +298,7 @@ def test_http_without_an_engine(exporter):
     wait_for(lambda: "not running" in x.why())
     for path in (*JSON, "/metrics"):
         status, body, headers = x.get(path)
-        assert status == (503 if path in ("/api/v1/stats", "/readyz") else 200)
+        assert status == (503 if path in OF_AN_ENGINE else 200)
         assert headers["Cache-Control"] == "no-store" and int(headers["Content-Length"]) == len(body)
         assert headers["Content-Type"] == ("application/json" if path in JSON else
                                            "text/plain; version=0.0.4; charset=utf-8")

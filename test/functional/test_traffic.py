@@ -9,15 +9,15 @@ L3 = ("add tests l3_intf port 0 ip 10.0.0.1 mask 255.255.255.0",
       "add tests l3_intf port 1 ip 10.0.0.253 mask 255.255.255.0")
 
 
-def pair(e, app_client, app_server, sports=(10001, 10100), proto="tcp", extra=()):
-    """A client test case on port 0, a server on port 1; started."""
+def pair(e, app_client, app_server, sports=(10001, 10100), proto="tcp", extra=(), start=True):
+    """A client test case on port 0, a server on port 1; started, if start."""
     e.cli(*L3,
           f"add tests server {proto} port 1 test-case-id 0 src 10.0.0.253 10.0.0.253 sport 6000 6000",
           f"set tests server {app_server[0]} port 1 test-case-id 0 {app_server[1]}",
           f"add tests client {proto} port 0 test-case-id 0 src 10.0.0.1 10.0.0.1 sport {sports[0]} {sports[1]} "
           "dest 10.0.0.253 10.0.0.253 dport 6000 6000",
           f"set tests client {app_client[0]} port 0 test-case-id 0 {app_client[1]}",
-          *extra, "start tests port 1", "start tests port 0")
+          *extra, *(("start tests port 1", "start tests port 0") if start else ()))
 
 
 @pytest.mark.parametrize("csum", [False, True])

@@ -142,6 +142,7 @@ static void random_value(const struct arg_desc *a, void *out)
 		WORD(fault_dir)
 		WORD(dscp)
 		WORD(ecn)
+		WORD(on_off)
 	case ARG_COUNT:
 		break;
 	}
@@ -314,10 +315,10 @@ static void sentences(void **state)
 		"config|state|stats|ui|tcp-options|vlan-options|ipv4-options|latency|faults|imix");
 	expect_err("nope",
 		"unknown word 'nope', expected "
-		"add|del|set|start|stop|show|clear|file|help|exit|quit");
+		"add|del|set|start|stop|acquire|release|show|clear|monitor|file|help|exit|quit");
 	expect_err("exitfoo",
 		"unknown word 'exitfoo', expected "
-		"add|del|set|start|stop|show|clear|file|help|exit|quit");
+		"add|del|set|start|stop|acquire|release|show|clear|monitor|file|help|exit|quit");
 	expect_err("exit now", "unexpected word 'now' after 'exit', expected nothing more");
 	expect_err("file", "'file' is not complete, expected input");
 	expect_err("file input", "missing path '<file>' (File of commands, one a line)");

@@ -16,7 +16,9 @@ static const enum cmd_id nothing_to_write[] = {
 	CMD_del_tests_imix,    /* undoes */
 	CMD_set_tests_noasync, /* undoes: what a new test case is */
 	CMD_set_tests_no_async,
-	CMD_set_syslog, /* the engine's, not the tests' */
+	CMD_set_syslog,   /* the engine's, not the tests' */
+	CMD_acquire_port, /* an operator's, for as long as it is there */
+	CMD_release_port,
 	CMD_start_tests,
 	CMD_stop_tests,
 };
