@@ -1,7 +1,7 @@
 /* warp17-cli: options, then a shell, a batch, or one command. */
 #include "cli/cli.h"
-#include "common/util/clock.h"
 #include "cli/monitor.h"
+#include "common/util/clock.h"
 #include "common/util/version.h"
 
 #include <errno.h>
