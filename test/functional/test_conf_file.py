@@ -33,7 +33,7 @@ def words_of(done):
 
 
 def test_without_arguments_the_file_says_it_all(conf, place):  # noqa: F811
-    env = conf('# a comment\n\n  RING_IF_PAIRS = 1\n'.replace(" = ", "=") + POOLS + 'LCORES="0@0,1@1"\nSW_CHECKSUM=yes\r\nMBUF_SZ=\n'
+    env = conf('# a comment\n\n  RING_IF_PAIRS=1\n' + POOLS + 'LCORES="0@0,1@1"\nSW_CHECKSUM=yes\r\nMBUF_SZ=\n'
                "MPOOL_ANY_SOCK='no'\nQMAP=\"0.2 1.2\"\nEXPORTER_LISTEN=127.0.0.1:0")
     words = words_of(warp17("start", env=env))
     assert words == ["--file-prefix", place.prefix, "--lcores=0@0,1@1", "--", "--ring-if-pairs", "1", "--tcb-pool-sz", "16",
@@ -69,7 +69,7 @@ def test_the_command_line_holds_over_the_file(conf, place, tmp_path, args, has, 
 
 
 def test_a_prefix_that_is_given_is_not_the_files(conf, place):  # noqa: F811
-    env = conf(POOLS + "PREFIX=w17-another-one".replace("PREFIX", "RING_IF_PAIRS").replace("w17-another-one", "1"))
+    env = conf(POOLS + "RING_IF_PAIRS=1")
     other = place.prefix + "-2"
     try:
         assert f"prefix={other} " in warp17("start", "--prefix", other, env=env).stdout
