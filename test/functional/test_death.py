@@ -86,7 +86,7 @@ def test_start_works_at_once_after_a_kill(place):  # noqa: F811
         clients = attached(place.prefix, ["shell", "waits"])
         os.kill(pid, signal.SIGKILL)
         next_one = place.start()
-        all_leave(clients, 1)
+        all_leave(clients, 5)
         assert not alive(pid) and place.status()["answers"]
         os.kill(next_one, signal.SIGKILL)
     assert "removed what a dead engine left: " in place.launcher("stop").stdout
