@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define STALL_NS SECOND_NS
+#define TELL_NS (10 * SECOND_NS)    /* of a worker at most so often: many may share a CPU */
 #define LOOK_NS_MAX (SECOND_NS / 5) /* of a look that came late: then nobody had a CPU, perhaps */
 
 static struct {
@@ -13,7 +14,8 @@ static struct {
 		uint64_t loops; /* as last seen */
 		uint64_t at_ns; /* when that was new */
 		uint64_t quiet_ns;
-		bool stalled;
+		uint64_t told_ns; /* that it had stalled */
+		bool stalled, told;
 		bool turned; /* since the watchdog was told */
 	} of[WORKERS_MAX];
 	uint64_t looked_ns;
@@ -53,19 +55,26 @@ static void look(uint32_t worker, uint64_t now_ns)
 
 	if (loops == b->loops) {
 		b->quiet_ns += MIN_OF(now_ns - beats.looked_ns, LOOK_NS_MAX);
-		if (b->stalled || b->quiet_ns < STALL_NS)
+		if (b->quiet_ns < STALL_NS)
 			return;
-		b->stalled = true;
-		st->stalls++; /* these two words of its block are ours */
-		st->stalled_now = 1;
-		stall_tell(worker, now_ns - b->at_ns, false);
+		if (!b->stalled) {
+			b->stalled = true;
+			st->stalls++; /* these two words of its block are ours */
+			st->stalled_now = 1;
+		}
+		if (!b->told && (b->told_ns == 0 || now_ns - b->told_ns >= TELL_NS)) {
+			b->told = true;
+			b->told_ns = now_ns;
+			stall_tell(worker, now_ns - b->at_ns, false);
+		}
 		return;
 	}
 	if (b->stalled) {
 		st->stalled_now = 0;
-		stall_tell(worker, now_ns - b->at_ns, true);
+		if (b->told)
+			stall_tell(worker, now_ns - b->at_ns, true);
 	}
-	*b = (struct beat){.loops = loops, .at_ns = now_ns, .turned = true};
+	*b = (struct beat){.loops = loops, .at_ns = now_ns, .turned = true, .told_ns = b->told_ns};
 }
 
 static void watchdog_tell(uint64_t now_ns)

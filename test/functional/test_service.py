@@ -110,6 +110,7 @@ def test_a_worker_that_stalls_is_told_of(engine):
         return [x["event"] for x in e.show("events")["events"] if x["event"].startswith("worker")]
 
     assert (lcore("stalls"), lcore("stalled_now")) == (0, 0)
+    began = time.monotonic()
     with Worker(e):
         wait_for(lambda: lcore("stalled_now") == 1)
         time.sleep(1.5)  # told once
@@ -120,6 +121,10 @@ def test_a_worker_that_stalls_is_told_of(engine):
     assert 2.4 < float(seconds) < 30
     assert lcore("stalls") == 1
     assert events() == ["worker-stalled", "worker-turns"]
+    with Worker(e):  # again within 10 s: counted alone
+        wait_for(lambda: lcore("stalls") == 2, 5)
+    wait_for(lambda: lcore("stalled_now") == 0)
+    assert events() == ["worker-stalled", "worker-turns"] or time.monotonic() > began + 10
 
 
 def test_an_engine_that_was_stopped_whole_has_no_stall(engine):
