@@ -3,7 +3,7 @@
 # make test            everything: units, then the programs together
 # make unit            units only (no hugepages, no root)
 # make asan            units with address and undefined-behaviour sanitizers
-# make sim             two stacks and a bad link, simulated: SEEDS=2000 FROM=0; see doc/sim.md
+# make sim             two stacks and a bad link, simulated: SEEDS=2000 FROM=0, PREDICT_SEEDS=500; see doc/sim.md
 # make functional      pytest on the programs and on peers that misbehave (hugepages, root)
 # make interop         our ends against other people's servers, clients and the kernel's TCP over bad links (minutes)
 # make bench           measures speed: WORK="sessions http_10k"; prints one JSON object (hugepages, root); see doc/performance.md
@@ -32,6 +32,7 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
 SEEDS ?= 2000
 FROM ?= 0
+PREDICT_SEEDS ?= 500
 WORK ?=
 SCALE ?= 1
 CACHE ?=
@@ -98,6 +99,7 @@ BENCHES  := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/bench/*_bench.c)))
 BRIDGE   := $(B)/test/interop/bridge
 PEERS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/functional/*.c)))
 SIM      := $(B)/test/sim/sim
+SIM_STEPS := $(B)/test/sim/sim_steps
 # what a unit test links: the packet path whole, but for ports, which world.c plays; no main(), nothing that starts up
 TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out $(addprefix $(B)/engine/,main.o boot/% mgmt/% l1_port/port.o \
 	l1_port/mtu.o l1_port/ring_pair.o l1_port/tap.o),$(ENGINE))
@@ -117,6 +119,13 @@ $(UNITS): $(B)/%: $(B)/%.o $(TESTABLE) $(B)/objects
 # the engine hands what it sends and delivers to test/sim/check.c first
 $(SIM): $(call obj,$(sort $(wildcard test/sim/*.c))) $(filter-out %/stack.o,$(TESTABLE)) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_SIM)
+# the same without header prediction, which must make no difference
+TCP_NEXT := $(B)/engine/l4_tcp/tcp_next
+$(SIM_STEPS): $(call obj,$(sort $(wildcard test/sim/*.c))) $(filter-out %/stack.o $(TCP_NEXT).o,$(TESTABLE)) $(TCP_NEXT)_steps.o $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_SIM)
+$(TCP_NEXT)_steps.o: engine/l4_tcp/tcp_next.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(CFLAGS) -DPREDICT=0 -c -o $@ $<
 $(PEERS): $(B)/%: $(B)/%.o $(COMMON) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_EAL)
 $(BRIDGE): $(B)/test/interop/bridge.o $(B)/engine/l1_port/faults.o $(B)/objects
@@ -168,9 +177,10 @@ asan:
 	$(Q)$(MAKE) -s MODE=asan unit
 sim:
 	$(Q)$(MAKE) -s MODE=$(SIM_MODE) sim-run
-sim-run: $(SIM)
+sim-run: $(SIM) $(SIM_STEPS)
 	$(Q)test/sim/self_test.sh $(SIM)
 	$(Q)$(SIM) --file test/sim/regressions.txt
+	$(Q)test/sim/predict.sh $(SIM) $(SIM_STEPS) $(PREDICT_SEEDS) $(FROM)
 	$(Q)$(SIM) --seeds $(SEEDS) --from $(FROM)
 peers: $(PEERS) $(BRIDGE)
 functional: all peers

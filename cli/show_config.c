@@ -207,6 +207,8 @@ static void set_tests_tcp_options(struct conf *o)
 	SETTING(orphan_to, orphan_to_ms);
 	SETTING(twait_skip, twait_skip);
 	SETTING(ack_delay, ack_delay);
+	SETTING(ack_on_data, ack_on_data);
+	SETTING(fin_on_data, fin_on_data);
 	SETTING(congestion, congestion);
 	SETTING(mss, mss);
 	SETTING(user_to, user_to_ms);

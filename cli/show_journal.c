@@ -34,8 +34,9 @@ json_t *show_event(const struct note *n)
 {
 	return json_pack("{sI so sI ss ss so so so so}", "no", INT(n->no), "time",
 		when(n->realtime_ns), "realtime_ns", INT(n->realtime_ns), "event",
-		event_word(n->event), "level", loglevel_word(n->level), "port", number(n->port),
-		"test_case_id", number(n->tcid), "operator", who(n), "text", TEXT(n->text));
+		event_kind_word(n->event), "level", loglevel_word(n->level), "port",
+		number(n->port), "test_case_id", number(n->tcid), "operator", who(n), "text",
+		TEXT(n->text));
 }
 
 static json_t *show_change(const struct note *n)

@@ -235,15 +235,16 @@ json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid)
 
 	if (rc != 0)
 		return show_nothing(rc, NULL);
-	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI ss sI sI sI sI sI sI}", "port",
-		INT(port), "test_case_id", INT(tcid), "win-size", INT(o->win_size), "syn-retry",
-		INT(o->syn_retry), "syn-ack-retry", INT(o->syn_ack_retry), "data-retry",
-		INT(o->data_retry), "retry", INT(o->retry), "rto", INT(o->rto_ms), "fin-to",
-		INT(o->fin_to_ms), "twait-to", INT(o->twait_to_ms), "orphan-to",
+	return json_pack("{sI sI sI sI sI sI sI sI sI sI sI sI sI sI sI ss sI sI sI sI sI sI}",
+		"port", INT(port), "test_case_id", INT(tcid), "win-size", INT(o->win_size),
+		"syn-retry", INT(o->syn_retry), "syn-ack-retry", INT(o->syn_ack_retry),
+		"data-retry", INT(o->data_retry), "retry", INT(o->retry), "rto", INT(o->rto_ms),
+		"fin-to", INT(o->fin_to_ms), "twait-to", INT(o->twait_to_ms), "orphan-to",
 		INT(o->orphan_to_ms), "twait-skip", INT(o->twait_skip), "ack-delay",
-		INT(o->ack_delay), "congestion", congestion_word(o->congestion), "mss", INT(o->mss),
-		"user-to", INT(o->user_to_ms), "window-scale", INT(o->wscale), "timestamps",
-		INT(o->ts), "sack", INT(o->sack), "ecn", INT(o->ecn));
+		INT(o->ack_delay), "ack-on-data", INT(o->ack_on_data), "fin-on-data",
+		INT(o->fin_on_data), "congestion", congestion_word(o->congestion), "mss",
+		INT(o->mss), "user-to", INT(o->user_to_ms), "window-scale", INT(o->wscale),
+		"timestamps", INT(o->ts), "sack", INT(o->sack), "ecn", INT(o->ecn));
 }
 
 json_t *show_tests_vlan(const struct seg *s, uint32_t port, uint32_t tcid)

@@ -23,7 +23,7 @@ static json_t *event_json(struct note *n)
 		who = json_pack("{ss sI sI}", "name", n->who, "uid", (json_int_t)n->uid, "pid",
 			(json_int_t)n->pid);
 	return json_pack("{sI sf ss ss so so so ss}", "no", (json_int_t)n->no, "time",
-		seconds(n->realtime_ns), "event", event_word(n->event), "level",
+		seconds(n->realtime_ns), "event", event_kind_word(n->event), "level",
 		loglevel_word(n->level), "port", number(n->port), "test_case_id", number(n->tcid),
 		"operator", who, "text", n->text);
 }

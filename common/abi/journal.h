@@ -13,7 +13,7 @@
 struct note {
 	uint64_t no; /* from 1 on; 0: none, or it is being written */
 	uint64_t realtime_ns;
-	uint32_t event; /* enum event */
+	uint32_t event; /* enum event_kind */
 	uint32_t level; /* enum loglevel */
 	uint32_t port, tcid;
 	uint32_t pid, uid;      /* of the operator who did it, if who is not empty */

@@ -38,6 +38,8 @@ void tc_config_init(struct tc_config *cfg, enum tc_kind kind, enum l4proto proto
 		.twait_to_ms = 500,
 		.orphan_to_ms = 2000,
 		.congestion = congestion_CUBIC,
+		.ack_on_data = 1,
+		.fin_on_data = 1,
 		.wscale = 1,
 		.sack = 1};
 	app_config_init(&cfg->app);

@@ -12,8 +12,9 @@ struct tcp_options {
 	uint32_t syn_retry, syn_ack_retry, data_retry, retry;
 	uint32_t rto_ms, fin_to_ms, twait_to_ms, orphan_to_ms;
 	uint32_t twait_skip, ack_delay;
-	uint32_t congestion;       /* enum congestion */
-	uint32_t mss;              /* announced; 0: what the MTU leaves */
+	uint32_t ack_on_data, fin_on_data; /* 0: in a segment of its own */
+	uint32_t congestion;               /* enum congestion */
+	uint32_t mss;                      /* announced; 0: what the MTU leaves */
 	uint32_t user_to_ms;       /* longest wait for an acknowledgment; 0: by the retries alone */
 	uint32_t wscale, ts, sack; /* 0: not offered */
 	uint32_t ecn;

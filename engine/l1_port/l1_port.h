@@ -63,6 +63,17 @@ static force_inline void pkt_free(struct lcore *lc, struct rte_mbuf *m)
 		pkt_free_slow(s, m);
 }
 
+/* One that is known to be of one segment, whole, and nobody's beside. */
+static force_inline void pkt_free_plain(struct lcore *lc, struct rte_mbuf *m)
+{
+	struct stash *s = &lc->stash;
+
+	if (likely(m->pool == s->pool && s->n < STASH_LEN))
+		s->m[s->n++] = m;
+	else
+		pkt_free_slow(s, m);
+}
+
 /* Takes the packet: the port's, or dropped and counted. */
 static force_inline void tx_push(struct lcore *lc, struct lport *lp, struct rte_mbuf *m)
 {
@@ -92,7 +103,7 @@ static force_inline bool tx_room(struct lcore *lc, struct lport *lp)
 
 static force_inline bool tx_room_session(struct lcore *lc, struct lport *lp)
 {
-	return tx_room_below(lc, lp, TXQ_LEN / 2);
+	return tx_room_below(lc, lp, TXQ_SESSION);
 }
 
 /* Ports whose workers share one queue. handoff_bytes(): what one of n workers takes, in lines. */

@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 #define RX_BURST 64
-#define TXQ_LEN 512 /* packets kept for a port until it takes them */
+#define TXQ_LEN 512               /* packets kept for a port until it takes them */
+#define TXQ_SESSION (TXQ_LEN / 2) /* tx_room_session() */
 
 /* A port as workers see it: read-only after boot, but for the MTU: management changes that while no test
  * runs on the port. */

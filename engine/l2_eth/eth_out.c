@@ -36,7 +36,7 @@ const struct hop *eth_hop_slow(
 	struct lcore *lc, struct lport *lp, struct hop *h, uint16_t vlan_tci, uint32_t dst)
 {
 	uint16_t vlan = vlan_tci & VLAN_ID_MASK, on;
-	uint32_t epoch = arp_epoch(lp->port->id), next;
+	uint32_t epoch = lp->arp_epoch, next;
 	uint8_t mac[6];
 
 	if (ipv4_is_multicast(dst)) {

@@ -53,7 +53,7 @@ static force_inline const struct hop *eth_hop(
 {
 	struct hop *h = &lp->hops[eth_hop_index(vlan_tci, dst)];
 
-	if (likely(h->dst == dst && h->vlan_tci == vlan_tci && h->epoch == arp_epoch(lp->port->id)))
+	if (likely(h->dst == dst && h->vlan_tci == vlan_tci && h->epoch == lp->arp_epoch))
 		return h;
 	return eth_hop_slow(lc, lp, h, vlan_tci, dst);
 }

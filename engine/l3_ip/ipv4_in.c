@@ -153,6 +153,7 @@ static cold_path bool options_check(struct lport *lp, struct pkt *p, const struc
 static force_inline void l4_in(
 	struct lcore *lc, struct lport *lp, struct pkt *p, uint8_t proto, bool soft)
 {
+	p->port = (uint8_t)lp->port->id;
 	if (likely(proto == IPPROTO_TCP4)) {
 		tcp_classify(lc, lp, p, soft);
 	} else if (proto == IPPROTO_UDP4) {

@@ -103,7 +103,8 @@ static force_inline void csum_in_software(struct ip4_hdr *ip, uint8_t *l4)
 	ip->csum = ~csum_fold_64(
 		likely(hlen == sizeof(*ip)) ? csum_ip(ip) : csum_words(ip, hlen, 0));
 	*field = 0;
-	sum = ~csum_fold_64(csum_words(l4, len, pseudo));
+	sum = ~csum_fold_64(likely(ip->proto == IPPROTO_TCP4) ? csum_tcp(l4, len, pseudo)
+							      : csum_words(l4, len, pseudo));
 	*field = sum == 0 && ip->proto == IPPROTO_UDP4 ? 0xffff : sum;
 }
 

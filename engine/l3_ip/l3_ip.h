@@ -102,18 +102,33 @@ enum pkt_class {
 struct pkt {
 	struct rte_mbuf *m;
 	uint8_t *l4;
-	uint32_t dst, src; /* ours and the peer's, host order: as in struct conn */
+	/* as in struct conn: conn_has() compares all of it at once */
+	_Alignas(16) uint32_t dst; /* ours, host order as all here */
+	uint32_t src;              /* the peer's */
 	uint16_t dport, sport;
+	uint8_t port;  /* ours */
+	uint8_t plain; /* the first look was enough: look_buffer() is true of m */
+	uint8_t pad[2];
 	uint16_t l4_len;
-	uint16_t vlan; /* id, 0 untagged */
-	uint8_t class;
 	uint8_t l2_len; /* 14 or 18 */
-	uint8_t group;  /* the frame was for a group of stations, or all */
 	/* where in the IP header the times of an option are, 0 none; only with lport.n_ip_stamps */
 	uint8_t stamp;
+	/* tc_run.pkt_word has what they have to be */
+	uint16_t vlan; /* id, 0 untagged */
+	uint8_t group; /* the frame was for a group of stations, or all */
+	uint8_t class;
 	uint32_t hash;
 	uint32_t id; /* candidate endpoint */
 };
+
+/* vlan, group (not for one) and class. */
+static force_inline uint32_t pkt_word(uint16_t vlan, enum pkt_class class)
+{
+	static_assert(offsetof(struct pkt, group) == offsetof(struct pkt, vlan) + 2
+			&& offsetof(struct pkt, class) == offsetof(struct pkt, vlan) + 3,
+		"as they lie in memory");
+	return vlan | (uint32_t) class << 24;
+}
 
 /* Classifies an IPv4 packet whose header starts at l2_len: header checks, L4 length, tuple, hash.
  * Sets class. */

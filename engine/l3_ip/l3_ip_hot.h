@@ -19,10 +19,13 @@ static force_inline uint64_t csum_64(uint64_t a, uint64_t b)
 
 static force_inline uint16_t csum_fold_64(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+	uint32_t half;
+
+	/* both halves become the sum of both, and the carry of the lower goes into the upper */
+	sum += sum >> 32 | sum << 32;
+	half = (uint32_t)(sum >> 32);
+	half += half >> 16 | half << 16;
+	return (uint16_t)(half >> 16);
 }
 
 static force_inline uint64_t csum_words(const void *data, size_t len, uint64_t sum)
@@ -50,6 +53,15 @@ static force_inline uint64_t csum_words(const void *data, size_t len, uint64_t s
 	if (len != 0)
 		sum = csum_64(sum, *p); /* padded with 0; little-endian puts it in the low byte */
 	return sum;
+}
+
+/* A TCP segment: a header first, whose length is known as far as it is the same for all. */
+static force_inline uint64_t csum_tcp(const void *data, size_t len, uint64_t sum)
+{
+	const uint8_t *p = data;
+
+	sum = csum_64(csum_64(sum, load_64(p)), csum_64(load_64(p + 8), load_32(p + 16)));
+	return likely(len == 20) ? sum : csum_words(p + 20, len - 20, sum);
 }
 
 /* A header without options. */
@@ -84,27 +96,27 @@ static force_inline int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vl
 	struct rte_mbuf **out, uint8_t **l4)
 {
 	const struct hop *hop = eth_hop(lc, lp, vlan_tci, dst);
-	uint16_t total = ipv4_hdr_len(how) + l4_len;
+	uint16_t total = ipv4_hdr_len(how) + l4_len, l2_len;
 	struct rte_mbuf *m;
-	uint64_t first;
+	uint32_t total_id;
 	uint8_t *ip;
 
 	if (unlikely(hop == NULL)) {
 		ipv4_no_neighbour(lp);
 		return -EHOSTUNREACH;
 	}
-	m = pkt_alloc(lc, hop->l2_len + total);
+	l2_len = hop->l2_len;
+	m = pkt_alloc(lc, l2_len + total);
 	if (unlikely(m == NULL)) {
 		ipv4_no_buffer(lp);
 		return -ENOBUFS;
 	}
 	ip = rte_pktmbuf_mtod(m, uint8_t *);
-	memcpy(ip, hop->hdr, sizeof(hop->hdr)); /* with no tag, 4 bytes too many */
-	ip += hop->l2_len;
-	/* version to fragment field: one store instead of five */
-	first = 0x45 | (uint64_t)(uint8_t)how << 8 | (uint64_t)be_16(total) << 16
-		| (uint64_t)be_16(lc->ip_id++) << 32 | (uint64_t)be_16(IP_DF) << 48;
-	memcpy(ip, &first, sizeof(first));
+	memcpy(ip, hop->hdr, sizeof(hop->hdr)); /* some bytes too many */
+	ip += l2_len;
+	((struct ip4_hdr *)ip)->tos = (uint8_t)how;
+	total_id = be_32((uint32_t)total << 16 | lc->ip_id++);
+	memcpy(ip + offsetof(struct ip4_hdr, total_len_be16), &total_id, sizeof(total_id));
 	((struct ip4_hdr *)ip)->proto = proto;
 	((struct ip4_hdr *)ip)->src_be32 = be_32(src);
 	if (unlikely(how >= IP_STAMP))
@@ -122,7 +134,9 @@ static force_inline void ipv4_send(
 
 	if (unlikely(how >= IP_STAMP))
 		ipv4_stamp_now(lc, ip);
-	if (lp->port->sw_csum | lp->port->tx_offload)
+	static_assert(offsetof(struct port, tx_offload) == offsetof(struct port, sw_csum) + 1,
+		"looked at as one");
+	if (load_16(&lp->port->sw_csum) != 0)
 		ipv4_csum_out(lp, m, ip, l4);
 	tx_push(lc, lp, m);
 }

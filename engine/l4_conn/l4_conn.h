@@ -105,10 +105,11 @@ static force_inline uint32_t flow_way(uint32_t match)
 }
 
 /* First id whose tag fits, without touching the endpoint: a candidate to prefetch. CONN_NONE:
- * surely absent unless it is in an overflow bucket (then looked for as well). */
-static force_inline uint32_t flow_candidate(const struct flow_table *t, uint32_t hash)
+ * surely absent unless it is in an overflow bucket (then looked for as well). bucket: that of the hash. */
+static force_inline uint32_t flow_candidate(
+	const struct flow_table *t, uint32_t hash, uint32_t bucket)
 {
-	const struct flow_bucket *b = &t->bucket[flow_bucket_of(t, hash)];
+	const struct flow_bucket *b = &t->bucket[bucket];
 
 	for (;;) {
 		uint32_t m = flow_match(b, flow_tag(hash));
@@ -131,6 +132,20 @@ static force_inline bool conn_is(const struct conn *c, uint8_t port, uint32_t la
 	addrs ^= (uint64_t)raddr << 32 | laddr;
 	pair ^= (uint32_t)rport << 16 | lport;
 	return (addrs | pair | (c->port ^ port)) == 0 && c->state > CS_CLOSED;
+}
+
+/* The same of what a packet has, in the order of the first 13 bytes of struct conn; who is 16 bytes long
+ * and aligned. */
+static force_inline bool conn_has(const struct conn *c, const void *who)
+{
+	const __m128i counts = _mm_setr_epi8(
+		-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0);
+	__m128i a = _mm_load_si128((const __m128i *)c), b = _mm_load_si128((const __m128i *)who);
+
+	static_assert(offsetof(struct conn, laddr) == 0 && offsetof(struct conn, raddr) == 4
+		&& offsetof(struct conn, lport) == 8 && offsetof(struct conn, rport) == 10
+		&& offsetof(struct conn, port) == 12);
+	return _mm_testz_si128(_mm_xor_si128(a, b), counts) && c->state > CS_CLOSED;
 }
 
 /* The endpoint of a tuple, or CONN_NONE. */

@@ -5,26 +5,6 @@
 
 #include <string.h>
 
-/* Gauge of a state; CS_FREE has none. */
-static uint64_t *state_gauge(struct lport *lp, uint8_t state)
-{
-	static const uint16_t off[CS_COUNT] = {
-#define TCP_STATE(NAME, field, ...) [CS_##NAME] = offsetof(struct stats_tsm, field),
-#include "common/stats/tcp_states.def"
-	};
-
-	return (uint64_t *)((char *)&lp->st->tsm + off[state]);
-}
-
-void tcp_state_set(struct lport *lp, struct tcb *t, uint8_t state)
-{
-	if (t->c.state != CS_FREE)
-		(*state_gauge(lp, t->c.state))--;
-	if (state != CS_FREE)
-		(*state_gauge(lp, state))++;
-	t->c.state = state;
-}
-
 uint32_t tcb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash)
 {
 	uint32_t id = pool_get(&lc->tcbs);
@@ -49,51 +29,60 @@ void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t, bool again
 	if (again && seq_le(iss, t->snd_max))
 		iss = t->snd_max + 1;
 	t->snd_una = t->snd_nxt = t->snd_max = t->recover = iss;
+	t->snd_wnd = t->rcv_nxt = t->cwnd = 0;
+	memcpy((uint8_t *)t + TCB_FORM, tc->tcb_form, sizeof(tc->tcb_form));
 	t->c.tx_base = t->c.tx_end = iss + 1;
 	t->c.tx_kind = 0;
 	t->c.mss = tc->mss;
 	t->c.t_rtx = t->c.t_ack = t->c.t_life = 0;
-	t->snd_wnd = 0;
-	t->srtt_us = t->rttvar_us = 0;
-	t->side = CONN_NONE;
-	t->retries = t->dupacks = t->probes = 0;
-	t->rto_ms = (uint16_t)tc->rto_ms;
-	t->snd_wscale = 0;
-	t->rcv_wscale = tc->wscale;
-	t->opts = tc->offers;
-	t->rcv_nxt = 0;
-	t->cwnd = 0;
-	t->ssthresh = SSTHRESH_NONE;
-	t->w_max = t->epoch = 0;
+}
+
+void tcp_tcb_form(struct tc_run *tc)
+{
+	struct tcb t = {.side = CONN_NONE,
+		.rto_ms = (uint16_t)tc->rto_ms,
+		.rcv_wscale = tc->wscale,
+		.opts = tc->offers,
+		.ssthresh = SSTHRESH_NONE};
+
+	static_assert(TCB_FORM + FIELD_SIZE(struct tc_run, tcb_form) == sizeof(struct tcb));
+	memcpy(tc->tcb_form, (const uint8_t *)&t + TCB_FORM, sizeof(tc->tcb_form));
+}
+
+/* RFC 3168 §6.1.1: does the peer's SYN, or SYN-ACK, agree to ECN? */
+static bool ecn_setup(const struct seg_in *s)
+{
+	return (s->flags & (TCP_ECE | TCP_CWR))
+		== (s->flags & TCP_ACK ? TCP_ECE : TCP_ECE | TCP_CWR);
 }
 
 void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s)
 {
-	bool ecn_setup = s->flags & TCP_ACK
-		? (s->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE
-		: (s->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR); /* RFC 3168 §6.1.1 */
+	uint8_t opts = s->opts;
 
-	t->opts &= s->opts | (ecn_setup ? TO_ECN : 0);
+	if (unlikely(t->opts & TO_ECN) && ecn_setup(s))
+		opts |= TO_ECN;
+	opts = (opts | TO_APART) & t->opts;
+	t->opts = opts;
 	t->rcv_nxt = s->seq + 1;
 	/* RFC 9293 §3.7.1: what is sent counts its options, IP's too; what is announced does not */
 	t->c.mss = MIN_OF(tc->mss, s->mss) - ipv4_opts_len(tc->ip_how);
-	if (t->opts & TO_TS) {
+	if (unlikely(opts & TO_TS)) {
 		t->c.mss -= TCP_OPT_TS_LEN;
 		t->c.flags &= ~CF_RTT_TIMING;
 		t->ts.recent = s->tsval;
 		t->ts.last_ack = t->rcv_nxt;
 	}
-	if (!(t->opts & TO_WSCALE))
+	t->snd_wscale = opts & TO_WSCALE ? s->wscale : 0;
+	if (!(opts & TO_WSCALE))
 		t->rcv_wscale = 0;
-	t->snd_wscale = t->opts & TO_WSCALE ? s->wscale : 0;
 	t->snd_wnd = s->wnd; /* of a SYN: never scaled */
 	t->snd_wl1 = s->seq;
 }
 
-void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id)
+void tcp_established(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
-	struct lport *lp = lcore_lport(lc, t->c.port);
-
 	if (unlikely(lp->pmtu_learnt))
 		tcp_path_mtu(lc, lp, tc, t);
 	tcp_state_set(lp, t, CS_ESTAB);
@@ -102,12 +91,18 @@ void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_
 	if (t->srtt_us == 0) /* the SYN was sent again: its backed-off RTO is not the data's, RFC
 	                        6298 §5.7 */
 		t->rto_ms = (uint16_t)tc->rto_ms;
-	traffic_up(lc, tc, &t->c, id);
+	traffic_up(lc, lp, tc, &t->c, id);
 }
 
 void tcp_end(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
-	flow_remove(&lc->tcp_flows, conn_hash(&t->c, tc->vlan), id);
+	tcp_end_known(lc, lp, tc, t, id, conn_hash(&t->c, tc->vlan));
+}
+
+void tcp_end_known(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, uint32_t hash)
+{
+	flow_remove(&lc->tcp_flows, hash, id);
 	if (unlikely(t->side != CONN_NONE))
 		tcp_side_free(lc, lp, t);
 	t->c.t_rtx = t->c.t_ack = t->c.t_life = 0;
@@ -116,17 +111,17 @@ void tcp_end(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *
 	t->c.tx_kind = 0;
 	app_conn_down(conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, conn_st(tc, &t->c)));
 	tcp_state_set(lp, t, CS_CLOSED);
-	traffic_gone(lc, tc, &t->c, id);
+	traffic_gone(lc, lp, tc, &t->c, id);
 }
 
-void tcp_time_wait(
-	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+void tcp_time_wait(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, uint32_t hash)
 {
 	traffic_closed(tc, &t->c);
 	if (tc->twait_skip || tc->run == TCR_STOPPING) {
 		if (t->c.flags & CF_ACK_NOW)
 			tcp_ack(lc, lp, tc, t);
-		tcp_end(lc, lp, tc, t, id);
+		tcp_end_known(lc, lp, tc, t, id, hash);
 		return;
 	}
 	tcp_state_set(lp, t, CS_TIME_WAIT);

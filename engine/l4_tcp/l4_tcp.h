@@ -4,13 +4,17 @@
 #include "engine/l3_ip/l3_ip.h"
 #include "engine/lcore/lcore.h"
 
-/* tcb.opts: before the peer's SYN what we offer, then what both agreed on; and what ECN owes. */
+/* tcb.opts: before the peer's SYN what we offer, then what both agreed on; what ECN owes; and what is
+ * ours alone. */
 #define TO_WSCALE 0x01u
 #define TO_TS 0x02u
 #define TO_SACK 0x04u
 #define TO_ECN 0x08u
-#define TO_ECE 0x10u /* RFC 3168 §6.1.3: ECE on every ACK until the peer's CWR */
-#define TO_CWR 0x20u /* RFC 3168 §6.1.2: CWR on the next new data */
+#define TO_ECE 0x10u       /* RFC 3168 §6.1.3: ECE on every ACK until the peer's CWR */
+#define TO_CWR 0x20u       /* RFC 3168 §6.1.2: CWR on the next new data */
+#define TO_ACK_APART 0x40u /* an ACK that is owed goes before data and FIN, not on them */
+#define TO_FIN_APART 0x80u /* FIN goes after the last data, not on it */
+#define TO_APART (TO_ACK_APART | TO_FIN_APART)
 
 #define SSTHRESH_NONE UINT16_MAX
 
@@ -37,10 +41,15 @@ struct tcb {
 	uint32_t side;                          /* id of a side block, CONN_NONE */
 	uint8_t snd_wscale : 4, rcv_wscale : 4; /* 0..14 */
 	uint8_t retries;
-	uint8_t probes;                /* zero-window probes since it shut */
-	uint8_t opts : 6, dupacks : 2; /* TO_* */
-	uint16_t rto_ms;               /* current, backed off */
-	uint16_t epoch;                /* CUBIC's, EPOCH_MS of the clock; wraps */
+	union {
+		struct {
+			uint8_t dupacks : 2, probes : 6; /* of a zero window since it shut */
+		};
+		uint8_t dup_probes; /* either */
+	};
+	uint8_t opts;    /* TO_* */
+	uint16_t rto_ms; /* current, backed off */
+	uint16_t epoch;  /* CUBIC's, EPOCH_MS of the clock; wraps */
 } cache_aligned;
 static_assert(sizeof(struct tcb) == 128, "a TCP endpoint is two lines");
 static_assert(offsetof(struct tcb, snd_una) == 64, "TCP begins on the second line");
@@ -58,6 +67,8 @@ struct tcp_sacked {
 	uint32_t mark;   /* snd_max at that time: when later data arrives, that too was lost */
 };
 
+#define PROBES_MAX 63 /* that are told apart */
+
 /* Rare state. Both arrays are in order and without overlap. */
 #define SIDE_RUNS 24
 #define SIDE_SACKED 24
@@ -70,6 +81,12 @@ struct tcp_side {
 	struct tcp_sacked sacked[SIDE_SACKED];
 };
 
+/* pool_at() of one whose stride is known. */
+static force_inline struct tcb *tcb_at(const struct lcore *lc, uint32_t id)
+{
+	return (struct tcb *)lc->tcbs.base + id;
+}
+
 static inline uint32_t tcp_side_count(uint32_t n_tcbs)
 {
 	return MAX_OF(n_tcbs / 1024, 1024u);
@@ -81,6 +98,10 @@ bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
 /* A block in the flow table, or CONN_NONE when there is none. Keeps the entry of the wheel that it
  * may still have; the caller sets the tuple. */
 uint32_t tcb_alloc(struct lcore *lc, struct lport *lp, uint32_t hash);
+/* Before the first connection: what the secret of initial sequence numbers is expanded to. */
+void tcp_isn_begin(struct lcore *lc);
+/* What all segments of a test case have in common, once its settings are known. */
+void tcp_forms(struct tc_run *tc);
 /* The window scale (RFC 7323) that a receive window of so many bytes needs. */
 uint8_t tcp_wscale_for(uint32_t win);
 

@@ -70,32 +70,26 @@ static force_inline void option(const uint8_t *o, struct seg_in *s)
 	}
 }
 
-/* The SYN of most stacks, ours and Linux among them: MSS, SACK permitted, timestamps or two NOPs
- * for them, NOP, window scale. False: it is another. */
+/* The SYN of most stacks with timestamps, Linux's among them: MSS, SACK permitted, timestamps, NOP, window
+ * scale. False: it is another. */
 static bool usual_syn(const struct tcp_hdr *th, struct seg_in *s)
 {
 	const uint8_t *o = (const uint8_t *)(th + 1);
-	bool ts = th->off == 0xa0;
 	uint32_t scale;
 
-	if (!(s->flags & TCP_SYN) || (!ts && th->off != 0x80)
-		|| be32_at(o) >> 16 != WORD(0, 0, OPT_MSS, 4)
-		|| be32_at(o + 4)
-			!= (ts ? WORD(OPT_SACK_PERMITTED, 2, OPT_TS, 10)
-			       : WORD(OPT_NOP, OPT_NOP, OPT_SACK_PERMITTED, 2)))
+	if (!(s->flags & TCP_SYN) || th->off != 0xa0 || be32_at(o) >> 16 != WORD(0, 0, OPT_MSS, 4)
+		|| be32_at(o + 4) != WORD(OPT_SACK_PERMITTED, 2, OPT_TS, 10))
 		return false;
-	scale = be32_at(o + (ts ? 16 : 8));
+	scale = be32_at(o + 16);
 	if (scale >> 8 != WORD(0, OPT_NOP, OPT_WSCALE, 3))
 		return false;
 	s->mss = MAX_OF((uint16_t)be32_at(o), TCP_MSS_MIN);
 	s->wscale = MIN_OF(scale & 255, TCP_WSCALE_MAX);
-	s->opts = TO_WSCALE | TO_SACK | (ts ? TO_TS : 0);
-	s->has_ts = ts;
+	s->opts = TO_WSCALE | TO_SACK | TO_TS;
+	s->has_ts = true;
 	s->n_sack = 0;
-	if (ts) {
-		s->tsval = be32_at(o + 8);
-		s->tsecr = be32_at(o + 12);
-	}
+	s->tsval = be32_at(o + 8);
+	s->tsecr = be32_at(o + 12);
 	return true;
 }
 

@@ -133,7 +133,7 @@ static bool tail_probe_due(const struct lcore *lc, const struct tc_run *tc, cons
 bool tcp_tail_probe(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
-	uint32_t max = t->snd_max, len = t->c.mss + !!(t->c.flags & CF_FIN_SENT);
+	uint32_t max = t->snd_max, fin = !!(t->c.flags & CF_FIN_SENT), len = t->c.mss + fin;
 
 	if (!tail_probe_due(lc, tc, t))
 		return false;
@@ -141,8 +141,11 @@ bool tcp_tail_probe(
 	t->cwnd += t->c.mss;
 	tcp_output(lc, lp, tc, t, id);
 	t->cwnd -= t->c.mss;
-	if (t->snd_max == max)
+	if (t->snd_max == max) {
 		tcp_resend(lc, lp, tc, t, max - MIN_OF(len, max - t->snd_una), t->c.mss);
+		if (fin && (t->opts & TO_FIN_APART)) /* alone it would not tell of holes */
+			tcp_resend(lc, lp, tc, t, max - 1, 0);
+	}
 	lp->st->tsm.tail_probes++;
 	return true;
 }

@@ -3,6 +3,39 @@
 
 #include <rte_byteorder.h>
 
+/* The options of most stacks' SYNs, ours and Linux among them, without timestamps: MSS, two NOPs, SACK
+ * permitted, NOP, window scale, as they lie in memory; what differs is left out. */
+#define USUAL_FIRST UINT64_C(0x0204010100000402)
+#define USUAL_MASK UINT64_C(0xffffffff0000ffff)
+#define USUAL_SECOND 0x00030301u
+
+static force_inline void syn_options(const struct tcp_hdr *th, struct seg_in *s)
+{
+	const uint8_t *o = (const uint8_t *)(th + 1);
+	uint32_t scale = load_32(o + 8);
+
+	if (unlikely(th->off != 0x80 || (load_64(o) & USUAL_MASK) != USUAL_FIRST
+		    || (scale & 0x00ffffff) != USUAL_SECOND)) {
+		tcp_parse_options(th, s);
+		return;
+	}
+	s->mss = MAX_OF(be_16(load_16(o + 2)), TCP_MSS_MIN);
+	s->wscale = MIN_OF(scale >> 24, TCP_WSCALE_MAX);
+	s->opts = TO_WSCALE | TO_SACK;
+	s->has_ts = false;
+	s->n_sack = 0;
+}
+
+/* Addresses and ports, in one store, so that they may be read again in one. */
+static force_inline void tuple_take(struct conn *c, const struct pkt *p, uint8_t tcid)
+{
+	__m128i who = _mm_load_si128((const __m128i *)&p->dst);
+
+	static_assert(offsetof(struct conn, state) == 13 && offsetof(struct conn, tcid) == 14
+		&& offsetof(struct conn, tx_kind) == 15 && CS_FREE == 0);
+	_mm_store_si128((__m128i *)c, _mm_insert_epi32(who, p->port | tcid << 16, 3));
+}
+
 void tcp_syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
 	uint32_t id, struct pkt *p, struct seg_in *s)
 {
@@ -29,9 +62,10 @@ void tcp_syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, stru
 		return;
 	}
 	lp->st->tcp.rx_syn++;
-	tcp_parse_options((struct tcp_hdr *)p->l4, s);
+	syn_options((const struct tcp_hdr *)p->l4, s);
 	tcp_take_syn(tc, t, s);
-	if (!acks) { /* simultaneous open: the SYN-ACK has time-outs and retries of its own */
+	if (unlikely(
+		    !acks)) { /* simultaneous open: the SYN-ACK has time-outs and retries of its own */
 		tcp_state_set(lp, t, CS_SYN_RCVD);
 		t->cwnd = t->retries != 0; /* remembered: a SYN was lost */
 		t->retries = 0;
@@ -40,11 +74,15 @@ void tcp_syn_sent_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, stru
 		t->c.flags &= ~CF_RTT_TIMING; /* Karn: it has our SYN's number */
 		return;
 	}
-	syn_lost = t->retries != 0;
-	tcp_ack_advance(lc, lp, tc, t, s);
-	tcp_cwnd_init(tc, t, syn_lost);
+	if (likely(t->retries == 0 && !(t->opts & TO_TS))) {
+		tcp_syn_acked(lc, tc, t);
+	} else {
+		syn_lost = t->retries != 0;
+		tcp_ack_advance(lc, lp, tc, t, s);
+		tcp_cwnd_init(tc, t, syn_lost);
+	}
 	t->c.flags |= CF_ACK_NOW; /* rides on the first data, when there is some */
-	tcp_established(lc, tc, t, id);
+	tcp_established(lc, lp, tc, t, id);
 	if (t->c.state > CS_CLOSED)
 		tcp_output(lc, lp, tc, t, id);
 	/* the handshake's ACK waits for nothing: the peer has not measured its RTO yet */
@@ -65,20 +103,14 @@ static void syn_in(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct
 		lp->st->drop.tcp_no_tcb++;
 		return;
 	}
-	t = (struct tcb *)pool_at(&lc->tcbs, id);
-	t->c.laddr = p->dst;
-	t->c.raddr = p->src;
-	t->c.lport = p->dport;
-	t->c.rport = p->sport;
-	t->c.port = lp->port->id;
-	t->c.tcid = tc->tcid;
+	t = tcb_at(lc, id);
+	tuple_take(&t->c, p, tc->tcid);
 	t->c.flags = 0;
-	t->c.state = CS_FREE;
 	lp->st->tcp.rx_syn++;
 	if (unlikely(used != NULL))
 		t->snd_max = *used;
 	tcp_init_snd(lc, tc, t, used != NULL);
-	tcp_parse_options((struct tcp_hdr *)p->l4, s);
+	syn_options((const struct tcp_hdr *)p->l4, s);
 	tcp_take_syn(tc, t, s);
 	tcp_state_set(lp, t, CS_SYN_RCVD);
 	traffic_begun(tc, &t->c);

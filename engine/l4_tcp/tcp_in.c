@@ -1,5 +1,6 @@
 /* Segments in: RFC 9293 §3.10.7, with the checks of RFC 5961. */
 #include "common/util/bytes.h"
+#include "engine/l4_tcp/tcp_ack.h"
 #include "engine/l4_tcp/tcp_priv.h"
 
 #include <rte_byteorder.h>
@@ -47,20 +48,6 @@ static force_inline void seg_read_options(const struct pkt *p, struct seg_in *s)
 		}
 	}
 	tcp_parse_options(th, s);
-}
-
-/* congestion */
-
-/* What was in flight before this ACK must have made use of the window, else it says nothing of it. */
-static force_inline void cwnd_grow(const struct lcore *lc, const struct tc_run *tc, struct tcb *t,
-	uint32_t acked, uint32_t flight)
-{
-	if (likely(flight + t->c.mss <= t->cwnd / 2) || t->cwnd >= CWND_MAX)
-		return;
-	if (tcp_slow_start(t))
-		t->cwnd += MIN_OF(acked, t->c.mss); /* RFC 5681 equation 2 */
-	else if (flight + t->c.mss >= t->cwnd)      /* RFC 9438 §4.6 */
-		tcp_cwnd_avoid(lc, tc, t, acked);
 }
 
 /* the steps of §3.10.7.4 */
@@ -185,7 +172,7 @@ static enum step fin_acked(
 		t->c.t_life = tc->fin_to_ms ? deadline_in(lc, tc->fin_to_ms) : 0;
 		return STEP_ON;
 	case CS_CLOSING:
-		tcp_time_wait(lc, lp, tc, t, id);
+		tcp_time_wait(lc, lp, tc, t, id, conn_hash(&t->c, tc->vlan));
 		return t->c.state == CS_TIME_WAIT ? STEP_STOP : STEP_GONE;
 	case CS_LAST_ACK:
 		traffic_closed(tc, &t->c);
@@ -207,20 +194,19 @@ static force_inline int samples_log2(const struct tcb *t, uint32_t flight)
 	return n > 0 ? n : 0;
 }
 
-/* n: of 2^n samples a round trip. */
-static force_inline void rtt_sample(const struct tc_run *tc, struct tcb *t, uint32_t us, int n)
+void tcp_syn_acked(const struct lcore *lc, const struct tc_run *tc, struct tcb *t)
 {
-	int32_t err = (int32_t)(us - t->srtt_us);
+	t->snd_una = t->snd_max;
+	t->c.t_rtx = 0;
+	if (likely(t->c.flags & CF_RTT_TIMING)) {
+		uint32_t us = (uint32_t)lc->now_us - t->timed.start_us;
 
-	if (unlikely(t->srtt_us == 0)) {
-		t->srtt_us = us;
+		t->c.flags &= ~CF_RTT_TIMING;
+		t->srtt_us = us | 1;
 		t->rttvar_us = us / 2;
-	} else {
-		t->rttvar_us += (uint32_t)((abs(err) - (int32_t)t->rttvar_us) >> (2 + n));
-		t->srtt_us += (uint32_t)(err >> (3 + n));
+		t->rto_ms = tcp_rto(tc, t);
 	}
-	t->srtt_us |= 1;
-	t->rto_ms = tcp_rto(tc, t);
+	tcp_cwnd_init(tc, t, false);
 }
 
 /* A round trip that this ACK has ended: with timestamps each does (RFC 7323 §4.1), else the one that
@@ -232,10 +218,10 @@ static force_inline void rtt_take(
 		uint32_t ms = tcp_ts_now(lc) - s->tsecr;
 
 		if (likely(s->has_ts && ms < 1u << 20))
-			rtt_sample(tc, t, ms * 1000, samples_log2(t, flight));
+			tcp_rtt_sample(tc, t, ms * 1000, samples_log2(t, flight));
 	} else if ((t->c.flags & CF_RTT_TIMING) && seq_lt(t->timed.seq, s->ack)) {
 		t->c.flags &= ~CF_RTT_TIMING;
-		rtt_sample(tc, t, (uint32_t)lc->now_us - t->timed.start_us, 0);
+		tcp_rtt_sample(tc, t, (uint32_t)lc->now_us - t->timed.start_us, 0);
 	}
 }
 
@@ -258,7 +244,7 @@ void tcp_ack_advance(struct lcore *lc, struct lport *lp, struct tc_run *tc, stru
 	if (unlikely(t->c.flags & CF_RECOVERY))
 		tcp_recovery_ack(lc, lp, tc, t, acked);
 	else
-		cwnd_grow(lc, tc, t, acked, flight);
+		tcp_cwnd_grow(lc, tc, t, acked, flight);
 	if (unlikely(retried != RETRIED_LOST))
 		tcp_retried_acked(lc, lp, tc, t, s, acked, retried);
 	if (seq_lt(t->recover, ack)) /* comes along: left 2^31 behind, it would seem to lie ahead */
@@ -273,7 +259,7 @@ static cold_path void window_opens(struct lcore *lc, struct tc_run *tc, struct t
 	t->snd_nxt = t->snd_una;
 	t->c.t_rtx = 0;
 	t->rto_ms = tcp_rto(tc, t);
-	t->retries = t->dupacks = t->probes = 0;
+	t->retries = t->dup_probes = 0;
 	t->c.flags &= ~(CF_RTT_TIMING | CF_RETRANS | CF_RECOVERY);
 }
 
@@ -292,7 +278,7 @@ static enum step step_ack_syn_rcvd(struct lcore *lc, struct lport *lp, struct tc
 	tcp_cwnd_init(tc, t, syn_lost);
 	t->snd_wnd = s->wnd << t->snd_wscale;
 	t->snd_wl1 = s->seq;
-	tcp_established(lc, tc, t, id);
+	tcp_established(lc, lp, tc, t, id);
 	return t->c.state > CS_CLOSED ? STEP_ON : STEP_GONE;
 }
 
@@ -365,7 +351,7 @@ void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 		t->c.flags |= CF_ACK_NOW;
 	act = app_deliver(app, &t->c.app, traffic_app_stats(lp, st), data, len,
 		!(t->c.flags & (CF_SENDING | CF_WAIT_ACKED)), &kind);
-	traffic_act(lc, tc, &t->c, id, act, kind, false);
+	traffic_act(lc, lp, tc, &t->c, id, act, kind, false);
 }
 
 /* Seventh: the text, in order, or kept for later: then true. */
@@ -395,8 +381,7 @@ static bool step_text(struct lcore *lc, struct lport *lp, struct tc_run *tc, str
 }
 
 /* Eighth: the peer's FIN, in order. */
-static apart void step_fin(
-	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+void tcp_step_fin(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
 	enum app_act act;
 
@@ -408,13 +393,13 @@ static apart void step_fin(
 		tcp_state_set(lp, t, CS_CLOSE_WAIT);
 		act = app_peer_closed(
 			conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, conn_st(tc, &t->c)));
-		traffic_act(lc, tc, &t->c, id, act, 0, false);
+		traffic_act(lc, lp, tc, &t->c, id, act, 0, false);
 		break;
 	case CS_FIN_WAIT_1:
 		tcp_state_set(lp, t, CS_CLOSING);
 		break;
 	case CS_FIN_WAIT_2:
-		tcp_time_wait(lc, lp, tc, t, id);
+		tcp_time_wait(lc, lp, tc, t, id, conn_hash(&t->c, tc->vlan));
 		break;
 	default:
 		break;
@@ -454,66 +439,6 @@ static force_inline enum step step_options(struct lcore *lc, struct lport *lp, s
 	return step;
 }
 
-/* Header prediction: what nearly every segment of an open connection is. The next bytes, or an ACK of
- * ours that says something new, without options, while nothing is lost, shut or closing by us. Then
- * most of the steps have nothing to do. */
-struct next {
-	uint32_t seq, ack, wnd, len;
-	uint16_t off_flags; /* as they lie in the header */
-};
-
-static force_inline bool predicted(
-	const struct tc_run *tc, const struct tcb *t, const struct pkt *p, struct next *n)
-{
-	const struct tcp_hdr *th = (const struct tcp_hdr *)p->l4;
-
-	n->seq = be_32(th->seq_be32);
-	n->ack = be_32(th->ack_be32);
-	n->wnd = be_16(th->wnd_be16);
-	n->off_flags = load_16(&th->off);
-	n->len = p->l4_len - (uint32_t)sizeof(*th);
-	return (n->off_flags & ~((TCP_PSH | TCP_FIN) << 8)) == (0x50 | TCP_ACK << 8)
-		&& n->seq == t->rcv_nxt && t->side == CONN_NONE
-		&& (t->retries | t->probes | t->dupacks | (t->opts & (TO_TS | TO_ECN))
-			   | (t->c.flags & (CF_FIN_SENT | CF_RETRANS | CF_RECOVERY)))
-		== 0
-		&& t->snd_nxt == t->snd_max && n->ack - t->snd_una <= t->snd_max - t->snd_una
-		&& n->len <= tc->win && t->snd_wnd != 0 && (n->len != 0 || n->ack != t->snd_una);
-}
-
-/* What step_ack() would do of it. */
-static force_inline void predicted_ack(
-	struct lcore *lc, struct tc_run *tc, struct tcb *t, const struct next *n)
-{
-	uint32_t acked = n->ack - t->snd_una, flight = t->snd_max - t->snd_una;
-
-	t->snd_wnd = n->wnd << t->snd_wscale;
-	t->snd_wl1 = n->seq;
-	if (unlikely(acked == 0))
-		return;
-	t->snd_una = n->ack;
-	if (likely((t->c.flags & CF_RTT_TIMING) && seq_lt(t->timed.seq, n->ack))) {
-		t->c.flags &= ~CF_RTT_TIMING;
-		rtt_sample(tc, t, (uint32_t)lc->now_us - t->timed.start_us, 0);
-	}
-	t->c.t_rtx = acked == flight ? 0 : deadline_in(lc, t->rto_ms);
-	cwnd_grow(lc, tc, t, acked, flight);
-	if (seq_lt(t->recover, n->ack))
-		t->recover = n->ack - 1;
-}
-
-static force_inline void predicted_in(struct lcore *lc, struct lport *lp, struct tc_run *tc,
-	struct tcb *t, const struct pkt *p, const struct next *n)
-{
-	predicted_ack(lc, tc, t, n);
-	if (likely(n->len != 0))
-		tcp_deliver(lc, lp, tc, t, p->id, p->l4 + sizeof(struct tcp_hdr), n->len);
-	if (unlikely(n->off_flags & TCP_FIN << 8) && t->c.state > CS_CLOSED)
-		step_fin(lc, lp, tc, t, p->id);
-	if (likely(t->c.state > CS_CLOSED))
-		tcp_output(lc, lp, tc, t, p->id);
-}
-
 /* Any other, in any state from SYN-RECEIVED on. True: the buffer is kept. */
 static bool steps(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
 	struct pkt *p, struct seg_in *s)
@@ -532,30 +457,41 @@ static bool steps(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct 
 	if (step == STEP_ON) {
 		kept = step_text(lc, lp, tc, t, p->id, p, s, &fin);
 		if (fin && t->c.state > CS_CLOSED)
-			step_fin(lc, lp, tc, t, p->id);
+			tcp_step_fin(lc, lp, tc, t, p->id);
 	}
 	if (step != STEP_GONE && t->c.state > CS_CLOSED)
 		tcp_output(lc, lp, tc, t, p->id);
 	return kept;
 }
 
-/* What was not predicted. tc NULL: there is no endpoint. */
-static hot_path bool other_in(
+bool tcp_stray_in(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	struct seg_in s;
+
+	seg_read_hdr(p, &s);
+	lp->st->tcp.rx_bytes += s.len;
+	tcp_listen_in(lc, lp, p, &s, NULL);
+	return false;
+}
+
+bool tcp_opening_in(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct pkt *p)
 {
 	struct seg_in s;
 
 	seg_read_hdr(p, &s);
 	lp->st->tcp.rx_bytes += s.len;
-	/* the hash knows the VLAN, the block does not */
-	if (unlikely(tc == NULL || tc->vlan != p->vlan || p->group)) {
-		tcp_listen_in(lc, lp, p, &s, NULL);
-		return false;
-	}
-	if (t->c.state == CS_SYN_SENT) {
-		tcp_syn_sent_in(lc, lp, tc, t, p->id, p, &s);
-		return false;
-	}
+	tcp_syn_sent_in(lc, lp, tc, t, p->id, p, &s);
+	return false;
+}
+
+bool tcp_other_in(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct pkt *p)
+{
+	struct seg_in s;
+
+	seg_read_hdr(p, &s);
+	lp->st->tcp.rx_bytes += s.len;
 	if (unlikely(tcp_reopens(t, p, &s))) {
 		uint32_t used = t->snd_max;
 
@@ -569,39 +505,4 @@ static hot_path bool other_in(
 		return false;
 	}
 	return steps(lc, lp, tc, t, p, &s);
-}
-
-/* The endpoint, NULL: there is none. */
-static force_inline struct tcb *endpoint(struct lcore *lc, struct lport *lp, struct pkt *p)
-{
-	if (unlikely(p->id == CONN_NONE
-		    || !conn_is(pool_at(&lc->tcbs, p->id), lp->port->id, p->dst, p->src, p->dport,
-			    p->sport)))
-		p->id = flow_find(
-			&lc->tcp_flows, p->hash, lp->port->id, p->dst, p->src, p->dport, p->sport);
-	return p->id == CONN_NONE ? NULL : (struct tcb *)pool_at(&lc->tcbs, p->id);
-}
-
-/* What is common is inlined, all of it; what is not is said to be apart from it, or cold. */
-static hot_path bool open_in(
-	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct pkt *p)
-{
-	struct next n;
-
-	if (unlikely(!predicted(tc, t, p, &n)))
-		return other_in(lc, lp, tc, t, p);
-	lp->st->tcp.rx_bytes += n.len;
-	predicted_in(lc, lp, tc, t, p, &n);
-	return false;
-}
-
-bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
-{
-	struct tcb *t = endpoint(lc, lp, p);
-	struct tc_run *tc = t == NULL ? NULL : lcore_tc(lc, lp->port->id, t->c.tcid);
-
-	lp->st->tcp.rx_pkts++;
-	if (likely(tc != NULL && t->c.state == CS_ESTAB && tc->vlan == p->vlan && !p->group))
-		return open_in(lc, lp, tc, t, p);
-	return other_in(lc, lp, tc, t, p);
 }

@@ -2,6 +2,7 @@
 #include "engine/l3_ip/l3_ip_hot.h"
 #include "engine/l4_tcp/tcp_priv.h"
 
+#include <rte_atomic.h>
 #include <rte_byteorder.h>
 
 #include <string.h>
@@ -63,18 +64,29 @@ static uint16_t window_field(const struct tc_run *tc, const struct tcb *t, bool 
 	return MIN_OF(w, UINT16_MAX);
 }
 
+/* Five words; off_wnd: the one of data offset, flags and window. */
+static force_inline void header_words(
+	struct tcp_hdr *th, const struct tcb *t, uint32_t seq, uint32_t ack, uint32_t off_wnd)
+{
+	uint32_t pair = be_32(load_32(&t->c.lport)); /* both, and the second first */
+
+	static_assert(offsetof(struct conn, rport) == offsetof(struct conn, lport) + 2);
+	pair = pair << 16 | pair >> 16;
+	memcpy(&th->sport_be16, &pair, sizeof(pair));
+	th->seq_be32 = be_32(seq);
+	rte_compiler_barrier(); /* else they are put together in vector registers: 5 instructions more */
+	th->ack_be32 = be_32(ack);
+	memcpy(&th->off, &off_wnd, sizeof(off_wnd));
+	memset(&th->csum, 0, sizeof(th->csum) + sizeof(th->urg_be16));
+}
+
 static force_inline void header_write(struct tcp_hdr *th, const struct tcb *t, uint32_t seq,
 	uint8_t flags, uint16_t wnd, uint16_t opt_len)
 {
-	uint64_t ports_seq = be_16(t->c.lport) | (uint32_t)be_16(t->c.rport) << 16
-		| (uint64_t)be_32(seq) << 32;
-	uint32_t ack = flags & TCP_ACK ? be_32(t->rcv_nxt) : 0;
-	uint64_t ack_wnd = ack | (uint64_t)(sizeof(*th) + opt_len) << (32 + 2)
-		| (uint64_t)flags << 40 | (uint64_t)be_16(wnd) << 48;
+	uint32_t off_wnd = (uint32_t)(sizeof(*th) + opt_len) << 2 | (uint32_t)flags << 8
+		| (uint32_t)be_16(wnd) << 16;
 
-	memcpy(th, &ports_seq, sizeof(ports_seq));
-	memcpy(&th->ack_be32, &ack_wnd, sizeof(ack_wnd));
-	memset(&th->csum, 0, sizeof(th->csum) + sizeof(th->urg_be16));
+	header_words(th, t, seq, flags & TCP_ACK ? t->rcv_nxt : 0, off_wnd);
 }
 
 /* RFC 3168: on a SYN that we can, on an ACK what was seen; new data may be marked on its way, but no
@@ -117,6 +129,49 @@ static force_inline void timestamps_write(
 	memcpy(at, o, sizeof(o));
 }
 
+/* No buffer, or nobody is there. */
+static cold_path bool not_out(struct lport *lp, uint32_t len)
+{
+	if (len != 0)
+		lp->st->tcp.tx_data_failed++;
+	else
+		lp->st->tcp.tx_ctrl_failed++;
+	return false;
+}
+
+/* What nearly every segment is: an ACK, without options of TCP or IP. */
+static force_inline bool segment_is_plain(const struct tc_run *tc, const struct tcb *t)
+{
+	return likely(!(t->opts & (TO_TS | TO_ECN | TO_ACK_APART)) && t->side == CONN_NONE
+		&& tc->ip_how < IP_STAMP);
+}
+
+static force_inline bool segment_plain(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len)
+{
+	struct rte_mbuf *m;
+	uint8_t *l4, tos = (uint8_t)tc->ip_how;
+
+	static_assert(TO_WSCALE == 1, "which of the two windows");
+	if (unlikely(ipv4_out(lc, lp, tc->vlan_tci, tos, t->c.laddr, t->c.raddr, IPPROTO_TCP4,
+			     (uint16_t)(sizeof(struct tcp_hdr) + len), &m, &l4)
+		    != 0))
+		return not_out(lp, len);
+	header_words((struct tcp_hdr *)l4, t, seq, t->rcv_nxt,
+		tc->off_wnd[t->opts & TO_WSCALE] | (uint32_t)flags << 8);
+	if (len != 0) {
+		payload_copy(lc, tc, t, seq, l4 + sizeof(struct tcp_hdr), len);
+		lp->st->tcp.tx_data_pkts++;
+		lp->st->tcp.tx_data_bytes += len;
+	} else {
+		lp->st->tcp.tx_ctrl_pkts++;
+	}
+	ipv4_send(lc, lp, m, l4, tos);
+	t->c.flags &= ~CF_ACK_NOW;
+	t->c.t_ack = 0;
+	return true;
+}
+
 /* Builds and sends it; syn is constant. extra: options that not every segment has, n_extra bytes.
  * how: ipv4_out()'s. */
 static force_inline bool segment_out(struct lcore *lc, struct lport *lp, struct tc_run *tc,
@@ -130,13 +185,8 @@ static force_inline bool segment_out(struct lcore *lc, struct lport *lp, struct 
 
 	if (unlikely(ipv4_out(lc, lp, tc->vlan_tci, how, t->c.laddr, t->c.raddr, IPPROTO_TCP4,
 			     sizeof(struct tcp_hdr) + opt + len, &m, &l4)
-		    != 0)) {
-		if (len != 0)
-			lp->st->tcp.tx_data_failed++;
-		else
-			lp->st->tcp.tx_ctrl_failed++;
-		return false;
-	}
+		    != 0))
+		return not_out(lp, len);
 	header_write((struct tcp_hdr *)l4, t, seq, flags, window_field(tc, t, syn), opt);
 	at = l4 + sizeof(struct tcp_hdr);
 	if (syn)
@@ -162,7 +212,8 @@ static force_inline bool segment_out(struct lcore *lc, struct lport *lp, struct 
 	return true;
 }
 
-/* With what only some segments have: ECN, SACK. */
+/* With what only some segments have: ECN, SACK; or what goes before it: an ACK that is owed, and
+ * may not ride (ack-on-data 0). */
 static cold_path bool segment_out_rare(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len)
 {
@@ -170,6 +221,10 @@ static cold_path bool segment_out_rare(struct lcore *lc, struct lport *lp, struc
 	uint16_t n = 0, owed, how = tc->ip_how;
 	bool ok;
 
+	if ((t->opts & TO_ACK_APART) && (len != 0 || (flags & TCP_FIN))
+		&& ((t->c.flags & CF_ACK_NOW) || t->c.t_ack != 0)
+		&& !segment_out_rare(lc, lp, tc, t, t->snd_max, TCP_ACK, 0))
+		return false;
 	if (t->opts & TO_ECN) { /* then two bits of tos are TCP's, whatever the user has set */
 		flags = ecn_out(lp, t, seq, flags, len, &ecn);
 		how = (how & ~IP_ECN_MASK) | ecn;
@@ -186,33 +241,76 @@ static cold_path bool segment_out_rare(struct lcore *lc, struct lport *lp, struc
 	return ok;
 }
 
-static force_inline bool segment_is_rare(const struct tcb *t)
+/* One that is not plain; timestamps alone are not rare. */
+static apart bool segment_other(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len)
 {
-	return unlikely((t->opts & TO_ECN) || t->side != CONN_NONE);
+	if (unlikely((t->opts & (TO_ECN | TO_ACK_APART)) || t->side != CONN_NONE))
+		return segment_out_rare(lc, lp, tc, t, seq, flags, len);
+	if (flags & TCP_SYN)
+		return segment_out(lc, lp, tc, t, seq, flags, 0, true, NULL, 0, tc->ip_how);
+	return segment_out(lc, lp, tc, t, seq, flags, len, false, NULL, 0, tc->ip_how);
 }
 
 bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
 	uint8_t flags, uint32_t len)
 {
-	if (segment_is_rare(t))
-		return segment_out_rare(lc, lp, tc, t, seq, flags, len);
-	return segment_out(lc, lp, tc, t, seq, flags, len, false, NULL, 0, tc->ip_how);
+	if (segment_is_plain(tc, t))
+		return segment_plain(lc, lp, tc, t, seq, flags, len);
+	return segment_other(lc, lp, tc, t, seq, flags, len);
 }
 
 void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
 {
-	if (segment_is_rare(t))
-		segment_out_rare(lc, lp, tc, t, t->snd_max, TCP_ACK, 0);
+	if (segment_is_plain(tc, t))
+		segment_plain(lc, lp, tc, t, t->snd_max, TCP_ACK, 0);
 	else
-		segment_out(lc, lp, tc, t, t->snd_max, TCP_ACK, 0, false, NULL, 0, tc->ip_how);
+		segment_other(lc, lp, tc, t, t->snd_max, TCP_ACK, 0);
+}
+
+/* With all the options that the test case offers, none of them a timestamp. */
+static force_inline bool syn_plain(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint8_t flags)
+{
+	const struct syn_form *f = &tc->syn;
+	struct rte_mbuf *m;
+	uint8_t *l4, tos = (uint8_t)tc->ip_how;
+
+	if (unlikely(ipv4_out(lc, lp, tc->vlan_tci, tos, t->c.laddr, t->c.raddr, IPPROTO_TCP4,
+			     (uint16_t)(sizeof(struct tcp_hdr) + f->len), &m, &l4)
+		    != 0))
+		return not_out(lp, 0);
+	header_words((struct tcp_hdr *)l4, t, t->snd_una, flags & TCP_ACK ? t->rcv_nxt : 0,
+		f->off_wnd | (uint32_t)flags << 8);
+	memcpy(l4 + sizeof(struct tcp_hdr), f->opt, sizeof(f->opt)); /* some are too many */
+	lp->st->tcp.tx_ctrl_pkts++;
+	ipv4_send(lc, lp, m, l4, tos);
+	return true;
 }
 
 static bool syn_out(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint8_t flags)
 {
-	if (segment_is_rare(t))
-		return segment_out_rare(lc, lp, tc, t, t->snd_una, flags, 0);
-	return segment_out(lc, lp, tc, t, t->snd_una, flags, 0, true, NULL, 0, tc->ip_how);
+	if (likely(t->opts == tc->offers && tc->syn.len != 0))
+		return syn_plain(lc, lp, tc, t, flags);
+	return segment_other(lc, lp, tc, t, t->snd_una, flags, 0);
+}
+
+void tcp_forms(struct tc_run *tc)
+{
+	struct tcb t = {.opts = tc->offers, .rcv_wscale = tc->wscale};
+
+	tc->off_wnd[TO_WSCALE] = 0x50 | (uint32_t)be_16(window_field(tc, &t, false)) << 16;
+	tc->syn = (struct syn_form){0};
+	if (!(tc->offers & (TO_TS | TO_ECN)) && tc->ip_how < IP_STAMP) {
+		tc->syn.len = tcp_syn_options_len(&t);
+		tc->syn.off_wnd = (uint32_t)(sizeof(struct tcp_hdr) + tc->syn.len) << 2
+			| (uint32_t)be_16(window_field(tc, &t, true)) << 16;
+		tcp_write_syn_options(NULL, tc, &t, false, tc->syn.opt);
+	}
+	t.rcv_wscale = 0;
+	tc->off_wnd[0] = 0x50 | (uint32_t)be_16(window_field(tc, &t, false)) << 16;
+	tcp_tcb_form(tc);
 }
 
 void tcp_syn_again(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
@@ -244,8 +342,8 @@ void tcp_send_syn(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct 
 		}
 	}
 	t->snd_nxt = t->snd_max = t->snd_una + 1;
-	t->c.t_rtx = deadline_in(lc, t->rto_ms);
-	wheel_arm(lc, &t->c, id);
+	t->c.t_rtx = deadline_in(lc, t->rto_ms); /* the only deadline */
+	wheel_arm_at(lc, &t->c, id, t->c.t_rtx);
 }
 
 void tcp_refuse(struct lcore *lc, struct lport *lp, const struct pkt *p, const struct seg_in *s,
@@ -300,7 +398,8 @@ bool tcp_resend(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tc
 {
 	bool fin_sent = t->c.flags & CF_FIN_SENT;
 	uint32_t left = t->snd_max - seq - fin_sent, len = MIN_OF(left, max);
-	uint8_t flags = fin_sent && len == left ? TCP_ACK | TCP_FIN : TCP_ACK;
+	bool fin = fin_sent && len == left && (len == 0 || !(t->opts & TO_FIN_APART));
+	uint8_t flags = fin ? TCP_ACK | TCP_FIN : TCP_ACK;
 
 	t->c.flags &= ~CF_RTT_TIMING; /* Karn */
 	if (seq == t->snd_una)
@@ -308,10 +407,10 @@ bool tcp_resend(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tc
 	if (!tcp_send(lc, lp, tc, t, seq, flags, len))
 		return false;
 	if (tcp_has_sacked(lc, t))
-		tcp_sack_resent(lc, t, seq, len + (flags & TCP_FIN));
+		tcp_sack_resent(lc, t, seq, len + fin);
 	lp->st->tsm.retrans_pkts++;
 	lp->st->tsm.retrans_bytes += len;
-	lp->st->tcp.tx_fin += (flags & TCP_FIN) != 0;
+	lp->st->tcp.tx_fin += fin;
 	return true;
 }
 
@@ -333,7 +432,8 @@ void tcp_challenge(struct lcore *lc, struct lport *lp, struct tcb *t)
 }
 
 /* FIN is on its way for the first time. */
-static apart void fin_sent(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
+static force_inline void fin_sent(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
 {
 	if (t->c.state == CS_ESTAB || t->c.state == CS_SYN_RCVD) {
 		tcp_state_set(lp, t, CS_FIN_WAIT_1);
@@ -344,10 +444,10 @@ static apart void fin_sent(struct lcore *lc, struct lport *lp, struct tc_run *tc
 	}
 }
 
-static apart void sent_act(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id,
-	enum app_act act, uint8_t kind)
+static apart void sent_act(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, enum app_act act, uint8_t kind)
 {
-	traffic_act(lc, tc, &t->c, id, act, kind, true);
+	traffic_act(lc, lp, tc, &t->c, id, act, kind, true);
 }
 
 /* The whole of the message has been sent once: what next? */
@@ -362,8 +462,8 @@ static void message_sent(
 	t->c.flags &= ~CF_SENDING;
 	st->tx_msgs++;
 	act = app_sent(tc->app[slot], &t->c.app, traffic_app_stats(lp, st), &kind);
-	if (act != APP_NONE)
-		sent_act(lc, tc, t, id, act, kind);
+	if (act != APP_NONE && !traffic_close_plain(lp, tc, &t->c, act))
+		sent_act(lc, lp, tc, t, id, act, kind);
 }
 
 /* The same when ACKs tell of a hole: what has left the network makes room. */
@@ -388,12 +488,13 @@ static force_inline uint32_t usable(const struct lcore *lc, const struct tcb *t)
 	return wnd > flight ? wnd - flight : 0;
 }
 
-/* May FIN follow the byte before end? */
-static bool fin_follows(const struct tcb *t, uint32_t end)
+/* May FIN go with len bytes from snd_nxt on? */
+static bool fin_follows(const struct tcb *t, uint32_t len)
 {
-	return end == t->c.tx_end
+	return t->snd_nxt + len == t->c.tx_end
 		&& ((t->c.flags & (CF_CLOSE | CF_SENDING | CF_WAIT_ACKED)) == CF_CLOSE
-			|| (t->c.flags & CF_FIN_SENT));
+			|| (t->c.flags & CF_FIN_SENT))
+		&& (len == 0 || likely(!(t->opts & TO_FIN_APART)));
 }
 
 /* Nothing is in flight and the window is shut: the persist timer (RFC 9293 §3.8.6.1). */
@@ -405,7 +506,7 @@ static apart void window_shut(struct lcore *lc, struct lport *lp, struct tcb *t)
 	t->c.t_rtx = deadline_in(lc, t->rto_ms);
 }
 
-/* One segment of data, FIN with the last. False: nothing more may be sent now. */
+/* One segment of data, FIN with the last or after it. False: nothing more may be sent now. */
 static force_inline bool output_one(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
@@ -431,7 +532,7 @@ static force_inline bool output_one(
 	 * segment */
 	if (len == left && (t->c.flags & CF_SENDING))
 		message_sent(lc, lp, tc, t, id);
-	fin = fin_follows(t, t->snd_nxt + len);
+	fin = fin_follows(t, len);
 	if (len == 0 && !fin)
 		return false;
 	if (fin)
@@ -465,10 +566,11 @@ static cold_path void output_holes(
 #define RIDE_MS 10     /* else it goes by itself */
 
 /* Data waits for room in the port: its ACK waits with it, as one that is delayed, and rides on it. But
- * each segment beyond a hole has its own at once (RFC 5681 §4.2). */
+ * each segment beyond a hole has its own at once (RFC 5681 §4.2), and one that may not ride waits for
+ * nothing. */
 static apart bool ack_waits(const struct lcore *lc, const struct lport *lp, struct tcb *t)
 {
-	if (lp->blocked.n > RIDE_MAX || t->side != CONN_NONE)
+	if (lp->blocked.n > RIDE_MAX || t->side != CONN_NONE || (t->opts & TO_ACK_APART))
 		return false;
 	t->c.flags &= ~CF_ACK_NOW;
 	if (t->c.t_ack == 0)

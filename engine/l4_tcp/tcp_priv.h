@@ -33,24 +33,54 @@ struct seg_in {
 	uint8_t opts;   /* TO_* the peer offers */
 };
 
-/* fsm.c: state changes keep the per-state gauges right. */
-void tcp_state_set(struct lport *lp, struct tcb *t, uint8_t state);
+/* Gauge of a state; CS_FREE has none. */
+static force_inline uint64_t *tcp_state_gauge(struct lport *lp, uint8_t state)
+{
+	static const uint16_t off[CS_COUNT] = {
+		0, /* then in the order of enum conn_state */
+#define TCP_STATE(NAME, field, ...) offsetof(struct stats_tsm, field),
+#include "common/stats/tcp_states.def"
+	};
+
+	return (uint64_t *)((char *)&lp->st->tsm + off[state]);
+}
+
+/* State changes keep the gauges right. */
+static force_inline void tcp_state_set(struct lport *lp, struct tcb *t, uint8_t state)
+{
+	if (t->c.state != CS_FREE)
+		(*tcp_state_gauge(lp, t->c.state))--;
+	if (state != CS_FREE)
+		(*tcp_state_gauge(lp, state))++;
+	t->c.state = state;
+}
+
+/* fsm.c */
 /* Out of the flow table, side block freed, deadlines off; then traffic_gone(). */
-apart void tcp_end(
+cold_path void tcp_end(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
+/* The same of one whose hash is known. */
+apart void tcp_end_known(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, uint32_t hash);
 /* Both FINs are through: TIME-WAIT, or the end at once when it is skipped. */
-void tcp_time_wait(
-	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
+void tcp_time_wait(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
+	uint32_t id, uint32_t hash);
 /* A connection's first numbers. again: the block was this session's before, and says how far it
  * got. */
 void tcp_init_snd(struct lcore *lc, struct tc_run *tc, struct tcb *t, bool again);
+/* The half line of it that is the same for all connections of a test case. */
+#define TCB_FORM offsetof(struct tcb, ssthresh)
+void tcp_tcb_form(struct tc_run *tc);
 /* Fills in what the peer's SYN said, and the windows. */
 void tcp_take_syn(struct tc_run *tc, struct tcb *t, const struct seg_in *s);
 /* ESTABLISHED for the first time. */
-void tcp_established(struct lcore *lc, struct tc_run *tc, struct tcb *t, uint32_t id);
+void tcp_established(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
 
 /* isn.c: the initial sequence number of a connection that begins now (RFC 6528). */
-apart uint32_t tcp_isn(const struct lcore *lc, const struct conn *c);
+uint32_t tcp_isn(const struct lcore *lc, const struct conn *c);
+/* Its keyed function where there are no instructions for AES. */
+apart uint32_t tcp_isn_sip(const struct lcore *lc, const struct conn *c);
 
 /* options.c: those of any segment; those of a SYN too when it is one. */
 void tcp_parse_options(const struct tcp_hdr *th, struct seg_in *s);
@@ -197,7 +227,19 @@ apart void tcp_listen_in(
 	struct lcore *lc, struct lport *lp, struct pkt *p, struct seg_in *s, const uint32_t *used);
 bool tcp_reopens(const struct tcb *t, const struct pkt *p, struct seg_in *s);
 
-/* tcp_in.c: new data is acknowledged: una moves, timers and RTT follow. */
+/* tcp_in.c: a segment to no endpoint, or to one on another VLAN; in SYN-SENT; in any other state, all steps.
+ * True: the buffer is kept. */
+apart bool tcp_stray_in(struct lcore *lc, struct lport *lp, struct pkt *p);
+apart bool tcp_opening_in(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct pkt *p);
+apart bool tcp_other_in(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct pkt *p);
+/* Eighth: the peer's FIN, in order. */
+apart void tcp_step_fin(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id);
+/* Our SYN was acknowledged, the first that was sent, without timestamps. */
+void tcp_syn_acked(const struct lcore *lc, const struct tc_run *tc, struct tcb *t);
+/* New data is acknowledged: una moves, timers and RTT follow. */
 void tcp_ack_advance(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t,
 	const struct seg_in *s);
 /* Bytes in order to the application. */

@@ -61,7 +61,7 @@ static void probe(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct 
 	uint32_t ms = (uint32_t)tcp_rto(tc, t) << MIN_OF(t->probes, 16);
 
 	lp->st->tsm.win_probes++;
-	t->probes += t->probes < UINT8_MAX;
+	t->probes += t->probes < PROBES_MAX;
 	t->snd_nxt = t->snd_una;
 	t->snd_wnd = 1;
 	tcp_output(lc, lp, tc, t, id);

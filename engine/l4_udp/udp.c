@@ -73,7 +73,7 @@ static void try_up(
 		wheel_arm(lc, c, id);
 		return;
 	}
-	if (traffic_up(lc, tc, c, id))
+	if (traffic_up(lc, lp, tc, c, id))
 		udp_output(lc, lp, tc, c, id);
 }
 
@@ -98,7 +98,7 @@ void udp_end(struct lcore *lc, struct conn *c, uint32_t id, uint64_t *failure)
 	else
 		traffic_closed(tc, c);
 	c->state = CS_CLOSED;
-	traffic_gone(lc, tc, c, id);
+	traffic_gone(lc, lp, tc, c, id);
 }
 
 static void payload_copy(const struct lcore *lc, const struct tc_run *tc, const struct conn *c,
@@ -170,7 +170,7 @@ static void message_sent(
 		c->t_ack = deadline_in(lc, UDP_ANSWER_MS);
 		wheel_arm(lc, c, id);
 	}
-	traffic_act(lc, tc, c, id, act, kind, true);
+	traffic_act(lc, lp, tc, c, id, act, kind, true);
 }
 
 void udp_output(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id)
@@ -202,7 +202,7 @@ void udp_timer(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 		c->t_ack = 0;
 		act = app_lost(
 			conn_app(tc, c), &c->app, traffic_app_stats(lp, conn_st(tc, c)), &kind);
-		traffic_act(lc, tc, c, id, act, kind, false);
+		traffic_act(lc, lp, tc, c, id, act, kind, false);
 	}
 	if (deadline_due(c->t_rtx, lc->now_ms)) /* the neighbour may have answered */
 		c->t_rtx = 0;
@@ -242,7 +242,7 @@ static apart uint32_t accept_in(struct lcore *lc, struct lport *lp, struct pkt *
 	c->tcid = tc->tcid;
 	c->flags = 0;
 	begin(tc, c);
-	traffic_up(lc, tc, c, id);
+	traffic_up(lc, lp, tc, c, id);
 	return id;
 }
 
@@ -299,7 +299,7 @@ hot_path void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		c->t_ack = deadline_in(lc, UDP_ANSWER_MS);
 		wheel_arm(lc, c, id);
 	}
-	traffic_act(lc, tc, c, id, act, kind, false);
+	traffic_act(lc, lp, tc, c, id, act, kind, false);
 	if (c->state == CS_ESTAB && (c->flags & CF_SENDING))
 		udp_output(lc, lp, tc, c, id);
 }

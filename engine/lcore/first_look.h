@@ -13,7 +13,6 @@
 
 #define LOOK_L2 14u
 #define LOOK_IP ((uint32_t)sizeof(struct ip4_hdr))
-#define LOOK_LEAST (LOOK_L2 + LOOK_IP + (uint32_t)sizeof(struct udp_hdr))
 
 /* What the layers count, of a burst. */
 struct looked {
@@ -32,26 +31,54 @@ static force_inline void looked_count(struct lport *lp, const struct looked *n)
 	st->ipv4.rx_udp += n->n_udp;
 }
 
-/* For this port, by its first 6 bytes; IPv4, 20 bytes of header; no fragment. */
+/* What a frame for this port begins with, as far as that is always the same: its address; IPv4, 20 bytes
+ * of header; no fragment. */
+static inline void look_begin(struct lport *lp)
+{
+	static const uint8_t type[] = {0x08, 0x00, 0x45};
+
+	memset(lp->look, 0, sizeof(lp->look));
+	memcpy(lp->look, lp->port->mac, sizeof(lp->port->mac));
+	memcpy(lp->look + 12, type, sizeof(type));
+	memset(lp->who, 0, sizeof(lp->who));
+	lp->who[offsetof(struct pkt, port) - offsetof(struct pkt, dst)] = (uint8_t)lp->port->id;
+	lp->who[offsetof(struct pkt, plain) - offsetof(struct pkt, dst)] = 1;
+}
+
+/* Does it? More of its bytes are read than it may have. */
 static force_inline bool look_plain(const struct lport *lp, const uint8_t *h)
 {
-	uint64_t mac = load_64(h) ^ load_64(lp->port->mac);
-	uint32_t what = load_32(h + 12) ^ 0x00450008u;
+#ifdef __AVX2__
+	const __m256i counts = _mm256_setr_epi8(-1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, -1, -1,
+		-1, 0, 0, 0, 0, 0, (IP_MF | IP_OFFSET) >> 8, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	__m256i is = _mm256_loadu_si256((const __m256i *)h);
+
+	return _mm256_testz_si256(
+		_mm256_xor_si256(is, _mm256_load_si256((const __m256i *)lp->look)), counts);
+#else
+	uint64_t mac = load_64(h) ^ load_64(lp->look);
+	uint32_t what = load_32(h + 12) ^ load_32(lp->look + 12);
 	uint32_t frag = load_16(h + 20) & RTE_BE16(IP_MF | IP_OFFSET);
 
 	return (mac << 16 | (what & 0x00ffffff) | frag) == 0;
+#endif
 }
 
-/* Did no device complain, and is software's part, if there is one, right? */
-static force_inline bool look_csum(
-	const struct lport *lp, const struct rte_mbuf *m, const struct pkt *p, uint8_t proto)
+/* One segment, nobody's beside, and no device complains of it. */
+static force_inline bool look_buffer(const struct rte_mbuf *m)
+{
+	const uint64_t odd = RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD
+		| RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+
+	return load_32(&m->refcnt) == 0x00010001u && (m->ol_flags & odd) == 0;
+}
+
+/* Is software's part, if there is one, right? */
+static force_inline bool look_csum(const struct lport *lp, const struct pkt *p, uint8_t proto)
 {
 	const uint8_t *ip;
 	uint64_t pseudo;
 
-	if (unlikely(
-		    (m->ol_flags & (RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD)) != 0))
-		return false;
 	if (likely(!lp->port->sw_csum))
 		return true;
 	ip = p->l4 - LOOK_IP;
@@ -61,74 +88,85 @@ static force_inline bool look_csum(
 		return true;
 	/* with the field in place the sum is all ones */
 	pseudo = csum_pseudo(load_64(ip + offsetof(struct ip4_hdr, src_be32)), proto, p->l4_len);
-	return csum_fold_64(csum_words(p->l4, p->l4_len, pseudo)) == 0xffff;
+	return csum_fold_64(proto == IPPROTO_TCP4 ? csum_tcp(p->l4, p->l4_len, pseudo)
+						  : csum_words(p->l4, p->l4_len, pseudo))
+		== 0xffff;
 }
 
 /* Addresses and ports: in the packet sender's first and in network order, in struct pkt ours first
  * and in host order, as in struct conn. */
-static force_inline void look_tuple(const uint8_t *ip, struct pkt *p)
+static force_inline void look_tuple(const struct lport *lp, const uint8_t *ip, struct pkt *p)
 {
 	const __m128i order = _mm_setr_epi8(
 		7, 6, 5, 4, 3, 2, 1, 0, 11, 10, 9, 8, -1, -1, -1, -1); /* -1: 0 */
+	__m128i port = _mm_load_si128((const __m128i *)lp->who);
 	__m128i t = _mm_loadu_si128((const __m128i *)(ip + offsetof(struct ip4_hdr, src_be32)));
 
 	static_assert(offsetof(struct pkt, src) == offsetof(struct pkt, dst) + 4
 			&& offsetof(struct pkt, dport) == offsetof(struct pkt, dst) + 8
-			&& offsetof(struct pkt, sport) == offsetof(struct pkt, dst) + 10,
+			&& offsetof(struct pkt, sport) == offsetof(struct pkt, dst) + 10
+			&& offsetof(struct pkt, dst) % 16 == 0,
 		"as they are shuffled");
-	_mm_storeu_si128((__m128i *)&p->dst, _mm_shuffle_epi8(t, order));
+	_mm_store_si128((__m128i *)&p->dst, _mm_or_si128(_mm_shuffle_epi8(t, order), port));
 }
 
-/* l4_len to stamp in one store; no VLAN, not for a group. */
+/* Where its endpoint is to be looked for, which is fetched. */
+static force_inline void pkt_bucket(const struct flow_table *t, struct pkt *p)
+{
+	p->id = flow_bucket_of(t, p->hash);
+	rte_prefetch0(&t->bucket[p->id]);
+}
+
+/* l4_len to class in two stores; no stamp, no VLAN, not for a group. */
 static force_inline void look_kind(struct pkt *p, uint32_t len, enum pkt_class class)
 {
-	uint64_t kind = len | (uint64_t) class << 32 | (uint64_t)LOOK_L2 << 40;
+	uint32_t lens = len | LOOK_L2 << 16, word = pkt_word(0, class);
 
-	static_assert(offsetof(struct pkt, vlan) == offsetof(struct pkt, l4_len) + 2
-			&& offsetof(struct pkt, class) == offsetof(struct pkt, l4_len) + 4
-			&& offsetof(struct pkt, l2_len) == offsetof(struct pkt, l4_len) + 5
-			&& offsetof(struct pkt, group) == offsetof(struct pkt, l4_len) + 6
-			&& offsetof(struct pkt, stamp) == offsetof(struct pkt, l4_len) + 7,
+	static_assert(offsetof(struct pkt, l2_len) == offsetof(struct pkt, l4_len) + 2
+			&& offsetof(struct pkt, stamp) == offsetof(struct pkt, l4_len) + 3,
 		"as they are put together");
-	memcpy(&p->l4_len, &kind, sizeof(kind));
+	memcpy(&p->l4_len, &lens, sizeof(lens));
+	memcpy(&p->vlan, &word, sizeof(word));
 }
 
-/* Sets all of *p but m, and id; false: nothing is counted, and nothing of *p is valid. */
+/* Sets all of *p but m; id is its bucket. False: nothing is counted, and nothing of *p is valid. Who calls
+ * counts how often it is true: n->n. */
 static force_inline bool first_look(
 	struct lcore *lc, const struct lport *lp, struct pkt *p, struct looked *n)
 {
 	const struct rte_mbuf *m = p->m;
+	const struct flow_table *t = &lc->tcp_flows;
 	uint8_t *h = rte_pktmbuf_mtod(m, uint8_t *), *l4 = h + LOOK_L2 + LOOK_IP, proto = h[23];
-	uint32_t have = m->data_len, total = be_16(load_16(h + 16)), len = total - LOOK_IP;
-	bool tcp = likely(proto == IPPROTO_TCP4);
+	int total = be_16(load_16(h + 16)), len = total - (int)LOOK_IP;
 
-	if (unlikely(m->nb_segs != 1 || have < LOOK_LEAST || !look_plain(lp, h)))
+	if (unlikely(!look_buffer(m) || !look_plain(lp, h) || total + (int)LOOK_L2 > m->data_len))
 		return false;
-	if (unlikely(total + LOOK_L2 > have || total < LOOK_LEAST - LOOK_L2))
-		return false;
-	look_tuple(h + LOOK_L2, p);
+	look_tuple(lp, h + LOOK_L2, p);
 	if (unlikely(p->src - 1 >= UINT32_C(0xe0000000) - 1)) /* 0, or 224.0.0.0 and above */
 		return false;
 	p->l4 = l4;
-	if (tcp) {
-		uint32_t hlen = (l4[12] >> 4) * 4u;
+	if (likely(proto == IPPROTO_TCP4)) {
+		int hlen = l4[12] >> 2 & 0x3c;
 
-		if (unlikely(hlen < sizeof(struct tcp_hdr) || hlen > len))
+		if (unlikely(hlen < (int)sizeof(struct tcp_hdr) || hlen > len))
 			return false;
-		look_kind(p, len, PKT_TCP);
+		look_kind(p, (uint32_t)len, PKT_TCP);
+		if (unlikely(!look_csum(lp, p, IPPROTO_TCP4)))
+			return false;
 	} else {
-		uint32_t said = be_16(load_16(l4 + 4));
+		int said = be_16(load_16(l4 + 4));
 
-		if (unlikely(proto != IPPROTO_UDP4 || said < sizeof(struct udp_hdr) || said > len))
+		if (unlikely(proto != IPPROTO_UDP4 || said < (int)sizeof(struct udp_hdr)
+			    || said > len))
 			return false;
-		look_kind(p, said, PKT_UDP);
+		look_kind(p, (uint32_t)said, PKT_UDP);
+		if (unlikely(!look_csum(lp, p, IPPROTO_UDP4)))
+			return false;
+		t = &lc->udp_flows;
+		n->n_udp++;
 	}
-	if (unlikely(!look_csum(lp, m, p, proto)))
-		return false;
-	n->ip_bytes += total;
-	n->n++;
-	n->n_udp += !tcp;
+	n->ip_bytes += (uint32_t)total;
 	p->hash = flow_hash((uint8_t)lp->port->id, 0, p->dst, p->src, p->dport, p->sport);
-	flow_prefetch(tcp ? &lc->tcp_flows : &lc->udp_flows, p->hash);
+	pkt_bucket(t, p);
 	return true;
 }

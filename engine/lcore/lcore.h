@@ -189,17 +189,20 @@ static force_inline uint32_t wheel_near_ahead(const struct wheel *w, const struc
 
 apart void wheel_arm_slow(struct lcore *lc, struct conn *c, uint32_t id, uint32_t deadline);
 
-/* Sees to it that the endpoint is looked at by its earliest deadline. */
+/* Sees to it that the endpoint is looked at by deadline d, or by its earliest. */
+static force_inline void wheel_arm_at(struct lcore *lc, struct conn *c, uint32_t id, uint32_t d)
+{
+	if (likely(c->wheel_near != 0
+		    && (int32_t)(d - lc->wheel.now) >= (int32_t)wheel_near_ahead(&lc->wheel, c)))
+		return;
+	wheel_arm_slow(lc, c, id, d);
+}
 static force_inline void wheel_arm(struct lcore *lc, struct conn *c, uint32_t id)
 {
 	uint32_t d = conn_deadline(c);
 
-	if (d == 0
-		|| (c->wheel_near != 0
-			&& (int32_t)(d - lc->wheel.now)
-				>= (int32_t)wheel_near_ahead(&lc->wheel, c)))
-		return;
-	wheel_arm_slow(lc, c, id, d);
+	if (d != 0)
+		wheel_arm_at(lc, c, id, d);
 }
 
 /* Handles at most budget entries that are due; conn_timer() is called for each whose deadline has

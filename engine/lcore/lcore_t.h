@@ -52,10 +52,10 @@ struct wheel {
  * ARP. A packet takes the headers whole and fills in lengths, id, protocol and source. */
 #define HOPS 256
 struct hop {
-	uint32_t dst, epoch; /* valid while epoch is the ARP table's */
+	uint32_t dst, epoch; /* valid while epoch is lport.arp_epoch */
 	uint16_t vlan_tci;
-	uint16_t l2_len; /* 14 or 18 */
-	uint8_t hdr[18 + 20];
+	uint16_t l2_len;  /* 14 or 18 */
+	uint8_t hdr[40];  /* of which 18 + 20 are used at most; copied in two pieces */
 	uint16_t pmtu;    /* of the path to dst, 0 not learnt; see ipv4_path_mtu() */
 	uint32_t pmtu_ms; /* when it was */
 } cache_aligned;
@@ -74,11 +74,16 @@ struct lport {
 	struct handoff *handoff;  /* the port's workers share one queue; NULL: each has its own */
 	struct listener listen_tcp[TCS_MAX], listen_udp[TCS_MAX];
 	struct stats_port_block *st;
+	uint32_t arp_epoch; /* of the ARP table when the turn began */
 	uint32_t n_frags;   /* buffers in frag_tbl */
 	struct idq blocked; /* endpoints with something to send for which it had no room */
 	struct txq txq;
 	struct rte_ip_frag_tbl *frag_tbl; /* datagrams that are not whole yet: fragments.c */
-	struct hop hops[HOPS];
+	uint8_t look[32] cache_aligned;   /* look_begin() makes these two: first_look.h */
+	uint8_t who[16];
+	struct tc_run *tcs; /* [TCS_MAX]: the port's */
+	struct hop *hops;   /* hop_slots: one addition less than of an array that lies far inside */
+	struct hop hop_slots[HOPS];
 	struct faults faults[FAULTS_DIRS];
 };
 
@@ -134,6 +139,8 @@ struct lcore {
 	/* of each endpoint, TCBs first, 4 bits: queues that had no chunk for it (queues.c) */
 	uint64_t *missed;
 	uint32_t n_missed, missed_at; /* bits that are set; word to look at next */
+	uint64_t isn_keys[11]
+			 [2] cache_aligned; /* of AES: tcp_isn_begin() makes them of the secret */
 	uint64_t isn_secret[2];
 	uint32_t ts_offset; /* of TCP's clock of timestamps, random: RFC 7323 §7.1 */
 	uint32_t challenge_ms, n_challenges; /* challenge ACKs sent since then */

@@ -31,13 +31,13 @@ static force_inline void burst_lookup(struct lcore *lc, struct pkt *p, uint32_t 
 {
 	for (uint32_t i = 0; i < n; i++) {
 		if (likely(p[i].class == PKT_TCP)) {
-			p[i].id = flow_candidate(&lc->tcp_flows, p[i].hash);
+			p[i].id = flow_candidate(&lc->tcp_flows, p[i].hash, p[i].id);
 			if (p[i].id != CONN_NONE) {
-				rte_prefetch0(pool_at(&lc->tcbs, p[i].id));
-				rte_prefetch0((char *)pool_at(&lc->tcbs, p[i].id) + 64);
+				rte_prefetch0(tcb_at(lc, p[i].id));
+				rte_prefetch0((char *)tcb_at(lc, p[i].id) + CACHE_LINE);
 			}
 		} else if (p[i].class == PKT_UDP) {
-			p[i].id = flow_candidate(&lc->udp_flows, p[i].hash);
+			p[i].id = flow_candidate(&lc->udp_flows, p[i].hash, p[i].id);
 			if (p[i].id != CONN_NONE)
 				rte_prefetch0(pool_at(&lc->ucbs, p[i].id));
 		}
@@ -52,12 +52,14 @@ static bool odd_taken(struct lcore *lc, struct lport *lp, struct pkt *p)
 	bool kept = false;
 
 	p->id = CONN_NONE; /* to be looked up */
-	if (p->class == PKT_OTHER)
+	if (p->class == PKT_OTHER) {
 		kept = eth_in_slow(lc, lp, p);
-	else if (p->class == PKT_TCP)
+	} else if (p->class == PKT_TCP) {
+		lp->st->tcp.rx_pkts++;
 		kept = tcp_in(lc, lp, p);
-	else if (p->class == PKT_UDP)
+	} else if (p->class == PKT_UDP) {
 		udp_in(lc, lp, p);
+	}
 	if (p->class != PKT_ICMP_ERR || !icmp_quote_read(lp, p, &q))
 		return kept;
 	if (q.proto == IPPROTO_TCP4)
@@ -79,16 +81,44 @@ static force_inline void pkt_handle(struct lcore *lc, struct lport *lp, struct p
 {
 	bool kept = false;
 
-	if (likely(p->class == PKT_TCP && lp->running))
+	if (likely(p->class == PKT_TCP))
 		kept = tcp_in(lc, lp, p);
-	else if (likely(p->class == PKT_UDP && lp->running))
+	else if (likely(p->class == PKT_UDP))
 		udp_in(lc, lp, p);
-	else if (p->class == PKT_TCP || p->class == PKT_UDP)
-		lp->st->drop.stopped++;
 	else if (p->class == PKT_OTHER || p->class == PKT_FRAG)
 		kept = odd_handle(lc, lp, p);
-	if (likely(!kept))
+	if (unlikely(kept))
+		return;
+	if (likely(p->plain))
+		pkt_free_plain(lc, p->m);
+	else
 		pkt_free(lc, p->m);
+}
+
+/* No test runs on the port. */
+static cold_path void burst_stopped(struct lcore *lc, struct lport *lp, struct pkt *p, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		bool flow = p[i].class == PKT_TCP || p[i].class == PKT_UDP;
+
+		lp->st->drop.stopped += flow;
+		if (flow || (p[i].class != PKT_OTHER && p[i].class != PKT_FRAG)
+			|| !odd_handle(lc, lp, &p[i]))
+			pkt_free(lc, p[i].m);
+	}
+}
+
+/* One that needs more than the first look. */
+static cold_path void look_again(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	eth_in(lc, lp, p);
+	p->plain = 0;
+	if (p->class == PKT_TCP) {
+		pkt_bucket(&lc->tcp_flows, p);
+		lp->st->tcp.rx_pkts += lp->running;
+	} else if (p->class == PKT_UDP) {
+		pkt_bucket(&lc->udp_flows, p);
+	}
 }
 
 /* Takes 1..RX_BURST packets; counted: they are the port's news. */
@@ -98,6 +128,7 @@ static force_inline void burst_in(
 	struct pkt p[RX_BURST];
 	struct looked looked = {0};
 	uint64_t bytes = 0;
+	uint32_t odd = 0;
 
 	if (unlikely(lp->n_latencies != 0))
 		latency_burst_begin(lc, p, n);
@@ -106,9 +137,12 @@ static force_inline void burst_in(
 	for (uint32_t i = 0; i < n; i++) {
 		p[i].m = m[i];
 		bytes += m[i]->pkt_len;
-		if (unlikely(!first_look(lc, lp, &p[i], &looked)))
-			eth_in(lc, lp, &p[i]);
+		if (unlikely(!first_look(lc, lp, &p[i], &looked))) {
+			look_again(lc, lp, &p[i]);
+			odd++;
+		}
 	}
+	looked.n = n - odd;
 	looked_count(lp, &looked);
 	if (counted) {
 		lp->st->port.rx_pkts += n;
@@ -117,6 +151,11 @@ static force_inline void burst_in(
 	burst_lookup(lc, p, n);
 	if (unlikely(lp->n_ip_stamps != 0))
 		latency_burst(lc, lp, p, n);
+	if (unlikely(!lp->running)) {
+		burst_stopped(lc, lp, p, n);
+		return;
+	}
+	lp->st->tcp.rx_pkts += looked.n - looked.n_udp;
 	for (uint32_t i = 0; i < n; i++)
 		pkt_handle(lc, lp, &p[i]);
 }
@@ -223,10 +262,11 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 	if (unlikely(__atomic_load_n(&lc->mbox.prod, __ATOMIC_RELAXED) != lc->mbox.cons))
 		mailbox_poll(lc);
 	for (uint32_t i = 0; i < lc->n_lports; i++) {
-		uint32_t n = port_rx(lc, &lc->lports[i]);
+		struct lport *lp = &lc->lports[i];
 
-		done += n;
-		tx_flush(lc, &lc->lports[i]);
+		lp->arp_epoch = arp_epoch((uint8_t)lp->port->id);
+		done += port_rx(lc, lp);
+		tx_flush(lc, lp);
 	}
 	if (unlikely(lc->n_frags != 0))
 		frags_poll(lc);
@@ -241,6 +281,14 @@ uint32_t lcore_turn(struct lcore *lc, uint64_t tsc)
 void lcore_clock_start(struct lcore *lc, uint64_t tsc)
 {
 	lc->ns_q32 = (UINT64_C(1000000000) << 32) / lc->tsc_hz;
+	tcp_isn_begin(lc);
+	for (uint32_t i = 0; i < lc->n_lports; i++) {
+		struct lport *lp = &lc->lports[i];
+
+		look_begin(lp);
+		lp->tcs = lc->tcs[lp->port->id];
+		lp->hops = lp->hop_slots;
+	}
 	clock_set(lc, tsc);
 	lc->wheel.now = lc->now_ms;
 }

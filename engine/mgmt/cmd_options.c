@@ -29,6 +29,8 @@ int cmd_set_tests_tcp_options(const struct req_set_tests_tcp_options *q, struct 
 	TAKE(orphan_to, orphan_to_ms);
 	TAKE(twait_skip, twait_skip);
 	TAKE(ack_delay, ack_delay);
+	TAKE(ack_on_data, ack_on_data);
+	TAKE(fin_on_data, fin_on_data);
 	TAKE(congestion, congestion);
 	TAKE(mss, mss);
 	TAKE(user_to, user_to_ms);

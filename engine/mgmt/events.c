@@ -8,7 +8,7 @@
 
 static const struct asker nobody = {.slot = NOTE_NONE};
 
-static struct note note_of(enum event what, int level, const struct asker *by)
+static struct note note_of(enum event_kind what, int level, const struct asker *by)
 {
 	struct note n = {.event = what,
 		.level = (uint32_t)level,
@@ -24,7 +24,7 @@ static struct note note_of(enum event what, int level, const struct asker *by)
 	return n;
 }
 
-void event_of(enum event what, int level, uint32_t port, uint32_t tcid, const char *fmt, ...)
+void event_of(enum event_kind what, int level, uint32_t port, uint32_t tcid, const char *fmt, ...)
 {
 	struct note n = note_of(what, level, &nobody);
 	va_list ap;
@@ -38,7 +38,7 @@ void event_of(enum event what, int level, uint32_t port, uint32_t tcid, const ch
 	journal_add(&segment->events, &n);
 }
 
-void event_by(const struct asker *by, enum event what, int level, uint32_t port,
+void event_by(const struct asker *by, enum event_kind what, int level, uint32_t port,
 	const struct asker *to, const char *fmt, ...)
 {
 	struct note n = note_of(what, level, by);
@@ -59,7 +59,7 @@ void event_by(const struct asker *by, enum event what, int level, uint32_t port,
 void audit(
 	const struct asker *by, enum cmd_id id, const union cmd_req *req, int rc, const char *why)
 {
-	struct note n = note_of(event_COMMAND, loglevel_INFO, by);
+	struct note n = note_of(event_kind_COMMAND, loglevel_INFO, by);
 
 	if (cmd_format(id, req, n.text, sizeof(n.text)) < 0)
 		memcpy(n.text + sizeof(n.text) - sizeof("..."), "...", sizeof("...")); /* cut off */

@@ -39,10 +39,10 @@ static void stall_tell(uint32_t worker, uint64_t ns, bool went_on)
 	uint32_t id = lcores[worker]->lcore_id;
 
 	if (went_on)
-		event_of(event_WORKER_TURNS, loglevel_NOTICE, NOTE_NONE, NOTE_NONE,
+		event_of(event_kind_WORKER_TURNS, loglevel_NOTICE, NOTE_NONE, NOTE_NONE,
 			"worker on lcore %u turns again, after %.1f s", id, s);
 	else
-		event_of(event_WORKER_STALLED, loglevel_WARNING, NOTE_NONE, NOTE_NONE,
+		event_of(event_kind_WORKER_STALLED, loglevel_WARNING, NOTE_NONE, NOTE_NONE,
 			"worker on lcore %u has not turned for %.1f s: it hangs, or has no CPU", id,
 			s);
 }

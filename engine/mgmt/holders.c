@@ -74,8 +74,8 @@ static void held_no_more(const struct asker *by, uint32_t port)
 {
 	memset(&port_holders[port], 0, sizeof(port_holders[port]));
 	publish_port(port);
-	event_by(by, event_PORT_RELEASED, loglevel_INFO, port, NULL, "port %u was released by %s",
-		port, by->name);
+	event_by(by, event_kind_PORT_RELEASED, loglevel_INFO, port, NULL,
+		"port %u was released by %s", port, by->name);
 }
 
 static int known_port(const struct asker *by, uint32_t port, struct reply *r)
@@ -98,14 +98,14 @@ int cmd_acquire_port(const struct req_acquire_port *q, struct reply *r)
 		return rc; /* it is theirs already */
 	if (!port_holders[q->port].held) {
 		held_now(r->by, q->port);
-		event_by(r->by, event_PORT_ACQUIRED, loglevel_INFO, q->port, NULL,
+		event_by(r->by, event_kind_PORT_ACQUIRED, loglevel_INFO, q->port, NULL,
 			"port %u was acquired by %s", q->port, r->by->name);
 		return 0;
 	}
 	if (!q->force)
 		return held_by_another(q->port, r);
 	operator_asker(port_holders[q->port].slot, &former);
-	event_by(r->by, event_PORT_TAKEN, loglevel_NOTICE, q->port, &former,
+	event_by(r->by, event_kind_PORT_TAKEN, loglevel_NOTICE, q->port, &former,
 		"port %u was taken from %s by %s (uid %u, pid %u)", q->port, former.name,
 		r->by->name, r->by->uid, r->by->pid);
 	held_now(r->by, q->port);

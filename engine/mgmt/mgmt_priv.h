@@ -123,9 +123,9 @@ void holder_left(const struct asker *by);
 
 /* events.c: logs it, and tells all who are attached. port, tcid: NOTE_NONE where it is about none. to: whom it concerns
  * most, NULL nobody. */
-void event_of(enum event what, int level, uint32_t port, uint32_t tcid, const char *fmt, ...)
+void event_of(enum event_kind what, int level, uint32_t port, uint32_t tcid, const char *fmt, ...)
 	format_printf(5, 6);
-void event_by(const struct asker *by, enum event what, int level, uint32_t port,
+void event_by(const struct asker *by, enum event_kind what, int level, uint32_t port,
 	const struct asker *to, const char *fmt, ...) format_printf(6, 7);
 /* A change that was asked for: rc 0, or -errno and why not. */
 void audit(

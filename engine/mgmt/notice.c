@@ -33,12 +33,12 @@ static void pool_look(uint32_t w, enum pool p, uint64_t left, uint64_t total)
 		return;
 	if (!low[w][p] && left * 100 < total * LOW_PERCENT) {
 		low[w][p] = true;
-		event_of(event_POOL_LOW, loglevel_WARNING, NOTE_NONE, NOTE_NONE,
+		event_of(event_kind_POOL_LOW, loglevel_WARNING, NOTE_NONE, NOTE_NONE,
 			"lcore %u: %" PRIu64 " of %" PRIu64 " %s are left: %s", lcore, left, total,
 			pools[p].name, pools[p].hint);
 	} else if (low[w][p] && left * 100 > total * OK_PERCENT) {
 		low[w][p] = false;
-		event_of(event_POOL_OK, loglevel_INFO, NOTE_NONE, NOTE_NONE,
+		event_of(event_kind_POOL_OK, loglevel_INFO, NOTE_NONE, NOTE_NONE,
 			"lcore %u: %" PRIu64 " of %" PRIu64 " %s are free again", lcore, left,
 			total, pools[p].name);
 	}
@@ -65,8 +65,9 @@ static void link_tell(uint32_t port, bool up)
 			": its interface warp%u is gone; if it was deleted the port carries "
 			"nothing until the engine is started again",
 			port);
-	event_of(up ? event_LINK_UP : event_LINK_DOWN, up ? loglevel_NOTICE : loglevel_WARNING,
-		port, NOTE_NONE, "port %u: link %s%s", port, up ? "up" : "down", why);
+	event_of(up ? event_kind_LINK_UP : event_kind_LINK_DOWN,
+		up ? loglevel_NOTICE : loglevel_WARNING, port, NOTE_NONE, "port %u: link %s%s",
+		port, up ? "up" : "down", why);
 }
 
 static void links_look(void)

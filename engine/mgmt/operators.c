@@ -96,7 +96,7 @@ static void op_left(uint32_t i)
 	if (ops[i].state != operator_state_ATTACHED)
 		return;
 	holder_left(&by);
-	event_by(&by, event_OPERATOR_LEFT, loglevel_DEBUG, NOTE_NONE, NULL,
+	event_by(&by, event_kind_OPERATOR_LEFT, loglevel_DEBUG, NOTE_NONE, NULL,
 		"operator %s (pid %u) left", by.name, by.pid);
 }
 
@@ -268,7 +268,7 @@ static void op_attached(uint32_t i)
 
 	state_set(i, operator_state_ATTACHED);
 	operator_asker(i, &by);
-	event_by(&by, event_OPERATOR_CAME, loglevel_DEBUG, NOTE_NONE, NULL,
+	event_by(&by, event_kind_OPERATOR_CAME, loglevel_DEBUG, NOTE_NONE, NULL,
 		"operator %s (uid %u, pid %u) came", by.name, by.uid, by.pid);
 	memset(&hung, 0, sizeof(hung));
 }

@@ -27,7 +27,7 @@ static void tc_start(uint32_t port, uint32_t tcid)
 	for (int i = 0; i < RATES; i++)
 		t->rate[i] = (struct rate_meter){.from_ns = t->start_ns, .quiet = true};
 	t->posted = true;
-	event_of(event_TEST_STARTED, loglevel_INFO, port, tcid, "port %u test case %u started",
+	event_of(event_kind_TEST_STARTED, loglevel_INFO, port, tcid, "port %u test case %u started",
 		port, tcid);
 	publish_tc(port, tcid);
 }
@@ -76,7 +76,7 @@ int run_start(uint32_t port, struct reply *r)
 	if (fanout(port, m) != 0)
 		return reply_fail(r, -EAGAIN, "the workers of port %u are busy, try again", port);
 	port_runs[port] = PORT_RUNNING;
-	event_by(r->by, event_PORT_STARTED, loglevel_INFO, port, NULL, "port %u started by %s",
+	event_by(r->by, event_kind_PORT_STARTED, loglevel_INFO, port, NULL, "port %u started by %s",
 		port, r->by->name);
 	start_ready(port);
 	publish_port(port);
@@ -105,7 +105,7 @@ int run_stop(uint32_t port)
 		if (t->state == tc_state_RUNNING) {
 			t->state = tc_state_STOPPED;
 			t->end_ns = mono_ns();
-			event_of(event_TEST_STOPPED, loglevel_INFO, port, i,
+			event_of(event_kind_TEST_STOPPED, loglevel_INFO, port, i,
 				"port %u test case %u STOPPED", port, i);
 		}
 		publish_tc(port, i);
@@ -135,7 +135,7 @@ static void stopping_tick(uint32_t port)
 		memset(tc_states[port][i].rate, 0, sizeof(tc_states[port][i].rate));
 		publish_tc(port, i);
 	}
-	event_of(event_PORT_STOPPED, loglevel_INFO, port, NOTE_NONE, "port %u stopped", port);
+	event_of(event_kind_PORT_STOPPED, loglevel_INFO, port, NOTE_NONE, "port %u stopped", port);
 	publish_port(port);
 }
 
@@ -183,9 +183,10 @@ static void tc_over(uint32_t port, uint32_t tcid, enum tc_state state, uint64_t 
 
 	t->state = state;
 	t->end_ns = now;
-	event_of(state == tc_state_PASSED ? event_TEST_PASSED : event_TEST_FAILED, loglevel_INFO,
-		port, tcid, "port %u test case %u %s%s%s%s%s", port, tcid, tc_state_word(state),
-		t->reason[0] ? " " : "", t->reason, t->behind[0] ? ", " : "", t->behind);
+	event_of(state == tc_state_PASSED ? event_kind_TEST_PASSED : event_kind_TEST_FAILED,
+		loglevel_INFO, port, tcid, "port %u test case %u %s%s%s%s%s", port, tcid,
+		tc_state_word(state), t->reason[0] ? " " : "", t->reason, t->behind[0] ? ", " : "",
+		t->behind);
 	if (c->kind == tc_kind_CLIENT
 		&& (c->criterion == criterion_RUN_TIME || another_waits(port, tcid)))
 		tc_stop(port, tcid);
@@ -323,7 +324,7 @@ static void tc_tick(uint32_t port, uint32_t tcid, uint64_t now, uint64_t second)
 	behind_say(t, &tc_cfgs[port][tcid], &b.tc);
 	if (t->behind[0] != '\0' && !t->behind_said) {
 		t->behind_said = true;
-		event_of(event_TEST_BEHIND, loglevel_WARNING, port, tcid,
+		event_of(event_kind_TEST_BEHIND, loglevel_WARNING, port, tcid,
 			"port %u test case %u is %s", port, tcid, t->behind);
 	}
 	if (t->state == tc_state_RUNNING)

@@ -114,7 +114,8 @@ static void stop_all(void)
 
 	segment->hdr.state = engine_state_STOPPING;
 	notify("STOPPING=1\nSTATUS=ends traffic");
-	event_of(event_ENGINE_STOPS, loglevel_NOTICE, NOTE_NONE, NOTE_NONE, "the engine stops");
+	event_of(
+		event_kind_ENGINE_STOPS, loglevel_NOTICE, NOTE_NONE, NOTE_NONE, "the engine stops");
 	for (uint32_t p = 0; p < n_ports; p++) {
 		if (port_runs[p] == PORT_RUNNING)
 			run_stop(p);

@@ -55,11 +55,12 @@ static bool act_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32
 	return false;
 }
 
-static apart void act_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+static apart void act_close(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id)
 {
 	/* many may end their uptime at once: those whose FIN finds no room wait too */
 	if (c->state == CS_ESTAB && tc->run == TCR_RUNNING
-		&& (tc->close_limited || !tx_room_session(lc, lcore_lport(lc, c->port)))) {
+		&& (tc->close_limited || !tx_room_session(lc, lp))) {
 		c->flags |= CF_WANT_CLOSE;
 		conn_queue(lc, &conn_lane(tc, c)->q_close, c, id, CF_Q_CLOSE);
 		return;
@@ -116,8 +117,8 @@ static cold_path void act_abort(struct lcore *lc, struct tc_run *tc, struct conn
 		tcp_abort(lc, (struct tcb *)c, id, &tc->st->failed_app);
 }
 
-bool traffic_act(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id, enum app_act act,
-	uint8_t kind, bool streaming)
+bool traffic_act(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id,
+	enum app_act act, uint8_t kind, bool streaming)
 {
 	switch (act) {
 	case APP_NONE:
@@ -125,7 +126,8 @@ bool traffic_act(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t i
 	case APP_SEND:
 		return act_send(lc, tc, c, id, kind, streaming);
 	case APP_CLOSE:
-		act_close(lc, tc, c, id);
+		if (!traffic_close_plain(lp, tc, c, act))
+			act_close(lc, lp, tc, c, id);
 		return false;
 	case APP_ABORT:
 		act_abort(lc, tc, c, id);
@@ -134,9 +136,8 @@ bool traffic_act(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t i
 	return false;
 }
 
-bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+bool traffic_up(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id)
 {
-	struct lport *lp = lcore_lport(lc, c->port);
 	struct stats_tc *st = conn_st(tc, c);
 	uint8_t kind = 0;
 	enum app_act act;
@@ -146,16 +147,16 @@ bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id
 	tc->st->last_estab_us = lc->now_us - tc->start_us;
 	st->estab_once += !(c->flags & CF_WAS_UP);
 	c->flags |= CF_ESTABLISHED | CF_WAS_UP;
-	act = app_conn_up(conn_app(tc, c), &c->app, traffic_app_stats(lp, conn_st(tc, c)), &kind);
+	act = app_conn_up(conn_app(tc, c), &c->app, traffic_app_stats(lp, st), &kind);
 	if (tc->is_client && tc->uptime_ms != TC_FOREVER) {
 		if (tc->uptime_ms == 0) {
-			act_close(lc, tc, c, id);
+			act_close(lc, lp, tc, c, id);
 			return false;
 		}
 		c->t_life = (lc->now_ms + tc->uptime_ms) | 1;
 		wheel_arm(lc, c, id);
 	}
-	return traffic_act(lc, tc, c, id, act, kind, false);
+	return traffic_act(lc, lp, tc, c, id, act, kind, false);
 }
 
 void traffic_begun(struct tc_run *tc, struct conn *c)
@@ -200,10 +201,8 @@ void traffic_failed(struct tc_run *tc, struct conn *c, uint64_t *failure)
 }
 
 /* Back to its pool, once no queue names it any more. */
-static void conn_release(struct lcore *lc, struct conn *c, uint32_t id)
+static void conn_release(struct lcore *lc, struct lport *lp, struct conn *c, uint32_t id)
 {
-	struct lport *lp = lcore_lport(lc, c->port);
-
 	if (id & CONN_UDP) {
 		c->state = CS_FREE;
 		lp->st->udp.ucb_free++;
@@ -229,11 +228,12 @@ bool conn_unqueue(struct lcore *lc, struct conn *c, uint32_t id, uint16_t flag)
 	return false;
 }
 
-void traffic_gone(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+void traffic_gone(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id)
 {
 	BUG_ON_HOT(c->flags & CF_COUNTED); /* neither closed nor failed? */
 	if (!tc->is_client || tc->run != TCR_RUNNING || tc->downtime_ms == TC_FOREVER) {
-		conn_release(lc, c, id);
+		conn_release(lc, lp, c, id);
 		return;
 	}
 	if (tc->downtime_ms == 0) {
@@ -252,7 +252,7 @@ void session_requeue(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32
 
 void session_drop(struct lcore *lc, struct conn *c, uint32_t id)
 {
-	conn_release(lc, c, id);
+	conn_release(lc, lcore_lport(lc, c->port), c, id);
 }
 
 /* The downtime is over. */
@@ -262,16 +262,18 @@ static void life_closed(struct lcore *lc, struct tc_run *tc, struct conn *c, uin
 	if (tc->run == TCR_RUNNING)
 		session_requeue(lc, tc, c, id);
 	else
-		conn_release(lc, c, id);
+		conn_release(lc, lcore_lport(lc, c->port), c, id);
 }
 
 /* The uptime is over. */
 static void life_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
 {
+	struct lport *lp = lcore_lport(lc, c->port);
+
 	c->t_life = 0;
-	act_close(lc, tc, c, id);
+	act_close(lc, lp, tc, c, id);
 	if (c->state > CS_CLOSED)
-		session_output(lc, lcore_lport(lc, c->port), tc, c, id);
+		session_output(lc, lp, tc, c, id);
 }
 
 void conn_timer(struct lcore *lc, struct conn *c, uint32_t id)

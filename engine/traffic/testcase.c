@@ -44,7 +44,8 @@ static void settings_take(struct lcore *lc, struct tc_run *tc)
 	tc->win = o->wscale ? o->win_size : MIN_OF(o->win_size, UINT16_MAX);
 	tc->wscale = o->wscale ? tcp_wscale_for(o->win_size) : 0;
 	tc->offers = (o->wscale ? TO_WSCALE : 0) | (o->ts ? TO_TS : 0) | (o->sack ? TO_SACK : 0)
-		| (o->ecn ? TO_ECN : 0);
+		| (o->ecn ? TO_ECN : 0) | (o->ack_on_data ? 0 : TO_ACK_APART)
+		| (o->fin_on_data ? 0 : TO_FIN_APART);
 	tc->congestion = o->congestion;
 	tc->user_to_ms = o->user_to_ms;
 	tc->vlan_tci = cfg->vlan_id != 0 ? cfg->vlan_id | cfg->vlan_pri << 13 : 0;
@@ -54,6 +55,9 @@ static void settings_take(struct lcore *lc, struct tc_run *tc)
 	tc->vlan = (uint16_t)cfg->vlan_id;
 	tc->send_limited = tc->is_client && cfg->rate_send != RATE_INFINITE;
 	tc->close_limited = tc->is_client && cfg->rate_close != RATE_INFINITE;
+	tc->close_plain = !tc->is_udp && !tc->close_limited;
+	tc->pkt_word = pkt_word(tc->vlan, tc->is_udp ? PKT_UDP : PKT_TCP);
+	tcp_forms(tc);
 }
 
 /* Its application, or those of its IMIX group. */

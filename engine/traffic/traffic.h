@@ -50,12 +50,24 @@ void conn_timer(struct lcore *lc, struct conn *c, uint32_t id);
 /* Carries out what the application asked for. Streaming (a client's next message without an answer)
  * goes through the queue, so that one endpoint cannot keep the worker. Returns true when the
  * endpoint has something new to send now. */
-bool traffic_act(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id, enum app_act act,
-	uint8_t kind, bool streaming);
+bool traffic_act(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id,
+	enum app_act act, uint8_t kind, bool streaming);
+
+/* What it does for APP_CLOSE when nothing is being sent, FINs are not paced and there is room for one:
+ * true. */
+static force_inline bool traffic_close_plain(
+	const struct lport *lp, const struct tc_run *tc, struct conn *c, enum app_act act)
+{
+	if (act != APP_CLOSE || !tc->close_plain || (c->flags & CF_SENDING)
+		|| unlikely(lp->txq.n >= TXQ_SESSION))
+		return false;
+	c->flags |= CF_CLOSE;
+	return true;
+}
 
 /* The connection is established: counts, starts the uptime, asks the application. As traffic_act().
  */
-bool traffic_up(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
+bool traffic_up(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id);
 
 /* A connection begins: counted as opened and open. */
 void traffic_begun(struct tc_run *tc, struct conn *c);
@@ -67,7 +79,8 @@ void traffic_failed(struct tc_run *tc, struct conn *c, uint64_t *failure);
 
 /* The block is no longer needed by its transport. A client session waits for its reopening, the
  * rest is freed. */
-void traffic_gone(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id);
+void traffic_gone(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct conn *c, uint32_t id);
 
 /* A message that waited until all before it was acknowledged begins. */
 cold_path void conn_begin_waiting(struct tc_run *tc, struct conn *c);

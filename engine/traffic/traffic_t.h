@@ -50,6 +50,13 @@ enum tc_run_state {
 	TCR_STOPPING
 };
 
+/* A SYN, as far as it is the same for all sessions: tcp_forms(). */
+struct syn_form {
+	uint8_t opt[12];  /* MSS, SACK permitted, window scale: those that are offered */
+	uint32_t off_wnd; /* data offset and window, as they lie in the header */
+	uint16_t len;     /* of opt; 0: with other options than these */
+};
+
 struct tc_run {
 	/* what every packet wants stands first: of cfg, in the packet path's units */
 	uint32_t run; /* enum tc_run_state; written here, read by management */
@@ -63,10 +70,15 @@ struct tc_run {
 	uint8_t offers;     /* TO_* */
 	uint8_t congestion; /* enum congestion */
 	uint8_t send_limited, close_limited;
-	uint8_t has_latency, ip_rx_stamp;      /* measures latencies; by the IPv4 option */
+	uint8_t close_plain;              /* traffic_close_plain(): TCP, and not close_limited */
+	uint8_t has_latency, ip_rx_stamp; /* measures latencies; by the IPv4 option */
 	uint16_t mss, mss_say, vlan_tci, vlan; /* mss: that the MTU leaves; mss_say: announced */
 	uint16_t ip_how;                       /* of all its packets: ipv4_out() */
 	uint32_t win, user_to_ms;
+	uint32_t pkt_word;   /* pkt_word() of what is for it */
+	uint32_t off_wnd[2]; /* the same of other segments: without and with window scale */
+	struct syn_form syn;
+	uint8_t tcb_form[32]; /* what a new endpoint ends with: tcp_tcb_form() */
 	/* by slot, its applications and what their sessions count into: st when it has but one */
 	const struct app_tc *app[IMIX_GROUP_APPS];
 	struct stats_tc *app_st[IMIX_GROUP_APPS];

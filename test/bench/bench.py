@@ -26,6 +26,7 @@ BASELINE = pathlib.Path(__file__).with_name("baseline.json")
 RUNS, WARM_S, WINDOW_S = 3, 1.0, 2.0
 LIMIT_S = 90  # for sessions to come up or to end
 SLOWER = 0.85
+IDLE_PERCENT = 1.0  # of the cycles, that idle sessions may take
 
 
 def spread(values, digits=0):
@@ -55,7 +56,7 @@ def windows_running(e, work, runs):
         time.sleep(WINDOW_S)
         looks.append(Look(e))
     windows = [b.since(a) for a, b in zip(looks, looks[1:])]
-    return windows, [w.rate(*work.count) * work.factor for w in windows]
+    return windows, [w.turns_per_s() if work.idle else w.rate(*work.count) * work.factor for w in windows]
 
 
 def windows_opening(e, work, runs):
@@ -82,6 +83,9 @@ def measure(tmp, work, runs):
         e.cli(*work.commands(), "start tests port 1", "start tests port 0")
         windows, rates = (windows_opening if work.opening else windows_running)(e, work, runs)
         failed = lost(windows[-1].b)
+        busy = max(w.busy_percent() for w in windows)
+        if work.idle and busy > IDLE_PERCENT:
+            failed["busy_percent"] = busy
         settled(e)
         e.check_sums()
         end = Look(e)

@@ -78,6 +78,17 @@ class Window:
         a, b = self.a.tc(0), self.b.tc(0)
         return sum(b[c] - a[c] for c in counters) / self.seconds
 
+    def lcores(self, counter):
+        """Of all workers together."""
+        return sum(b["lcore"][counter] - a["lcore"][counter] for a, b in zip(self.a.lcores, self.b.lcores))
+
+    def turns_per_s(self):
+        return self.lcores("loops") / self.seconds
+
+    def busy_percent(self):
+        """Of the workers' cycles, those of turns that found work."""
+        return 100 * self.lcores("busy_cycles") / max(1, self.lcores("all_cycles"))
+
     def packets_per_s(self):
         return (self.b.tx_packets() - self.a.tx_packets()) / self.seconds
 
@@ -87,8 +98,7 @@ class Window:
 
     def cycles_per_packet(self):
         """TSC cycles of turns that found work, without those in which the worker waited for its CPU."""
-        busy, every = (sum(b["lcore"][k] - a["lcore"][k] for a, b in zip(self.a.lcores, self.b.lcores))
-                       for k in ("busy_cycles", "all_cycles"))
+        busy, every = self.lcores("busy_cycles"), self.lcores("all_cycles")
         waited = self.b.noise.workers_wait_s(self.a.noise) * self.b.tsc_hz
         return busy * max(0.0, 1 - waited / max(1, every)) / max(1, self.b.tx_packets() - self.a.tx_packets())
 

@@ -28,6 +28,12 @@ static void closing(void)
 	}
 }
 
+static void closing_sums(void)
+{
+	closing();
+	ports[0].sw_csum = ports[1].sw_csum = 1;
+}
+
 static void http(void)
 {
 	for (uint16_t p = 0; p < 2; p++) {
@@ -67,6 +73,7 @@ static const struct work {
 	void (*set)(void);
 } works[] = {
 	{"sessions", l4proto_TCP, 100, closing},
+	{"sums", l4proto_TCP, 100, closing_sums}, /* sessions, with checksums in software */
 	{"http", l4proto_TCP, 100, http},
 	{"raw1", l4proto_TCP, 1000, raw_small},
 	{"raw64", l4proto_TCP, 10000, raw_64},

@@ -110,7 +110,7 @@ def counted(name, turns, cache):
     """Instructions by stage, of the packet path in the unit tests' world."""
     say("building test/bench/path without AVX-512, which valgrind does not know, in build/callgrind ...")
     build = TOP / "build/callgrind"
-    subprocess.run(["make", "-s", "-C", TOP, "-j2", f"B={build.relative_to(TOP)}", "ARCH=x86-64-v3", "path"], check=True,
+    subprocess.run(["make", "-s", "-C", TOP, "-j2", f"B={build.relative_to(TOP)}", "ARCH=x86-64-v3 -maes", "path"], check=True,
                    stdout=sys.stderr)
     with tempfile.TemporaryDirectory() as tmp:
         out = f"{tmp}/callgrind.out"

@@ -35,6 +35,7 @@ class Work:
     extra: tuple = ()
     engine: tuple = ()  # options beside the pools'
     opening: bool = False  # the figure is how fast all come up, anew each time
+    idle: bool = False  # ... how many turns the worker makes, which finds nothing to do
 
     def options(self):
         """Of the engine: pools for both ends, and a little for those that are just ending."""
@@ -69,6 +70,8 @@ WORKS = (
          extra=("set tests timeouts port 0 test-case-id 0 uptime 0", *AGAIN)),
     Work("open_4m", "opening 4 M sessions", "sessions/s", 3e6, 4_000_000, raw(0, 0), ("estab",),
          extra=opts(("tcp-options", "twait-skip 1")), opening=True),
+    Work("idle_1m", "turns of the worker while 1 M sessions are up and silent", "turns/s", 20e6, 1_000_000, raw(0, 0), (),
+         extra=opts(("tcp-options", "twait-skip 1")), idle=True),
     Work("http_100", "HTTP transactions, 100 sessions", "transactions/s", 12e6, 100, http(), ("responses",)),
     Work("http_10k", "HTTP transactions, 10 k sessions", "transactions/s", 5e6, 10_000, http(), ("responses",)),
     Work("http_1m", "HTTP transactions, 1 M sessions", "transactions/s", 3e6, 1_000_000, http(), ("responses",)),

@@ -2,6 +2,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from warp17 import TOP
@@ -9,6 +10,7 @@ from warp17 import TOP
 sys.path.insert(0, str(TOP / "test/bench"))
 import bench  # noqa: E402
 import forty  # noqa: E402
+import look  # noqa: E402
 import noise  # noqa: E402
 import stages  # noqa: E402
 import works  # noqa: E402
@@ -43,6 +45,14 @@ def test_compare_tells_who_is_slower():
         return {"works": {k: {"figure_by_ceiling": v} for k, v in figures.items()}}
 
     assert bench.compare(doc(a=1.0, b=1.0, c=1.0), doc(a=0.86, b=0.84, d=0.1)) == ["b"]
+
+
+def test_turns_and_what_they_found():
+    def at(time, **counters):
+        return SimpleNamespace(time=time, lcores=[{"lcore": counters}], noise=SimpleNamespace(since=lambda earlier: {}))
+
+    w = look.Window(at(10.0, loops=1000, busy_cycles=10, all_cycles=1000), at(12.0, loops=5000, busy_cycles=30, all_cycles=2000))
+    assert w.turns_per_s() == 2000 and w.busy_percent() == 2.0 > bench.IDLE_PERCENT
 
 
 def test_noise_is_told():

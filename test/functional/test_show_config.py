@@ -30,7 +30,7 @@ EXAMPLES = {
     "set_tests_async": [f"set tests async {S}"],
     "set_tests_tcp_options": [
         f"set tests tcp-options {C} win-size 1 syn-retry 1 syn-ack-retry 2 data-retry 3 retry 4 rto 10000 fin-to 5 twait-to 6 "
-        "orphan-to 7 twait-skip 1 ack-delay 1 congestion newreno mss 536 user-to 9 window-scale 0 timestamps 1 sack 0 ecn 1",
+        "orphan-to 7 twait-skip 1 ack-delay 1 ack-on-data 0 fin-on-data 0 congestion newreno mss 536 user-to 9 window-scale 0 timestamps 1 sack 0 ecn 1",
         f"set tests tcp-options {S} congestion none"],
     "set_tests_vlan_options": [f"set tests vlan-options {C} vlan-id 4094 vlan-pri 7",
                                f"set tests vlan-options {S} vlan-id 1"],

@@ -35,10 +35,11 @@ struct pair {
 	uint16_t sport;  /* the client's */
 	uint8_t tc;
 	uint8_t fate[2];
-	uint32_t rx[2];   /* bytes delivered */
-	uint32_t tx[2];   /* bytes sent, known once it has ended */
-	uint32_t seen[2]; /* bytes seen on their way, up to the highest */
-	uint32_t next;    /* of its hash chain, 0 none */
+	uint32_t rx[2];    /* bytes delivered */
+	uint32_t tx[2];    /* bytes sent, known once it has ended */
+	uint32_t seen[2];  /* bytes seen on their way, up to the highest */
+	uint32_t acked[2]; /* of segments without data and FIN, the highest ACK */
+	uint32_t next;     /* of its hash chain, 0 none */
 };
 #define IDLE_PKTS_MAX 1000000
 #define CHAINS 1024
@@ -195,8 +196,11 @@ static uint32_t pair_find(uint32_t tc, uint16_t sport, uint32_t iss_c, uint32_t 
 		BUG_ON(pairs == NULL);
 	}
 	p = n_pairs++;
-	pairs[p] = (struct pair){
-		.iss = {iss_c, iss_s}, .sport = sport, .tc = (uint8_t)tc, .next = chain[h]};
+	pairs[p] = (struct pair){.iss = {iss_c, iss_s},
+		.sport = sport,
+		.tc = (uint8_t)tc,
+		.acked = {iss_s + 1, iss_c + 1},
+		.next = chain[h]};
 	chain[h] = p;
 	return p;
 }
@@ -311,6 +315,29 @@ void __wrap_traffic_failed(struct tc_run *tc, struct conn *c, uint64_t *failure)
 	__real_traffic_failed(tc, c, failure);
 }
 
+/* ACK and FIN ride on data only where they may. */
+static void rides_check(
+	const struct conn *c, struct pair *p, uint32_t end, const struct tcp_hdr *th, uint32_t len)
+{
+	const struct sc_end *e = &sim.sc.end[c->tcid][end];
+	uint32_t ack = rte_be_to_cpu_32(th->ack_be32);
+
+	if (th->flags & (TCP_SYN | TCP_RST))
+		return;
+	if (len != 0 && (th->flags & TCP_FIN) && !e->fin_on_data)
+		sim_fail("%s of port %u: FIN rides on data", end == 0 ? "client" : "server",
+			p->sport);
+	if (len == 0 && !(th->flags & TCP_FIN)) {
+		if (seq_lt(p->acked[end], ack))
+			p->acked[end] = ack;
+		return;
+	}
+	/* unless it was dropped before it came to the link */
+	if (!e->ack_on_data && seq_lt(p->acked[end], ack)
+		&& seg_stats_port(world.seg, c->port, c->port)->drop.tx_full == 0)
+		sim_fail("%s of port %u: an ACK rides", end == 0 ? "client" : "server", p->sport);
+}
+
 /* A segment with payload says what its sender's stream has there. */
 static void sent_tcp(uint16_t port, const struct ip4_hdr *ip, uint16_t vlan)
 {
@@ -325,8 +352,6 @@ static void sent_tcp(uint16_t port, const struct ip4_hdr *ip, uint16_t vlan)
 	const char *why;
 	uint32_t off;
 
-	if (len == 0)
-		return;
 	id = flow_find(&lc->tcp_flows, flow_hash((uint8_t)port, vlan, src, dst, sport, dport),
 		(uint8_t)port, src, dst, sport, dport);
 	if (id == CONN_NONE || id >= BLOCKS_MAX || pair_of_block[port][id] == 0)
@@ -334,6 +359,9 @@ static void sent_tcp(uint16_t port, const struct ip4_hdr *ip, uint16_t vlan)
 	c = pool_at(&lc->tcbs, id);
 	p = &pairs[pair_of_block[port][id]];
 	end = end_of(port, c->tcid);
+	rides_check(c, p, end, th, len);
+	if (len == 0)
+		return;
 	off = rte_be_to_cpu_32(th->seq_be32) - p->iss[end] - 1;
 	why = stream_differs(c->tcid, end, off, (const uint8_t *)th + hlen, len);
 	if (why != NULL)

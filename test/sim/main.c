@@ -174,6 +174,18 @@ static void eal_begin(uint32_t i)
 	sim_init();
 }
 
+/* What is said of a run that passed: a line at once. */
+static void run_said(uint64_t i)
+{
+	if (digest_wanted)
+		printf("digest %" PRIu64 " %016" PRIx64 "\n", i, sim.digest);
+	else if (opts.file != NULL)
+		printf("[       OK ] %s\n", lines[i].name);
+	else
+		return;
+	fflush(stdout);
+}
+
 /* A child: every jobs-th run from its own on. */
 static _Noreturn void child_main(uint64_t end)
 {
@@ -188,10 +200,7 @@ static _Noreturn void child_main(uint64_t end)
 		me->n_pkts += sim.n_pkts;
 		me->n_conns += sim.n_conns;
 		me->n_closed += sim.n_closed;
-		if (opts.file != NULL) {
-			printf("[       OK ] %s\n", lines[me->next].name);
-			fflush(stdout);
-		}
+		run_said(me->next);
 	}
 	me->finished = true;
 	exit(0);
@@ -362,6 +371,7 @@ static void usage(void)
 	printf("usage: sim [--seeds N] [--from S] [-j JOBS]   N seeds from S on (2000 from 0)\n"
 	       "       sim --seed S | --scenario \"NAME=VALUE ...\" [--pcapng FILE] [-v]   one\n"
 	       "       sim --file FILE [-j JOBS]   its lines, each \"name: scenario\"\n"
+	       "--digests: a line \"digest RUN HEX\" for each, of its packets and counters\n"
 	       "exit: 0 all passed, 1 not, 2 usage\n\nA scenario's parameters, and what they are "
 	       "when not told:\n");
 	scenario_help();
@@ -385,7 +395,8 @@ static void options_read(int argc, char **argv)
 {
 	static const struct option known[] = {{"seeds", 1, NULL, 'n'}, {"from", 1, NULL, 'f'},
 		{"seed", 1, NULL, 's'}, {"scenario", 1, NULL, 'c'}, {"pcapng", 1, NULL, 'p'},
-		{"file", 1, NULL, 'r'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"file", 1, NULL, 'r'}, {"digests", 0, NULL, 'd'}, {"help", 0, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
 	int o;
 
 	while ((o = getopt_long(argc, argv, "j:vh", known, NULL)) != -1) {
@@ -409,6 +420,9 @@ static void options_read(int argc, char **argv)
 			break;
 		case 'r':
 			opts.file = optarg;
+			break;
+		case 'd':
+			digest_wanted = true;
 			break;
 		case 'j':
 			opts.jobs = (uint32_t)MIN_OF(number(optarg), (uint64_t)JOBS_MAX);

@@ -80,6 +80,7 @@ static uint16_t sim_tx(void *txq, struct rte_mbuf **m, uint16_t n)
 	tx_left -= n;
 	for (uint16_t i = 0; i < n; i++) {
 		check_sent(port, m[i]);
+		digest_packet(port, m[i]);
 		link_send(port, m[i]);
 		rte_pktmbuf_free(m[i]);
 	}
@@ -220,6 +221,7 @@ static void begin(void)
 	world_begin(2);
 	link_begin();
 	check_begin();
+	digest_begin();
 	for (uint32_t i = 0; i < 2; i++)
 		worker_make(i);
 	for (uint32_t k = 0; k < sim.sc.run.n_tcs; k++) {
@@ -427,5 +429,6 @@ void sim_run(void)
 	why = link_end();
 	if (why != NULL)
 		sim_fail("%s", why);
+	sim.digest = digest_end();
 	world_end();
 }

@@ -17,6 +17,7 @@ struct sim {
 	uint64_t n_turns;
 	uint64_t n_conns, n_closed; /* TCP: established at an end at least; closed at both */
 	uint64_t n_idle_pkts;       /* since something came of one */
+	uint64_t digest;            /* of the last run, when wanted */
 	bool done;                  /* all that was asked for, within the budget */
 };
 extern struct sim sim;
@@ -57,6 +58,13 @@ void check_sent(uint16_t port, const struct rte_mbuf *m); /* a packet that a por
 uint64_t check_idle(uint32_t worker);
 /* After the run: both sides' accounts of each connection, and all counters. */
 void check_end(void);
+
+/* digest.c: of a run, when it is wanted. */
+extern bool digest_wanted;
+void digest_begin(void);
+void digest_packet(uint16_t port, const struct rte_mbuf *m);
+/* The run is over, nothing is freed yet. */
+uint64_t digest_end(void);
 
 /* pcapng.c: a trace of both ends, when one is wanted. */
 int trace_open(const char *path);

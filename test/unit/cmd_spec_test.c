@@ -70,6 +70,7 @@ static const struct form {
 	{"set tests tcp-options " TC "twait-skip 0", CMD_set_tests_tcp_options},
 	{"set tests tcp-options " TC "ack-delay 1", CMD_set_tests_tcp_options},
 	{"set tests tcp-options " TC "ack-delay 0", CMD_set_tests_tcp_options},
+	{"set tests tcp-options " TC "ack-on-data 0 fin-on-data 0", CMD_set_tests_tcp_options},
 	/* VLANs, and its four examples */
 	{"set tests vlan-options " TC "vlan-id 4094 vlan-pri 7", CMD_set_tests_vlan_options},
 	{"show tests vlan-options " TC, CMD_show_tests_vlan_options},

@@ -69,6 +69,7 @@ static int agree(const uint8_t *f, uint16_t len, uint64_t ol_flags)
 	slow = *lp->st;
 	*lp->st = before;
 	enough = first_look(stack.lc, lp, &b, &looked);
+	looked.n = enough;
 	looked_count(lp, &looked);
 	if (!enough) {
 		assert_memory_equal(lp->st, &before, sizeof(before));

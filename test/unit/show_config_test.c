@@ -108,7 +108,8 @@ static void what_differs_is_written(void **state)
 		"set tests faults port 1 direction rx loss 0.5 seed 7", "",
 		"add tests server tcp port 1 test-case-id 4 src 10.0.0.1 10.0.0.2 sport 80 89",
 		"set tests criteria port 1 test-case-id 4 servers-up 20 within 9",
-		"set tests tcp-options port 1 test-case-id 4 rto 7 congestion none sack 0",
+		"set tests tcp-options port 1 test-case-id 4 rto 7 ack-on-data 0 fin-on-data 0 "
+		"congestion none sack 0",
 		"set tests server http port 1 test-case-id 4 404-NOT-FOUND resp-size 0",
 		"set tests server http port 1 test-case-id 4 http-field \"A: \\\"b\\\" # c\"",
 		"set tests server http port 1 test-case-id 4 http-field B:"};
@@ -119,6 +120,7 @@ static void what_differs_is_written(void **state)
 	seg_port(seg, 1)->faults[fault_dir_RX].seed = 7;
 	c->criterion_s = 9;
 	c->tcp.rto_ms = 7;
+	c->tcp.ack_on_data = c->tcp.fin_on_data = 0;
 	c->tcp.congestion = congestion_NONE;
 	c->tcp.sack = 0;
 	c->app.kind = app_kind_HTTP;

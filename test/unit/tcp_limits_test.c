@@ -1,5 +1,6 @@
 /* What a test case sets and what a peer asks at the edges: user time-out, windows from nothing to 1
  * GiB, segment sizes, challenge ACKs, initial sequence numbers. */
+#include "engine/l4_tcp/aes.h"
 #include "engine/l4_tcp/tcp_priv.h"
 #include "test/unit/tcp_peer.h"
 
@@ -262,13 +263,18 @@ static void challenge_acks_are_so_many_a_second(void **state)
 
 /* RFC 6528 */
 
-static void initial_number_is_a_keyed_function_of_the_tuple(void **state)
+static void secret_set(uint64_t lo, uint64_t hi)
 {
-	struct conn c[7] = {{.laddr = 1, .raddr = 2, .lport = 3, .rport = 4}};
+	stack.lc->isn_secret[0] = lo;
+	stack.lc->isn_secret[1] = hi;
+	tcp_isn_begin(stack.lc);
+}
+
+static void isn_is_keyed(uint32_t (*isn_of)(const struct lcore *, const struct conn *))
+{
+	struct conn c[7] = {{.laddr = 1, .raddr = 2, .lport = 3, .rport = 4}}, same;
 	uint32_t isn[9];
 
-	(void)state;
-	stack_begin(16, 16, 256);
 	for (size_t i = 1; i < ARRAY_SIZE(c); i++)
 		c[i] = c[0];
 	c[1].laddr = 5;
@@ -277,23 +283,58 @@ static void initial_number_is_a_keyed_function_of_the_tuple(void **state)
 	c[4].rport = 8;
 	c[5].port = 1;
 	c[6] = (struct conn){.laddr = 2, .raddr = 1, .lport = 4, .rport = 3}; /* the other end */
+	secret_set(3, 5);
 	for (size_t i = 0; i < ARRAY_SIZE(c); i++)
-		isn[i] = tcp_isn(stack.lc, &c[i]);
-	stack.lc->isn_secret[0] ^= 1;
-	isn[7] = tcp_isn(stack.lc, &c[0]);
-	stack.lc->isn_secret[0] ^= 1;
-	stack.lc->isn_secret[1] ^= UINT64_C(1) << 63;
-	isn[8] = tcp_isn(stack.lc, &c[0]);
-	stack.lc->isn_secret[1] ^= UINT64_C(1) << 63;
+		isn[i] = isn_of(stack.lc, &c[i]);
+	secret_set(2, 5);
+	isn[7] = isn_of(stack.lc, &c[0]);
+	secret_set(3, 5 ^ UINT64_C(1) << 63);
+	isn[8] = isn_of(stack.lc, &c[0]);
+	secret_set(3, 5);
 	for (size_t i = 0; i < ARRAY_SIZE(isn); i++) {
 		for (size_t k = 0; k < i; k++) /* nowhere near each other */
 			assert_true(abs((int32_t)(isn[i] - isn[k])) > 1000);
 	}
-	assert_int_equal(tcp_isn(stack.lc, &c[0]), isn[0]);
+	same = c[0]; /* nothing else of the endpoint counts */
+	same.state = same.tcid = same.tx_kind = 0xff;
+	same.flags = 1;
+	assert_int_equal(isn_of(stack.lc, &same), isn[0]);
+}
+
+static void initial_number_is_a_keyed_function_of_the_tuple(void **state)
+{
+	struct conn c = {.laddr = 1, .raddr = 2, .lport = 3, .rport = 4};
+	uint32_t isn;
+
+	(void)state;
+	stack_begin(16, 16, 256);
+	isn_is_keyed(tcp_isn);
+	isn_is_keyed(tcp_isn_sip);
+	isn = tcp_isn(stack.lc, &c);
 	stack_run_ms(1000); /* and the clock of 4 us */
-	assert_in_range(tcp_isn(stack.lc, &c[0]) - isn[0], 249990, 250010);
+	assert_in_range(tcp_isn(stack.lc, &c) - isn, 249990, 250010);
 	stack_end();
 }
+
+#ifdef __AES__
+/* FIPS 197, appendix C.1 */
+static void aes_is_that_of_the_standard(void **state)
+{
+	static const uint8_t want[16] = {0x69, 0xc4, 0xe0, 0xd8, 0x6a, 0x7b, 0x04, 0x30, 0xd8, 0xcd,
+		0xb7, 0x80, 0x70, 0xb4, 0xc5, 0x5a};
+	uint8_t key[16], b[16];
+	__m128i k[AES_KEYS];
+
+	(void)state;
+	for (uint8_t i = 0; i < 16; i++) {
+		key[i] = i;
+		b[i] = (uint8_t)(i * 0x11);
+	}
+	aes_expand(k, _mm_loadu_si128((const __m128i *)key));
+	_mm_storeu_si128((__m128i *)b, aes_block(k, _mm_loadu_si128((const __m128i *)b)));
+	assert_memory_equal(b, want, sizeof(b));
+}
+#endif
 
 /* What stands in every packet tells nothing of the key of sequence numbers. */
 static void timestamps_tell_nothing_of_the_key(void **state)
@@ -303,8 +344,7 @@ static void timestamps_tell_nothing_of_the_key(void **state)
 	(void)state;
 	stack_begin(16, 16, 256);
 	ts = tcp_ts_now(stack.lc);
-	stack.lc->isn_secret[0] += 0x0123456789abcdef;
-	stack.lc->isn_secret[1] += 0x0123456789abcdef;
+	secret_set(0x0123456789abcdef, 0x0123456789abcdef);
 	assert_int_equal(tcp_ts_now(stack.lc), ts);
 	stack_end();
 }
@@ -323,6 +363,9 @@ int main(void)
 		cmocka_unit_test(segment_size_that_is_set_is_said),
 		cmocka_unit_test(challenge_acks_are_so_many_a_second),
 		cmocka_unit_test(initial_number_is_a_keyed_function_of_the_tuple),
+#ifdef __AES__
+		cmocka_unit_test(aes_is_that_of_the_standard),
+#endif
 		cmocka_unit_test(timestamps_tell_nothing_of_the_key),
 	};
 

@@ -1,5 +1,6 @@
 /* The original's TCP options, each shown by the segments that a test case sends and when it sends them:
- * set tests tcp-options win-size, *-retry, rto, fin-to, orphan-to, twait-to, twait-skip, ack-delay. */
+ * set tests tcp-options win-size, *-retry, rto, fin-to, orphan-to, twait-to, twait-skip, ack-delay. ack-on-data and
+ * fin-on-data: tcp_apart_test.c. */
 #include "engine/l4_tcp/tcp_priv.h"
 #include "test/unit/tcp_peer.h"
 #include "test/unit/world.h"

@@ -367,6 +367,8 @@ static void bad_wire(uint32_t seed, uint32_t lose, uint32_t twice, uint32_t late
 		o->wscale = o->sack || seed & 1;
 		o->congestion = seed % 3;
 		o->mss = seed & 8 ? 500 + seed : 0;
+		o->ack_on_data = seed / 4 % 4 != port;
+		o->fin_on_data = seed / 8 % 4 != port;
 	}
 	stack_start(1, 0);
 	stack_start(0, 0);
