@@ -16,6 +16,7 @@
 # make style           format, reference, sizes, tokens, layers, headers alone, clauses of TCP, an application's files, shell scripts; part of make test
 # make docs            write the reference of commands and counters into doc/
 # make format          rewrite the sources in the one format
+# make install         DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc: programs, launcher, units, man pages, configuration, examples
 # make compdb          compile_commands.json for editors
 # make clean | help
 #
@@ -26,6 +27,10 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 .DELETE_ON_ERROR:
 MODE ?= release
 V ?= 0
+DESTDIR ?=
+PREFIX ?= /usr/local
+# /etc/warp17 belongs to the system's prefixes; another has its own
+SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
 SEEDS ?= 2000
 FROM ?= 0
 PREDICT_SEEDS ?= 500
@@ -102,7 +107,7 @@ TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out
 DOCS     := commands counters
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit asan sim sim-run peers functional interop bench bench-compare bench-scaling bench-40m profile path check lint style format docs compdb clean help FORCE
+.PHONY: all demo test unit asan sim sim-run peers functional interop bench bench-compare bench-scaling bench-40m profile path check lint style format docs install compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(if $(LTO),-O3 -g -flto=2) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
@@ -214,6 +219,25 @@ format:
 	$(Q)clang-format -i $(ALL_SRC)
 docs: $(BIN)/warp17-cli
 	$(Q)for d in $(DOCS); do $(BIN)/warp17-cli --reference $$d > doc/$$d.md; done
+# The tree as the launcher knows it stands in LIB, what users call are links. A configuration that is there stays.
+LIB := $(PREFIX)/lib/warp17
+UNITS_TO := $(PREFIX)/lib/systemd/system
+install: all
+	$(Q)install -d $(addprefix '$(DESTDIR)',$(LIB)/bin $(LIB)/scripts $(LIB)/config/examples $(PREFIX)/bin $(UNITS_TO) \
+		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(SYSCONFDIR)/warp17)
+	$(Q)install $(PROGS) '$(DESTDIR)$(LIB)/bin'
+	$(Q)install $(addprefix scripts/,warp17 hugepages doctor demo example) '$(DESTDIR)$(LIB)/scripts'
+	$(Q)install -m 644 scripts/lib.sh scripts/config.sh '$(DESTDIR)$(LIB)/scripts'
+	$(Q)install -m 644 config/examples/* '$(DESTDIR)$(LIB)/config/examples'
+	$(Q)[ -e '$(DESTDIR)$(SYSCONFDIR)/warp17/warp17.conf' ] || install -m 644 config/warp17.conf '$(DESTDIR)$(SYSCONFDIR)/warp17'
+	$(Q)ln -sfn '$(SYSCONFDIR)/warp17/warp17.conf' '$(DESTDIR)$(LIB)/config/warp17.conf'
+	$(Q)ln -sfn ../lib/warp17/scripts/warp17 '$(DESTDIR)$(PREFIX)/bin/warp17'
+	$(Q)ln -sfn ../lib/warp17/bin/warp17-cli '$(DESTDIR)$(PREFIX)/bin/warp17-cli'
+	$(Q)ln -sfn ../lib/warp17/bin/warp17-stats-exporter '$(DESTDIR)$(PREFIX)/bin/warp17-stats-exporter'
+	$(Q)for u in config/systemd/*; do sed 's#/usr/local/bin#$(PREFIX)/bin#; s#/etc/warp17#$(SYSCONFDIR)/warp17#' $$u | \
+		install -m 644 /dev/stdin '$(DESTDIR)$(UNITS_TO)/'$${u##*/} || exit 1; done
+	$(Q)install -m 644 doc/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
+	$(Q)install -m 644 doc/man/*.8 '$(DESTDIR)$(PREFIX)/share/man/man8'
 compdb:
 	$(Q)scripts/compdb.sh > compile_commands.json
 clean:

@@ -1,6 +1,7 @@
 /* warp17-cli: options, then a shell, a batch, or one command. */
 #include "cli/cli.h"
 #include "cli/monitor.h"
+#include "common/util/clock.h"
 #include "common/util/version.h"
 
 #include <errno.h>
@@ -238,12 +239,12 @@ static void print_no_engine(int code, const char *why)
 static int attach(struct cli *cli, const struct attach_opts *o, int wait_s)
 {
 	const struct timespec nap = {0, 100 * 1000000};
-	time_t until = time(NULL) + wait_s;
+	int64_t until = mono_ms() + wait_s * INT64_C(1000);
 	char err[256];
 	int rc;
 
 	while ((rc = client_attach(&cli->client, o, err, sizeof(err))) != 0 && may_come(rc)
-		&& time(NULL) < until)
+		&& mono_ms() < until)
 		nanosleep(&nap, NULL);
 	if (rc == 0) {
 		client_protect(&cli->client, true);

@@ -3,7 +3,9 @@
 # variable of a function in braces is everybody's.
 
 top=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
-bin=${WARP17_BIN:-$top/build}
+bin=$top/build
+[ -d "$bin" ] || [ ! -d "$top/bin" ] || bin=$top/bin # where they are installed
+bin=${WARP17_BIN:-$bin}
 
 # Where the EAL keeps its run-time directories: as rundir_path() of common/abi/attach.c has it.
 if [ -n "${RUNTIME_DIRECTORY:-}" ]; then

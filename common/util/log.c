@@ -19,6 +19,7 @@
 
 static int threshold = 6; /* INFO */
 static unsigned int lost;
+static bool torn;    /* the last line lacks its end: the disk was full */
 static bool journal; /* stderr is systemd's */
 static struct {
 	int fd; /* 0: none */
@@ -87,12 +88,14 @@ static void clean(char *text)
 static void write_line(const char *line, size_t len)
 {
 	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+	ssize_t n = 0;
 
 	/* a pipe that says it is writable takes a line this short whole */
-	if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) && write(STDERR_FILENO, line, len) > 0)
-		lost = 0;
-	else
-		lost++;
+	if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT))
+		n = write(STDERR_FILENO, line, len);
+	lost = n == (ssize_t)len ? 0 : lost + 1;
+	if (n > 0)
+		torn = lost != 0;
 }
 
 void log_line(int level, const char *fmt, ...)
@@ -116,7 +119,8 @@ void log_line(int level, const char *fmt, ...)
 		snprintf(when, sizeof(when), "<%d>", level);
 	if (lost != 0)
 		snprintf(lost_too, sizeof(lost_too), "(%u lines lost) ", lost);
-	n = snprintf(line, sizeof(line), "%swarp17: %s%s\n", when, lost_too, text);
+	n = snprintf(
+		line, sizeof(line), "%s%swarp17: %s%s\n", torn ? "\n" : "", when, lost_too, text);
 	if (n > 0)
 		write_line(line, (size_t)n);
 }

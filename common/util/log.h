@@ -1,5 +1,5 @@
-/* Log lines of the engine, to stderr and to syslog. Writing never waits: lines that a stopped terminal or a full
- * pipe does not take are dropped, and counted in the next that goes through; syslog loses them in silence. */
+/* Log lines of the engine, to stderr and to syslog. Writing never waits: lines that a stopped terminal, a full
+ * pipe or a full disk does not take are dropped, and counted in the next that goes through; syslog loses them in silence. */
 #pragma once
 
 #include "common/util/compiler.h"

@@ -1,6 +1,7 @@
 /* The workers' memory: hugepages of the engine's own beside the EAL's. Clients never look at it, so it
  * is no part of what they map when they attach, and its pages are faulted in by all CPUs at once (the
  * EAL does that page by page, 2 s for each GB of a virtual machine's that its host has yet to find). */
+#include "common/util/notify.h"
 #include "engine/boot/boot.h"
 #include "engine/lcore/lcore.h"
 
@@ -19,6 +20,7 @@
 #define STEP (16 * PAGE)
 #define THREADS_MAX 32
 #define TELL_S 2 /* between lines of progress */
+#define EXTEND_S 30
 
 #ifndef MADV_POPULATE_WRITE /* Linux 5.14 */
 #define MADV_POPULATE_WRITE 23
@@ -95,15 +97,22 @@ static void *fault(void *arg)
 	return arg;
 }
 
+/* systemd gives us time as long as it hears of some. */
+static void progress(unsigned percent, size_t mb)
+{
+	fprintf(stderr, "warp17: memory %u %% of %zu MB\n", percent, mb);
+	notify("EXTEND_TIMEOUT_USEC=%d\nSTATUS=takes memory: %u %% of %zu MB", EXTEND_S * 1000000,
+		percent, mb);
+}
+
 /* Until the thread has ended; says how far all are meanwhile. */
 static void await(pthread_t thread, struct timespec *next)
 {
-	while (pthread_timedjoin_np(thread, NULL, next) == ETIMEDOUT) {
+	while (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, next) == ETIMEDOUT) {
 		uint64_t all = steps_each() * own.n,
 			 done = __atomic_load_n(&own.done, __ATOMIC_RELAXED);
 
-		fprintf(stderr, "warp17: memory %u %% of %zu MB\n", (unsigned)(done * 100 / all),
-			own.n * (own.len >> 20));
+		progress((unsigned)(done * 100 / all), own.n * (own.len >> 20));
 		next->tv_sec += TELL_S;
 	}
 }
@@ -117,7 +126,8 @@ int pages_fault(void)
 
 	if (own.n == 0)
 		return 0;
-	clock_gettime(CLOCK_REALTIME, &next);
+	notify("STATUS=takes memory: %zu MB", own.n * (own.len >> 20));
+	clock_gettime(CLOCK_MONOTONIC, &next);
 	next.tv_sec += TELL_S;
 	pthread_attr_init(&attr);
 	pthread_attr_setaffinity_np(&attr, sizeof(own.cpus), &own.cpus);

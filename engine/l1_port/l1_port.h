@@ -19,6 +19,8 @@ void ports_describe(struct seg *seg);
 int port_set_mtu(uint16_t id, uint16_t mtu, char *err, size_t errlen);
 /* Management, once a second: link state and speed, and what the devices count, into the segment. */
 void ports_poll_link(struct seg *seg);
+/* A TAP whose interface is no longer where it was made: deleted, or moved. */
+bool port_lost(uint32_t port);
 void ports_poll_device(struct seg *seg);
 
 /* Packet buffers and the way out of a port. Buffers freed by a worker are the next it uses: a LIFO

@@ -10,9 +10,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 int tap_enter(const struct options *o)
@@ -45,6 +48,25 @@ void tap_leave(int home)
 	close(home);
 }
 
+/* In the interfaces' network namespace, to ask for them later. */
+static int ask_fd = -1;
+static int index_of[PORTS_MAX];
+
+/* The index of an interface there, 0: there is none. */
+static int index_now(uint32_t port)
+{
+	struct ifreq r = {0};
+
+	snprintf(r.ifr_name, sizeof(r.ifr_name), "warp%u", port);
+	return ioctl(ask_fd, SIOCGIFINDEX, &r) == 0 ? r.ifr_ifindex : 0;
+}
+
+bool port_lost(uint32_t port)
+{
+	return ports[port].kind == port_kind_TAP && index_of[port] != 0
+		&& index_now(port) != index_of[port];
+}
+
 int tap_create(const struct options *o)
 {
 	char name[32], args[64];
@@ -56,6 +78,9 @@ int tap_create(const struct options *o)
 	snprintf(name, sizeof(name), "net_tap%u", n_ports);
 	snprintf(args, sizeof(args), "iface=warp%u", n_ports);
 	rc = rte_vdev_init(name, args);
+	if (ask_fd < 0)
+		ask_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	index_of[n_ports] = index_now(n_ports);
 	tap_leave(home);
 	if (rc != 0 || rte_eth_dev_get_port_by_name(name, &dev) != 0
 		|| port_add(dev, port_kind_TAP) == NULL) {

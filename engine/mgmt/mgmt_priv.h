@@ -178,6 +178,10 @@ void faults_begin(void);
 /* check.c: 0, or why the port's test cases cannot start. */
 int start_check(uint32_t port, struct reply *r);
 
+/* heartbeat.c: workers that do not turn are told of; so is systemd's watchdog, of the others. Every 100 ms. */
+void heartbeat_begin(uint64_t now_ns);
+void heartbeat_tick(uint64_t now_ns);
+
 /* publish.c: into the segment. */
 void publish_tc(uint32_t port, uint32_t tcid);
 void publish_port(uint32_t port);

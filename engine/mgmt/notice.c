@@ -2,6 +2,7 @@
 #include "engine/mgmt/mgmt_priv.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #define LOW_PERCENT 5
 #define OK_PERCENT 10 /* again, so that one block more or less says nothing */
@@ -55,6 +56,20 @@ static void pools_look(void)
 	}
 }
 
+static void link_tell(uint32_t port, bool up)
+{
+	char why[128] = "";
+
+	if (!up && port_lost(port))
+		snprintf(why, sizeof(why),
+			": its interface warp%u is gone; if it was deleted the port carries "
+			"nothing until the engine is started again",
+			port);
+	event_of(up ? event_kind_LINK_UP : event_kind_LINK_DOWN,
+		up ? loglevel_NOTICE : loglevel_WARNING, port, NOTE_NONE, "port %u: link %s%s",
+		port, up ? "up" : "down", why);
+}
+
 static void links_look(void)
 {
 	static bool was[PORTS_MAX], begun;
@@ -63,9 +78,7 @@ static void links_look(void)
 		bool up = seg_port(segment, p)->link_up;
 
 		if (begun && up != was[p])
-			event_of(up ? event_kind_LINK_UP : event_kind_LINK_DOWN,
-				up ? loglevel_NOTICE : loglevel_WARNING, p, NOTE_NONE,
-				"port %u: link %s", p, up ? "up" : "down");
+			link_tell(p, up);
 		was[p] = up;
 	}
 	begun = true;

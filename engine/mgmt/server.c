@@ -1,6 +1,7 @@
 /* Management's loop: the main lcore sleeps in epoll on the listening socket, the operators'
  * sockets, a timer and the signals that end the engine. */
 #include "common/abi/attach.h"
+#include "common/util/notify.h"
 #include "engine/mgmt/mgmt_priv.h"
 
 #include <rte_memory.h>
@@ -66,6 +67,7 @@ static void tick(void)
 	uint64_t now = mono_ns();
 
 	__atomic_store_n(&segment->hdr.heartbeat_ms, now / 1000000, __ATOMIC_RELAXED);
+	heartbeat_tick(now);
 	run_tick(now);
 	operators_tick(now);
 	load_tick(now);
@@ -112,6 +114,7 @@ static void stop_all(void)
 	bool running = true;
 
 	segment->hdr.state = engine_state_STOPPING;
+	notify("STOPPING=1\nSTATUS=ends traffic");
 	event_of(
 		event_kind_ENGINE_STOPS, loglevel_NOTICE, NOTE_NONE, NOTE_NONE, "the engine stops");
 	for (uint32_t p = 0; p < n_ports; p++) {
@@ -213,6 +216,8 @@ static void ready(const struct options *o, const struct eal_cmdline *eal)
 	fprintf(stderr, "warp17: READY prefix=%s pid=%d ports=%u workers=%u tcbs=%u ucbs=%u\n",
 		eal->prefix, (int)getpid(), n_ports, n_workers, lcores[0]->tcbs.n * n_workers,
 		lcores[0]->ucbs.n * n_workers);
+	notify("READY=1\nSTATUS=ready: prefix %s, %u ports, %u workers", eal->prefix, n_ports,
+		n_workers);
 }
 
 int mgmt_run(const struct options *o, const struct eal_cmdline *eal)
@@ -222,6 +227,7 @@ int mgmt_run(const struct options *o, const struct eal_cmdline *eal)
 	log_syslog(o->given.syslog ? o->syslog : SYSLOG_SOCKET);
 	operators_init();
 	faults_begin();
+	heartbeat_begin(mono_ns());
 	if (rc == 0)
 		rc = listen_at(eal->prefix);
 	if (rc != 0)
