@@ -1,5 +1,6 @@
 /* The step from shared memory to a private copy. What comes of the segment is checked here: counts,
  * texts, and records that are being changed. */
+#include "common/util/crash.h"
 #include "common/util/utf8.h"
 #include "stats-exporter/exporter.h"
 
@@ -216,6 +217,7 @@ struct sample *sample_of(const struct seg *s, char *why)
 	}
 	if (records_take(to, s, why) != 0)
 		goto fail;
+	CRASH_POINT("scrape");
 	for (uint32_t i = 0; i < to->n_workers; i++)
 		to->lcore_id[i] = seg_worker(s, i)->lcore_id;
 	words_take(to->port_stats, seg_stats_port(s, 0, 0),

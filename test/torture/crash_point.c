@@ -1,0 +1,26 @@
+/* See common/util/crash.h. A victim says where it is before it goes, for the log. */
+#include "common/util/crash.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void crash_point(const char *point)
+{
+	const char *fault = getenv("WARP17_FAULT");
+	static unsigned long passed;
+	size_t len = strlen(point);
+	bool kills;
+	char *nth;
+
+	if (fault == NULL || strncmp(fault, point, len) != 0 || fault[len] != ':')
+		return;
+	kills = strncmp(fault + len, ":kill", 5) == 0;
+	nth = strchr(fault + len + 1, ':');
+	if (++passed != (nth == NULL ? 1 : strtoul(nth + 1, NULL, 10)))
+		return;
+	fprintf(stderr, "victim: at %s\n", point);
+	raise(kills ? SIGKILL : SIGSTOP);
+}
