@@ -74,8 +74,8 @@ LIBS_ENGINE := $(call pc,--libs libdpdk numa) -lm -lrte_net_ring -lrte_net_tap -
 # Clients hold the EAL alone, linked in: no driver is loaded, so nothing of theirs takes the locks that ethdev and buses
 # share with the engine, and attaching is quick. What an EAL of another version needs beside is taken when it is there.
 DPDK_LIBDIR := $(call pc,--variable=libdir libdpdk)
-# The --wrap is told in common/abi/attach.c.
-LIBS_EAL := -Wl,--wrap=rte_service_init,--wrap=rte_service_start_with_defaults \
+# Each --wrap is told in common/abi/attach.c.
+LIBS_EAL := -Wl,--wrap=rte_eal_memzone_init,--wrap=rte_service_init,--wrap=rte_service_start_with_defaults \
 	-Wl,-Bstatic $(foreach l,eal telemetry kvargs argparse log,$(if $(wildcard $(DPDK_LIBDIR)/librte_$(l).a),-lrte_$(l))) \
 	-Wl,-Bdynamic $(call pc,--libs libbsd numa) -lpthread -ldl -lm
 LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson ncursesw)
@@ -98,6 +98,7 @@ BRIDGE   := $(B)/test/interop/bridge
 VICTIM   := $(B)/test/torture/victim $(B)/test/torture/victim-exporter
 PROBER   := $(B)/test/torture/prober
 POINTS   := common/abi/attach cli/main stats-exporter/sample
+INSIDE   := -Wl,--wrap=rte_fbarray_attach
 PEERS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/functional/*.c)))
 SIM      := $(B)/test/sim/sim
 # what a unit test links: the packet path whole, but for ports, which world.c plays; no main(), nothing that starts up
@@ -123,9 +124,9 @@ $(PEERS): $(B)/%: $(B)/%.o $(COMMON) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_EAL)
 POINTLESS = $(filter-out $(POINTS:%=$(B)/%.o),$(1))
 $(B)/test/torture/victim: $(call POINTLESS,$(COMMON) $(CLI)) $(B)/victim/common/abi/attach.o $(B)/victim/cli/main.o $(B)/test/torture/crash_point.o $(B)/objects
-	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_CLI)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) $(INSIDE) -o $@ $(filter %.o,$^) $(LIBS_CLI)
 $(B)/test/torture/victim-exporter: $(call POINTLESS,$(COMMON) $(EXPORTER)) $(B)/victim/common/abi/attach.o $(B)/victim/stats-exporter/sample.o $(B)/test/torture/crash_point.o $(B)/objects
-	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_EXPORTER)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) $(INSIDE) -o $@ $(filter %.o,$^) $(LIBS_EXPORTER)
 $(PROBER): $(PROBER).o $(COMMON) $(filter-out %/main.o,$(CLI)) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_CLI)
 $(BRIDGE): $(B)/test/interop/bridge.o $(B)/engine/l1_port/faults.o $(B)/objects

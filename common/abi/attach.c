@@ -8,7 +8,6 @@
 
 #include <rte_eal.h>
 #include <rte_memory.h>
-#include <rte_memzone.h>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -170,6 +169,8 @@ static int handshake(struct client *c, const struct attach_opts *o, char *err, s
 		return no_engine(-EPROTO, o, err, errlen);
 	c->slot_no = w.slot;
 	c->generation = w.generation;
+	c->seg = (const struct seg *)(uintptr_t)w.seg;
+	c->slot = (struct slot *)(uintptr_t)w.slots + w.slot;
 	return 0;
 }
 
@@ -187,8 +188,17 @@ static void on_alarm(int sig)
 
 /* In place of the EAL's own (ld --wrap): service cores, which no client has, would take 156 KB of
  * the engine's heap at each attach, and nobody would give them back. */
+int __wrap_rte_eal_memzone_init(void);
 int32_t __wrap_rte_service_init(void);
 int32_t __wrap_rte_service_start_with_defaults(void);
+
+/* And the table of memzones: it is mapped under a lock of the shared memory, for writers, and after a
+ * client that is killed just there nobody would attach any more. None needs it: the engine says where
+ * what it shares lies. */
+int __wrap_rte_eal_memzone_init(void)
+{
+	return 0;
+}
 
 int32_t __wrap_rte_service_init(void)
 {
@@ -334,14 +344,16 @@ static int eal_attach(struct client *c, const struct attach_opts *o, char *err, 
 	return -EFAULT;
 }
 
+/* Is that an address in the engine's memory? */
+static bool shared(const void *addr)
+{
+	return rte_mem_virt2memseg(addr, NULL) != NULL;
+}
+
+/* seg and slot are where the engine said: now they should be there. */
 static int map_segment(struct client *c, char *err, size_t errlen)
 {
-	const struct rte_memzone *seg = rte_memzone_lookup(SEG_MEMZONE);
-	const struct rte_memzone *slots = rte_memzone_lookup(SLOTS_MEMZONE);
-
-	if (seg != NULL && slots != NULL) {
-		c->seg = seg->addr;
-		c->slot = (struct slot *)slots->addr + c->slot_no;
+	if (shared(c->seg) && shared(c->slot)) {
 		if (c->seg->hdr.magic == SEG_MAGIC
 			&& c->seg->hdr.fingerprint == schema_fingerprint())
 			return 0;

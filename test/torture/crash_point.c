@@ -1,6 +1,8 @@
 /* See common/util/crash.h. A victim says where it is before it goes, for the log. */
 #include "common/util/crash.h"
 
+#include <rte_fbarray.h>
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,4 +25,14 @@ void crash_point(const char *point)
 		return;
 	fprintf(stderr, "victim: at %s\n", point);
 	raise(kills ? SIGKILL : SIGSTOP);
+}
+
+/* Inside rte_eal_init() (ld --wrap): each time that a table of the engine's memory is mapped. */
+int __real_rte_fbarray_attach(struct rte_fbarray *arr);
+int __wrap_rte_fbarray_attach(struct rte_fbarray *arr);
+
+int __wrap_rte_fbarray_attach(struct rte_fbarray *arr)
+{
+	crash_point("eal_inside");
+	return __real_rte_fbarray_attach(arr);
 }

@@ -35,7 +35,7 @@ SLACK_S = 4  # more than a time of attach.h until the engine has seen to it: it 
 LEAK_KB = 512
 
 # the way of a client, in order
-ATTACHING = ("connected", "hello_sent", "welcome_read", "eal_before", "eal_after", "mapped")
+ATTACHING = ("connected", "hello_sent", "welcome_read", "eal_before", "eal_inside", "eal_after", "mapped")
 ATTACHED = ("attached_sent", "protected")
 CALLING = ("cell_before", "cell_half", "cell_written", "given", "bell_rung", "reply_seen", "reply_half", "reply_taken")
 LEAVING = ("leaving",)
@@ -108,6 +108,8 @@ class Torture:
         for p in ("witness", "prober"):
             if hasattr(self, p):
                 getattr(self, p).kill()
+        if self.engine.proc.poll() is None:
+            self.engine.check_sums()
         code = self.engine.stop()
         must(code == 0, "the engine ended with", code)
 
@@ -414,7 +416,7 @@ class Torture:
 def parts(t, seconds, kills, cycles):
     """Name and work of each part."""
     return {"killed at each point": lambda: t.points("kill"), "stopped at each point": lambda: t.points("stop"),
-            "stopped while attaching": t.attaching_stopped, "kills at random": lambda: t.kills(kills),
+            "stopped while attaching": lambda: t.attaching_stopped(), "kills at random": lambda: t.kills(kills),
             "crowd": lambda: t.crowd(seconds), "flood": lambda: t.hostile("flood", max(3, seconds // 3)),
             "rush": lambda: t.hostile("rush", max(1, seconds // 12), at_once=3),
             "garbage": lambda: t.hostile("garbage", max(3, seconds // 3)), "scribble": lambda: t.scribbled(max(1, seconds // 8)),
