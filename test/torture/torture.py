@@ -31,6 +31,7 @@ RECLAIM_S = 1.0
 EAL_S, HELLO_S = 5, 2  # ATTACH_MAX_S, HANDSHAKE_MS of attach.h
 SERVED_US = 20000
 KEPT, KEPT_NOISY = 0.97, 0.85  # of the rate; where others use the CPUs too
+ENOUGH_NS = 200_000_000  # of the worker's CPU time, to tell its rate
 SLACK_S = 4  # more than a time of attach.h until the engine has seen to it: it may have no CPU
 LEAK_KB = 512
 
@@ -172,16 +173,20 @@ class Torture:
         """Runs work() and tells what it cost; Wrong when that is too much. All of it stands in self.results."""
         a = self.mark()
         had = self.resources()
+        until = time.monotonic() + 4 * self.before_s
         time.sleep(self.before_s)
-        b, quiet = self.mark(), noise.Sample(self.engine.proc.pid)
+        while (b := self.mark())["run_ns"] - a["run_ns"] < ENOUGH_NS and time.monotonic() < until:
+            time.sleep(0.2)
+        quiet = noise.Sample(self.engine.proc.pid)
         began = time.monotonic()
         told = work() or {}
         time.sleep(max(0.0, self.before_s / 2 - (time.monotonic() - began)))  # shorter ones tell no rate
         seen = noise.Sample(self.engine.proc.pid).since(quiet)
         c = self.mark()
-        rates = [(y["closed"] - x["closed"]) / max(1, y["run_ns"] - x["run_ns"]) * 1e9 for x, y in ((a, b), (b, c))]
+        run = [y["run_ns"] - x["run_ns"] for x, y in ((a, b), (b, c))]
+        rates = [(y["closed"] - x["closed"]) / max(1, r) * 1e9 for x, y, r in ((a, b, run[0]), (b, c, run[1]))]
         r = self.results[name] = {**told, "seconds": round((c["now_ns"] - b["now_ns"]) / 1e9, 1),
-                                  "rate_before": round(rates[0]), "rate_ratio": round(rates[1] / rates[0], 4), **seen,
+                                  "rate_before": round(rates[0]), "rate_ratio": round(rates[1] / rates[0], 4), "worker_ran_s": round(min(run) / 1e9, 2), **seen,
                                   **{k: c[k] for k in c if k.startswith(("show", "command"))}}
         self.healthy(r, had)
 
@@ -201,7 +206,8 @@ class Torture:
         must(r["show_own_p99_us"] < SERVED_US, "another operator was not served in time:", r)
         # the worker's own time holds what a cache costs that others use too: where they do, less is asked
         noisy = r["other_load_percent"] > noise.OTHER_MOST or r["worker_wait_percent"] > 10 or r["steal_percent"] > noise.STEAL_MOST
-        must(r["rate_ratio"] >= (KEPT_NOISY if noisy else KEPT), "the traffic suffered:", r)
+        enough = r["worker_ran_s"] * 1e9 >= ENOUGH_NS  # the kernel's clock of another thread is some ms behind
+        must(not enough or r["rate_ratio"] >= (KEPT_NOISY if noisy else KEPT), "the traffic suffered:", r)
 
     def run(self, name, work):
         """True when nothing was wrong."""
@@ -274,22 +280,25 @@ class Torture:
         return {"ended_s": round(took, 1)}
 
     def kills(self, number, seed=7):
-        """At any time of attaching, commanding and leaving; 1 of 4 is an exporter that scrapes once."""
-        rand, longest, died = random.Random(seed), 0.0, 0
+        """At any time of attaching, commanding and leaving; 1 of 4 is an exporter that scrapes once, 1 of 5 is stopped first."""
+        rand, longest, died, i = random.Random(seed), 0.0, 0, 0
         whole = min(self.time_of_one() for _ in range(3))
-        for i in range(number):
+        while died < number:
             p = self.victim("--once", program=EXPORTER) if i % 4 == 0 else self.commander()
-            time.sleep(rand.uniform(0, 1.1 * whole))
+            time.sleep(rand.uniform(0, whole))
+            if i % 5 == 2:
+                p.send_signal(signal.SIGSTOP)
+                time.sleep(rand.uniform(0, 0.1))
             p.kill()
-            died += p.wait() == -signal.SIGKILL
-            if i % 10 == 9:
+            died += p.wait() == -signal.SIGKILL  # others were faster
+            i += 1
+            if i % 10 == 0:
                 longest = max(longest, self.reclaimed(time.monotonic()))
                 self.changed()
-            if i % 100 == 99:
-                say(f"      {i + 1} kills, reclaimed within {longest * 1000:.0f} ms")
+            if i % 100 == 0:
+                say(f"      {died} kills, reclaimed within {longest * 1000:.0f} ms")
         self.reclaimed(time.monotonic())
-        must(died > number / 3, "only", died, "were killed in time")
-        return {"killed": died, "of": number, "reclaim_ms": round(longest * 1000)}
+        return {"killed": died, "of": i, "reclaim_ms": round(longest * 1000)}
 
     def time_of_one(self):
         t = time.monotonic()
