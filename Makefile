@@ -5,6 +5,7 @@
 # make asan            units with address and undefined-behaviour sanitizers
 # make sim             two stacks and a bad link, simulated: SEEDS=2000 FROM=0, PREDICT_SEEDS=500; see doc/sim.md
 # make functional      pytest on the programs and on peers that misbehave (hugepages, root)
+# make torture         clients killed, stopped and gone mad under full traffic (10 minutes): SECONDS=60 KILLS=1000; see doc/torture.md
 # make interop         our ends against other people's servers, clients and the kernel's TCP over bad links (minutes)
 # make bench           measures speed: WORK="sessions http_10k"; prints one JSON object (hugepages, root); see doc/performance.md
 # make bench-compare   the same, against test/bench/baseline.json by fractions of the ceiling
@@ -35,6 +36,8 @@ SEEDS ?= 2000
 FROM ?= 0
 PREDICT_SEEDS ?= 500
 WORK ?=
+SECONDS ?=
+KILLS ?=
 SCALE ?= 1
 CACHE ?=
 EXTRA_CFLAGS ?=
@@ -78,8 +81,8 @@ LIBS_ENGINE := $(call pc,--libs libdpdk numa) -lm -lrte_net_ring -lrte_net_tap -
 # Clients hold the EAL alone, linked in: no driver is loaded, so nothing of theirs takes the locks that ethdev and buses
 # share with the engine, and attaching is quick. What an EAL of another version needs beside is taken when it is there.
 DPDK_LIBDIR := $(call pc,--variable=libdir libdpdk)
-# The --wrap is told in common/abi/attach.c.
-LIBS_EAL := -Wl,--wrap=rte_service_init,--wrap=rte_service_start_with_defaults \
+# Each --wrap is told in common/abi/attach.c.
+LIBS_EAL := -Wl,--wrap=rte_eal_memzone_init,--wrap=rte_service_init,--wrap=rte_service_start_with_defaults \
 	-Wl,-Bstatic $(foreach l,eal telemetry kvargs argparse log,$(if $(wildcard $(DPDK_LIBDIR)/librte_$(l).a),-lrte_$(l))) \
 	-Wl,-Bdynamic $(call pc,--libs libbsd numa) -lpthread -ldl -lm
 LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson ncursesw)
@@ -98,6 +101,11 @@ PROGS    := $(BIN)/warp17 $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 UNITS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/unit/*_test.c)))
 BENCHES  := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/bench/*_bench.c)))
 BRIDGE   := $(B)/test/interop/bridge
+# programs that a test kills or stops at a certain step (common/util/crash.h), and who measures what others notice
+VICTIM   := $(B)/test/torture/victim $(B)/test/torture/victim-exporter
+PROBER   := $(B)/test/torture/prober
+POINTS   := common/abi/attach cli/main stats-exporter/sample
+INSIDE   := -Wl,--wrap=rte_fbarray_attach
 PEERS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/functional/*.c)))
 SIM      := $(B)/test/sim/sim
 SIM_STEPS := $(B)/test/sim/sim_steps
@@ -107,7 +115,7 @@ TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out
 DOCS     := commands counters
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit asan sim sim-run peers functional interop bench bench-compare bench-scaling bench-40m profile path check lint style format docs install compdb clean help FORCE
+.PHONY: all demo test unit asan sim sim-run peers functional torture interop bench bench-compare bench-scaling bench-40m profile path check lint style format docs install compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(if $(LTO),-O3 -g -flto=2) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
@@ -129,6 +137,13 @@ $(TCP_NEXT)_steps.o: engine/l4_tcp/tcp_next.c $(B)/flags
 	$(call say,CC,$@)$(CC) $(CFLAGS) -DPREDICT=0 -c -o $@ $<
 $(PEERS): $(B)/%: $(B)/%.o $(COMMON) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_EAL)
+POINTLESS = $(filter-out $(POINTS:%=$(B)/%.o),$(1))
+$(B)/test/torture/victim: $(call POINTLESS,$(COMMON) $(CLI)) $(B)/victim/common/abi/attach.o $(B)/victim/cli/main.o $(B)/test/torture/crash_point.o $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS) $(INSIDE) -o $@ $(filter %.o,$^) $(LIBS_CLI)
+$(B)/test/torture/victim-exporter: $(call POINTLESS,$(COMMON) $(EXPORTER)) $(B)/victim/common/abi/attach.o $(B)/victim/stats-exporter/sample.o $(B)/test/torture/crash_point.o $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS) $(INSIDE) -o $@ $(filter %.o,$^) $(LIBS_EXPORTER)
+$(PROBER): $(PROBER).o $(COMMON) $(filter-out %/main.o,$(CLI)) $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_CLI)
 $(BRIDGE): $(B)/test/interop/bridge.o $(B)/engine/l1_port/faults.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(call pc,--libs libdpdk)
 # the packet path as the engine has it, for profilers
@@ -167,6 +182,9 @@ EXTRA_DEF :=
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CFLAGS) $(EXTRA_DEF) -c -o $@ $<
+$(B)/victim/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(CFLAGS) -DWARP17_FAULTS -c -o $@ $<
 
 demo:
 	$(Q)scripts/demo
@@ -183,9 +201,11 @@ sim-run: $(SIM) $(SIM_STEPS)
 	$(Q)$(SIM) --file test/sim/regressions.txt
 	$(Q)test/sim/predict.sh $(SIM) $(SIM_STEPS) $(PREDICT_SEEDS) $(FROM)
 	$(Q)$(SIM) --seeds $(SEEDS) --from $(FROM)
-peers: $(PEERS) $(BRIDGE)
+peers: $(PEERS) $(BRIDGE) $(VICTIM) $(PROBER)
 functional: all peers
 	$(Q)/usr/bin/python3 -m pytest -q test/functional
+torture: all peers
+	$(Q)/usr/bin/python3 test/torture/torture.py $(if $(SECONDS),--seconds $(SECONDS)) $(if $(KILLS),--kills $(KILLS))
 interop: all peers
 	$(Q)scripts/interop
 bench: all $(BENCHES)

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/monitor.h"
 #include "common/util/clock.h"
+#include "common/util/crash.h"
 #include "common/util/version.h"
 
 #include <errno.h>
@@ -248,6 +249,7 @@ static int attach(struct cli *cli, const struct attach_opts *o, int wait_s)
 		nanosleep(&nap, NULL);
 	if (rc == 0) {
 		client_protect(&cli->client, true);
+		CRASH_POINT("protected");
 		monitor_begin(cli);
 		rc = gone_watch(cli);
 		snprintf(err, sizeof(err), "no thread: %s", strerror(-rc));
@@ -317,5 +319,6 @@ int main(int argc, char **argv)
 	}
 	/* never rte_eal_cleanup(): it would reset the primary's ports. Nor client_detach(): the
 	 * watch would take it for the engine's end; the slot is given back by leaving. */
+	CRASH_POINT("leaving");
 	_exit(rc);
 }

@@ -83,7 +83,7 @@ leftovers_held() (
 )
 
 leftovers_locked() (
-	for f in "$rundirs/$1/fbarray_memzone" $(hugepage_files "$1"); do
+	for f in "$rundirs/$1"/fbarray_* $(hugepage_files "$1"); do
 		[ ! -e "$f" ] || flock -n "$f" true || return 0
 	done
 	return 1

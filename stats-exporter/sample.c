@@ -1,5 +1,6 @@
 /* The step from shared memory to a private copy. What comes of the segment is checked here: counts,
  * texts, and records that are being changed. */
+#include "common/util/crash.h"
 #include "common/util/utf8.h"
 #include "stats-exporter/exporter.h"
 
@@ -233,6 +234,7 @@ struct sample *sample_of(const struct seg *s, char *why)
 	}
 	if (records_take(to, s, why) != 0 || workers_take(to, s, why) != 0)
 		goto fail;
+	CRASH_POINT("scrape");
 	words_take(to->port_stats, seg_stats_port(s, 0, 0),
 		sizeof(*to->port_stats) * to->n_lcores * to->n_ports);
 	words_take(to->lcore_stats, seg_stats_lcore(s, 0), sizeof(*to->lcore_stats) * to->n_lcores);

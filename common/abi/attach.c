@@ -3,11 +3,11 @@
 
 #include "common/abi/ring.h"
 #include "common/util/clock.h"
+#include "common/util/crash.h"
 #include "common/util/image.h"
 
 #include <rte_eal.h>
 #include <rte_memory.h>
-#include <rte_memzone.h>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -155,7 +155,9 @@ static int handshake(struct client *c, const struct attach_opts *o, char *err, s
 	else
 		own_name(h.name, sizeof(h.name));
 	send(c->sock, &h, sizeof(h), MSG_NOSIGNAL); /* whether it went is seen by the answer */
+	CRASH_POINT("hello_sent");
 	rc = welcome_get(c, &w);
+	CRASH_POINT("welcome_read");
 	if (rc != 0)
 		return no_engine(rc, o, err, errlen);
 	if (w.code != 0) {
@@ -167,6 +169,8 @@ static int handshake(struct client *c, const struct attach_opts *o, char *err, s
 		return no_engine(-EPROTO, o, err, errlen);
 	c->slot_no = w.slot;
 	c->generation = w.generation;
+	c->seg = (const struct seg *)(uintptr_t)w.seg;
+	c->slot = (struct slot *)(uintptr_t)w.slots + w.slot;
 	return 0;
 }
 
@@ -184,8 +188,17 @@ static void on_alarm(int sig)
 
 /* In place of the EAL's own (ld --wrap): service cores, which no client has, would take 156 KB of
  * the engine's heap at each attach, and nobody would give them back. */
+int __wrap_rte_eal_memzone_init(void);
 int32_t __wrap_rte_service_init(void);
 int32_t __wrap_rte_service_start_with_defaults(void);
+
+/* And the table of memzones: it is mapped under a lock of the shared memory, for writers, and after a
+ * client that is killed just there nobody would attach any more. None needs it: the engine says where
+ * what it shares lies. */
+int __wrap_rte_eal_memzone_init(void)
+{
+	return 0;
+}
 
 int32_t __wrap_rte_service_init(void)
 {
@@ -314,8 +327,13 @@ static void again_without_aslr(const struct attach_opts *o)
 
 static int eal_attach(struct client *c, const struct attach_opts *o, char *err, size_t errlen)
 {
+	int rc;
+
 	c->started = true;
-	if (eal_up(o) == 0)
+	CRASH_POINT("eal_before");
+	rc = eal_up(o);
+	CRASH_POINT("eal_after");
+	if (rc == 0)
 		return 0;
 	if (!client_alive(c)) {
 		snprintf(err, errlen, "the engine went away while it was being attached to");
@@ -326,14 +344,16 @@ static int eal_attach(struct client *c, const struct attach_opts *o, char *err, 
 	return -EFAULT;
 }
 
+/* Is that an address in the engine's memory? */
+static bool shared(const void *addr)
+{
+	return rte_mem_virt2memseg(addr, NULL) != NULL;
+}
+
+/* seg and slot are where the engine said: now they should be there. */
 static int map_segment(struct client *c, char *err, size_t errlen)
 {
-	const struct rte_memzone *seg = rte_memzone_lookup(SEG_MEMZONE);
-	const struct rte_memzone *slots = rte_memzone_lookup(SLOTS_MEMZONE);
-
-	if (seg != NULL && slots != NULL) {
-		c->seg = seg->addr;
-		c->slot = (struct slot *)slots->addr + c->slot_no;
+	if (shared(c->seg) && shared(c->slot)) {
 		if (c->seg->hdr.magic == SEG_MAGIC
 			&& c->seg->hdr.fingerprint == schema_fingerprint())
 			return 0;
@@ -352,16 +372,28 @@ int client_attach(struct client *c, const struct attach_opts *o, char *err, size
 	c->sock = rc < 0 ? -1 : rc;
 	if (rc < 0)
 		return no_engine(rc, o, err, errlen);
+	CRASH_POINT("connected");
 	rc = handshake(c, o, err, errlen);
 	if (rc == 0)
 		rc = eal_attach(c, o, err, errlen);
 	if (rc == 0)
 		rc = map_segment(c, err, errlen);
+	CRASH_POINT("mapped");
 	if (rc == 0 && send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1) /* attached */
 		rc = no_engine(-EPIPE, o, err, errlen);
+	CRASH_POINT("attached_sent");
 	if (rc != 0)
 		client_detach(c);
 	return rc;
+}
+
+/* In two halves: what a client leaves that dies between them is a case of its own. */
+static void cell_copy(void *to, const void *from, size_t size, const char *half)
+{
+	memcpy(to, from, size / 2);
+	CRASH_POINT(half);
+	memcpy((char *)to + size / 2, (const char *)from + size / 2, size - size / 2);
+	(void)half;
 }
 
 static int reply_get(struct client *c, struct rep_cell *rep)
@@ -370,8 +402,10 @@ static int reply_get(struct client *c, struct rep_cell *rep)
 
 	if (rc != 0)
 		return rc;
-	*rep = c->slot->rep[c->rep_cons % RING_CELLS];
+	CRASH_POINT("reply_seen");
+	cell_copy(rep, &c->slot->rep[c->rep_cons % RING_CELLS], sizeof(*rep), "reply_half");
 	ring_take(&c->slot->rep_cons, &c->rep_cons);
+	CRASH_POINT("reply_taken");
 	rep->text[sizeof(rep->text) - 1] = '\0';
 	return rep->generation == c->generation && rep->seq == c->seq
 		? 0
@@ -417,17 +451,21 @@ int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, stru
 	int timeout_ms)
 {
 	int64_t until = mono_ms() + timeout_ms, left;
-	struct req_cell *cell = &c->slot->req[c->req_prod % RING_CELLS];
+	struct req_cell cell = {.magic = CELL_MAGIC, .generation = c->generation, .cmd_id = id};
 	int rc = room_wait(c, rep, until);
 
 	if (rc != 0)
 		return rc;
-	*cell = (struct req_cell){
-		.magic = CELL_MAGIC, .generation = c->generation, .seq = ++c->seq, .cmd_id = id};
-	cell->req = *req;
+	cell.seq = ++c->seq;
+	cell.req = *req;
+	CRASH_POINT("cell_before");
+	cell_copy(&c->slot->req[c->req_prod % RING_CELLS], &cell, sizeof(cell), "cell_half");
+	CRASH_POINT("cell_written");
 	ring_give(&c->slot->req_prod, &c->req_prod);
+	CRASH_POINT("given");
 	/* when the bell does not go through, nobody is there (seen below) or it rings already */
 	send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	CRASH_POINT("bell_rung");
 	while (rc == 0 && (left = until - mono_ms()) > 0) {
 		if (reply_get(c, rep) == 0)
 			return 0;

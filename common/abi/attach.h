@@ -43,6 +43,7 @@ struct welcome {
 	int32_t code; /* 0 or -errno, then text says why */
 	uint32_t slot, generation;
 	uint64_t fingerprint;
+	uint64_t seg, slots; /* where they lie: in all processes at the same addresses */
 	char text[128];
 };
 

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -252,13 +253,28 @@ static int lock_wait(const char *prefix, const char *dir)
 	return rc;
 }
 
+/* Of the EAL's tables, which each of its processes maps, one that a process has; false: none. */
+static bool table_in_use(const char *dir, char *path, size_t size)
+{
+	DIR *d = dir_open(dir, true);
+	bool found = false;
+	struct dirent *e;
+
+	while (!found && d != NULL && (e = readdir(d)) != NULL) {
+		snprintf(path, size, "%s/%s", dir, e->d_name);
+		found = strncmp(e->d_name, "fbarray_", 8) == 0 && flocked(path);
+	}
+	if (d != NULL)
+		closedir(d);
+	return found;
+}
+
 /* Waits until the clients of a dead engine have left its memory. */
 static int clients_wait(const char *prefix, const char *dir)
 {
-	char path[RUNDIR_MAX + 32];
+	char path[RUNDIR_MAX + NAME_MAX + 2];
 
-	snprintf(path, sizeof(path), "%s/fbarray_memzone", dir);
-	for (int i = 0; flocked(path); i++) {
+	for (int i = 0; table_in_use(dir, path, sizeof(path)); i++) {
 		if (i == CLAIM_STEPS) {
 			fprintf(stderr,
 				"warp17: error: clients of a dead engine with prefix %s still hold "

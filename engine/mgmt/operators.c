@@ -237,8 +237,11 @@ static void op_enter(uint32_t i, const struct hello *h, const struct ucred *who)
 
 static void op_greet(uint32_t i, const struct hello *h)
 {
-	struct welcome w = {
-		.magic = HELLO_MAGIC, .slot = i, .fingerprint = segment->hdr.fingerprint};
+	struct welcome w = {.magic = HELLO_MAGIC,
+		.slot = i,
+		.fingerprint = segment->hdr.fingerprint,
+		.seg = (uintptr_t)segment,
+		.slots = (uintptr_t)slots};
 	struct ucred who = {0};
 	socklen_t len = sizeof(who);
 

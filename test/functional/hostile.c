@@ -17,8 +17,16 @@
  *
  * odd: leaves the record of the last operator as if it were being changed
  *
+ * flood: requests without end whose replies are never taken; exit 0 when the engine has hung up
+ *
+ * rush: requests as fast as the engine answers them, and bells in between, for 3 s; exit 0 when all were answered
+ *
+ * scribble: random bytes over all that a client may write, the slots of all others too, for 2 s
+ *
  * heap: none of that; prints how many bytes of the engine's heap are taken */
 #include "common/abi/attach.h"
+#include "common/abi/ring.h"
+#include "common/util/clock.h"
 #include "test/unit/cmd_bad.h"
 
 #include <rte_eal_memconfig.h>
@@ -170,6 +178,57 @@ static int late(struct client *c)
 	return rc;
 }
 
+static int flood(struct client *c)
+{
+	struct req_cell cell = {
+		.magic = CELL_MAGIC, .generation = c->generation, .cmd_id = CMD_release_port};
+	uint32_t prod = 0;
+
+	cell.req.release_port.present = 1;
+	cell.req.release_port.port = PORTS_MAX - 1; /* there is none */
+	for (int i = 0; i < 1000000; i++) {
+		if (ring_room(prod, &c->slot->req_cons) == 0) {
+			cell.seq++;
+			c->slot->req[prod % RING_CELLS] = cell;
+			ring_give(&c->slot->req_prod, &prod);
+		}
+		send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (dropped(c, 0))
+			return 0;
+	}
+	return 1;
+}
+
+static int rush(struct client *c)
+{
+	union cmd_req req = {.release_port = {.present = 1, .port = PORTS_MAX - 1}};
+	int64_t until = mono_ms() + 3000;
+	struct rep_cell rep;
+	int rc = 0;
+
+	while (rc == 0 && mono_ms() < until) {
+		for (int i = 0; i < 100; i++)
+			send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		rc = client_call(c, CMD_release_port, &req, &rep, 10000);
+	}
+	return rc == 0 && rep.code == -ENODEV ? 0 : 1;
+}
+
+/* A client that has protected itself can write no other page. */
+static int scribble(struct client *c)
+{
+	uint8_t *page = (uint8_t *)(c->slot - c->slot_no);
+	int64_t until = mono_ms() + 2000;
+
+	client_protect(c, true);
+	while (mono_ms() < until) {
+		fill(page, sizeof(struct slot) * OPERATORS_MAX);
+		send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	fill(page, SLOTS_ALIGN);
+	return 0;
+}
+
 static int heap(void)
 {
 	struct rte_malloc_socket_stats st;
@@ -201,6 +260,12 @@ int main(int argc, char **argv)
 		_exit(bounds(&c));
 	if (strcmp(argv[2], "ahead") == 0)
 		_exit(ahead(&c));
+	if (strcmp(argv[2], "flood") == 0)
+		_exit(flood(&c));
+	if (strcmp(argv[2], "rush") == 0)
+		_exit(rush(&c));
+	if (strcmp(argv[2], "scribble") == 0)
+		_exit(scribble(&c));
 	if (strcmp(argv[2], "late") == 0)
 		_exit(late(&c));
 	if (strcmp(argv[2], "lock") == 0) {

@@ -26,10 +26,10 @@ JSON = {*OF_AN_ENGINE, "/api/v1/schema", "/healthz"}
 
 
 class Exporter:
-    def __init__(self, tmp, prefix, *args):
+    def __init__(self, tmp, prefix, *args, program=EXPORTER):
         self.err = tmp / f"exporter-{time.monotonic_ns()}.err"
         with open(self.err, "w") as err:
-            self.proc = subprocess.Popen([EXPORTER, "--prefix", prefix, *(args or ("--port", "0"))],
+            self.proc = subprocess.Popen([program, "--prefix", prefix, *(args or ("--port", "0"))],
                                          stdin=subprocess.DEVNULL, stderr=err)
         self.port = int(wait_for(lambda: re.search(r"listening on .*:(\d+)\n", self.err.read_text()))[1])
 

@@ -338,7 +338,7 @@ def test_stop_names_clients_that_hold_a_dead_engines_memory(place):
     client = subprocess.Popen([CLI, "--prefix", place.prefix], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)
     try:
-        wait_for(lambda: f"/{place.prefix}/fbarray_memzone" in pathlib.Path(f"/proc/{client.pid}/maps").read_text())
+        wait_for(lambda: f"/{place.prefix}/fbarray_memseg" in pathlib.Path(f"/proc/{client.pid}/maps").read_text())
         # the EAL maps others before, and has this one locked before it maps it
         client.send_signal(signal.SIGSTOP)
         os.kill(pid, signal.SIGKILL)
