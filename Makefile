@@ -2,7 +2,9 @@
 # make demo            the main job: 100 000 HTTP sessions on a ring pair, PASS or FAIL
 # make test            everything: units, then the programs together
 # make unit            units only (no hugepages, no root)
-# make asan            units with address and undefined-behaviour sanitizers
+# make asan            units, fuzz corpora and the functional tests with address and undefined-behaviour sanitizers (hugepages, root)
+# make fuzz            each target of test/fuzz for SECONDS=60 with libFuzzer, or TARGETS="request http"; see doc/trust.md
+# make replay          what fuzzing has kept, without libFuzzer; part of make test
 # make sim             two stacks and a bad link, simulated: SEEDS=2000 FROM=0, PREDICT_SEEDS=500; see doc/sim.md
 # make functional      pytest on the programs and on peers that misbehave (hugepages, root)
 # make torture         clients killed, stopped and gone mad under full traffic (10 minutes): SECONDS=60 KILLS=1000; see doc/torture.md
@@ -21,7 +23,7 @@
 # make compdb          compile_commands.json for editors
 # make clean | help
 #
-# V=1 shows commands. CC=clang, MODE=release|debug|asan|sim. EXTRA_CFLAGS is appended last.
+# V=1 shows commands. CC=clang, MODE=release|debug|asan|sim|fuzz. EXTRA_CFLAGS is appended last.
 
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 .DEFAULT_GOAL := all
@@ -39,12 +41,14 @@ WORK ?=
 SECONDS ?=
 KILLS ?=
 SCALE ?= 1
+SECONDS ?= 60
+TARGETS ?=
 CACHE ?=
 EXTRA_CFLAGS ?=
-ifneq ($(words $(MODE)) $(words $(filter release debug asan sim,$(MODE))),1 1)
-$(error MODE=$(MODE): expected release, debug, asan or sim)
+ifneq ($(words $(MODE)) $(words $(filter release debug asan sim fuzz,$(MODE))),1 1)
+$(error MODE=$(MODE): expected release, debug, asan, sim or fuzz)
 endif
-CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CC := $(if $(filter default,$(origin CC)),$(if $(filter fuzz,$(MODE)),clang,gcc),$(CC))
 B := build/$(MODE)
 # the simulator: optimized, with every assertion, unless another mode is asked for
 SIM_MODE := $(if $(filter release,$(MODE)),sim,$(MODE))
@@ -70,13 +74,15 @@ LTO := $(if $(filter gcc%,$(notdir $(CC))),$(if $(filter release,$(MODE)),1))
 MODE_release := -O3 -g -DNDEBUG $(if $(LTO),-flto=2 -ffat-lto-objects)
 MODE_debug   := -O0 -g3
 MODE_sim     := -O2 -g
-MODE_asan    := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
+# with sanitizers gcc cannot see how long texts are
+MODE_asan    := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all -Wno-format-truncation
+MODE_fuzz    := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-omit-frame-pointer -fno-sanitize-recover=all
 ARCH ?= native
 sys = $(patsubst -I%,-isystem %,$(call pc,--cflags $(1)))
 VERSION_TEXT := $(shell cat VERSION)+$(shell git describe --always --dirty 2>/dev/null || echo tarball)
 # -march comes after libdpdk's own (Debian says corei7), so ours is the one that holds
 CFLAGS := -std=gnu2x -D_GNU_SOURCE $(WARN) $(MODE_$(MODE)) -I. $(call sys,$(PKGS)) -march=$(ARCH) -MMD -MP $(EXTRA_CFLAGS)
-LDFLAGS := $(filter -fsanitize=%,$(MODE_$(MODE))) $(if $(LTO),-fno-lto)
+LDFLAGS := $(patsubst %$(comma)fuzzer-no-link,%,$(filter -fsanitize=%,$(MODE_$(MODE)))) $(if $(LTO),-fno-lto)
 LIBS_ENGINE := $(call pc,--libs libdpdk numa) -lm -lrte_net_ring -lrte_net_tap -lrte_bus_vdev
 # Clients hold the EAL alone, linked in: no driver is loaded, so nothing of theirs takes the locks that ethdev and buses
 # share with the engine, and attaching is quick. What an EAL of another version needs beside is taken when it is there.
@@ -85,6 +91,8 @@ DPDK_LIBDIR := $(call pc,--variable=libdir libdpdk)
 LIBS_EAL := -Wl,--wrap=rte_eal_memzone_init,--wrap=rte_service_init,--wrap=rte_service_start_with_defaults \
 	-Wl,-Bstatic $(foreach l,eal telemetry kvargs argparse log,$(if $(wildcard $(DPDK_LIBDIR)/librte_$(l).a),-lrte_$(l))) \
 	-Wl,-Bdynamic $(call pc,--libs libbsd numa) -lpthread -ldl -lm
+LEAVE := $(if $(filter asan,$(MODE)),$(B)/test/asan/leave.o)
+LIBS_EAL += $(if $(LEAVE),-Wl$(comma)--wrap=_exit)
 LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson ncursesw)
 LIBS_EXPORTER := $(LIBS_EAL) $(call pc,--libs jansson libmicrohttpd)
 LIBS_TEST := $(call pc,--libs libdpdk jansson cmocka) -lm
@@ -109,19 +117,20 @@ INSIDE   := -Wl,--wrap=rte_fbarray_attach
 PEERS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/functional/*.c)))
 SIM      := $(B)/test/sim/sim
 SIM_STEPS := $(B)/test/sim/sim_steps
+FUZZERS  := $(patsubst %_fuzz.c,$(B)/%,$(sort $(wildcard test/fuzz/*_fuzz.c)))
 # what a unit test links: the packet path whole, but for ports, which world.c plays; no main(), nothing that starts up
 TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out $(addprefix $(B)/engine/,main.o boot/% mgmt/% l1_port/port.o \
 	l1_port/mtu.o l1_port/ring_pair.o l1_port/tap.o),$(ENGINE))
 DOCS     := commands counters
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit asan sim sim-run peers functional torture interop bench bench-compare bench-scaling bench-40m profile path check lint style format docs install compdb clean help FORCE
+.PHONY: all demo test unit asan fuzz fuzzers replay sim sim-run peers functional torture interop bench bench-compare bench-scaling bench-40m profile path check lint style format docs install compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(if $(LTO),-O3 -g -flto=2) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
-$(BIN)/warp17-cli: $(COMMON) $(CLI) $(B)/objects
+$(BIN)/warp17-cli: $(COMMON) $(CLI) $(LEAVE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_CLI)
-$(BIN)/warp17-stats-exporter: $(COMMON) $(EXPORTER) $(B)/objects
+$(BIN)/warp17-stats-exporter: $(COMMON) $(EXPORTER) $(LEAVE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_EXPORTER)
 $(UNITS): $(B)/%: $(B)/%.o $(TESTABLE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_TEST)
@@ -135,14 +144,14 @@ $(SIM_STEPS): $(call obj,$(sort $(wildcard test/sim/*.c))) $(filter-out %/stack.
 $(TCP_NEXT)_steps.o: engine/l4_tcp/tcp_next.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS) -DPREDICT=0 -c -o $@ $<
-$(PEERS): $(B)/%: $(B)/%.o $(COMMON) $(B)/objects
+$(PEERS): $(B)/%: $(B)/%.o $(COMMON) $(LEAVE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_EAL)
 POINTLESS = $(filter-out $(POINTS:%=$(B)/%.o),$(1))
-$(B)/test/torture/victim: $(call POINTLESS,$(COMMON) $(CLI)) $(B)/victim/common/abi/attach.o $(B)/victim/cli/main.o $(B)/test/torture/crash_point.o $(B)/objects
+$(B)/test/torture/victim: $(call POINTLESS,$(COMMON) $(CLI)) $(B)/victim/common/abi/attach.o $(B)/victim/cli/main.o $(B)/test/torture/crash_point.o $(LEAVE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) $(INSIDE) -o $@ $(filter %.o,$^) $(LIBS_CLI)
-$(B)/test/torture/victim-exporter: $(call POINTLESS,$(COMMON) $(EXPORTER)) $(B)/victim/common/abi/attach.o $(B)/victim/stats-exporter/sample.o $(B)/test/torture/crash_point.o $(B)/objects
+$(B)/test/torture/victim-exporter: $(call POINTLESS,$(COMMON) $(EXPORTER)) $(B)/victim/common/abi/attach.o $(B)/victim/stats-exporter/sample.o $(B)/test/torture/crash_point.o $(LEAVE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) $(INSIDE) -o $@ $(filter %.o,$^) $(LIBS_EXPORTER)
-$(PROBER): $(PROBER).o $(COMMON) $(filter-out %/main.o,$(CLI)) $(B)/objects
+$(PROBER): $(PROBER).o $(COMMON) $(filter-out %/main.o,$(CLI)) $(LEAVE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_CLI)
 $(BRIDGE): $(B)/test/interop/bridge.o $(B)/engine/l1_port/faults.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(call pc,--libs libdpdk)
@@ -157,6 +166,12 @@ $(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o p
 VIEWS := $(filter $(addprefix $(B)/cli/,show% since% render% grid%),$(CLI))
 $(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(VIEWS)
 $(B)/test/unit/ui_test: $(VIEWS) $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)
+
+# a fuzz target: with libFuzzer, or with a main() that runs it on files
+$(FUZZERS): $(B)/%: $(B)/%_fuzz.o $(TESTABLE) $(if $(filter fuzz,$(MODE)),,$(B)/test/fuzz/replay.o) $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIBS_TEST) $(call pc,--libs libmicrohttpd)
+$(B)/test/fuzz/request: $(filter-out %/server.o,$(filter $(B)/engine/mgmt/%,$(ENGINE)))
+$(B)/test/fuzz/scrape: $(filter-out %/main.o %/watch.o,$(EXPORTER))
 
 # A file that holds a text, new when the text is: what is built by it depends on it.
 stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
@@ -193,7 +208,19 @@ test:
 unit: $(UNITS)
 	$(Q)rc=0; for t in $(UNITS); do echo "  TEST    $$t"; $$t || rc=1; done; exit $$rc
 asan:
-	$(Q)$(MAKE) -s MODE=asan unit
+	$(Q)$(MAKE) -s MODE=asan unit replay all peers
+	$(Q)scripts/asan
+# one after the other; what they find new stays in build/fuzz/corpus/<target>, what ends one beside it
+fuzz:
+	$(Q)scripts/install-deps --fuzz
+	$(Q)$(MAKE) -s MODE=fuzz fuzzers
+	$(Q)scripts/fuzz $(SECONDS) $(TARGETS)
+fuzzers: $(FUZZERS)
+# the inputs that found something or went somewhere, without libFuzzer
+replay: $(FUZZERS)
+	$(Q)for t in $(FUZZERS); do \
+		$$t test/fuzz/corpus/$${t##*/} >$$t.log 2>&1 && grep '^\[  ' $$t.log || { cat $$t.log; echo "[  FAILED  ] $$t"; exit 1; }; \
+	done
 sim:
 	$(Q)$(MAKE) -s MODE=$(SIM_MODE) sim-run
 sim-run: $(SIM) $(SIM_STEPS)

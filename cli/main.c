@@ -247,8 +247,12 @@ static int attach(struct cli *cli, const struct attach_opts *o, int wait_s)
 	while ((rc = client_attach(&cli->client, o, err, sizeof(err))) != 0 && may_come(rc)
 		&& mono_ms() < until)
 		nanosleep(&nap, NULL);
+	if (rc == 0 && client_protect(&cli->client, true) != 0) {
+		rc = -errno;
+		snprintf(err, sizeof(err), "its memory cannot be made read only: %s",
+			strerror(errno));
+	}
 	if (rc == 0) {
-		client_protect(&cli->client, true);
 		CRASH_POINT("protected");
 		monitor_begin(cli);
 		rc = gone_watch(cli);

@@ -77,8 +77,10 @@ void render_tests_state(const json_t *view)
 
 	printf("Port %s: %s\n", render_field(view, "port"),
 		json_is_true(json_object_get(view, "running")) ? "running" : "not running");
-	if (json_array_size(tests) == 0)
+	if (json_array_size(tests) == 0) {
 		printf("no test cases\n");
+		return;
+	}
 	for (i = 0; i < ARRAY_SIZE(cols); i++)
 		grid_column(&g, i == 6, "%s", cols[i]);
 	json_array_foreach(tests, i, t)
@@ -95,8 +97,7 @@ void render_tests_state(const json_t *view)
 		grid_cell(&g, "%s s", render_field(t, "runtime_s"));
 		grid_cell(&g, "%s%s%s", note, *note && *reason ? "; " : "", reason);
 	}
-	if (json_array_size(tests) != 0)
-		grid_print(&g, 0, 0);
+	grid_print(&g, 0, 0);
 }
 
 static void pair(struct grid *g, const char *name, const char *fmt, ...) format_printf(3, 4);

@@ -121,11 +121,15 @@ static int once(struct exporter *x, struct attach_opts *o)
 					   : EXIT_NO_ENGINE;
 	}
 	doc = json_stats(s, 0);
-	if (json_dumpf(doc, stdout, JSON_INDENT(1)) == 0 && putchar('\n') != EOF
-		&& fflush(stdout) == 0)
-		return EXIT_OK;
-	fprintf(stderr, EXPORTER ": cannot write: %s\n", strerror(errno));
-	return EXIT_FAILED;
+	sample_free(s);
+	rc = json_dumpf(doc, stdout, JSON_INDENT(1)) == 0 && putchar('\n') != EOF
+			&& fflush(stdout) == 0
+		? EXIT_OK
+		: EXIT_FAILED;
+	if (rc != EXIT_OK)
+		fprintf(stderr, EXPORTER ": cannot write: %s\n", strerror(errno));
+	json_decref(doc);
+	return rc;
 }
 
 int main(int argc, char **argv)

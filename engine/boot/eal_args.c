@@ -379,6 +379,10 @@ static void add_pair(struct eal_cmdline *eal, const char *opt, const char *v)
 
 void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan, bool own)
 {
+	/* at the end: the EAL writes its program's name over the last */
+	static char quiet[][32] = {EAL_SAME_LAYOUT, "--no-telemetry", "--log-level=lib.*:error",
+		"--log-level=pmd.*:error", "--log-level=bus.*:error",
+		"--log-level=user1:error"}; /* user1: a line for each table of fragments */
 	char text[NODES_MAX * 24] = "", dir[HUGE_DIR_MAX];
 
 	if (!eal->has_prefix)
@@ -397,10 +401,7 @@ void eal_args_complete(struct eal_cmdline *eal, const struct memory_plan *plan, 
 		add_pair(eal, "--huge-dir", dir);
 	if (!eal->has_dev && !eal->probe_pci)
 		add(eal, "--no-pci");
-	add(eal, EAL_SAME_LAYOUT);
-	add(eal, "--no-telemetry");
-	add(eal, "--log-level=lib.*:error");
-	add(eal, "--log-level=pmd.*:error");
-	add(eal, "--log-level=bus.*:error");
-	add(eal, "--log-level=user1:error"); /* a line for each table of fragments */
+	for (size_t i = 0; i < ARRAY_SIZE(quiet); i++)
+		eal->argv[eal->argc++] = quiet[i];
+	eal->argv[eal->argc] = NULL;
 }

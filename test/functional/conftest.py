@@ -5,9 +5,26 @@ import subprocess
 import tempfile
 
 import pytest
-from warp17 import Engine
+from warp17 import MODE, Engine
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup, and programs that a test starts would do as well
+
+
+if MODE == "asan":
+    REPORTS = pathlib.Path(tempfile.mkdtemp(prefix="w17-asan-"))
+    REPORTS.chmod(0o1777)  # for programs of every user
+    os.environ["ASAN_OPTIONS"] = f"log_path={REPORTS}/asan"
+    os.environ["UBSAN_OPTIONS"] = f"print_stacktrace=1:log_path={REPORTS}/ubsan"
+
+    @pytest.fixture(autouse=True)
+    def reports():
+        """make asan: what the sanitizers say of any program is a failure of the test that ran it, whatever it looks at."""
+        yield
+        files = sorted(REPORTS.iterdir())
+        found = "\n".join(f.read_text() for f in files)
+        for f in files:
+            f.unlink()
+        assert not found, found
 
 
 @pytest.fixture

@@ -23,7 +23,11 @@
  *
  * scribble: random bytes over all that a client may write, the slots of all others too, for 2 s
  *
- * heap: none of that; prints how many bytes of the engine's heap are taken */
+ * stray: maps the memory as the CLI does, and writes into the segment
+ *
+ * heap: none of that; prints how many bytes of the engine's heap are taken
+ *
+ * HOSTILE_NAME in the environment: its name, of any bytes */
 #include "common/abi/attach.h"
 #include "common/abi/ring.h"
 #include "common/util/clock.h"
@@ -248,6 +252,8 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		return 2;
+	if (getenv("HOSTILE_NAME") != NULL)
+		o.name = getenv("HOSTILE_NAME");
 	o.prefix = argv[1];
 	srand((unsigned)strtoul(argv[3], NULL, 10));
 	if (client_attach(&c, &o, err, sizeof(err)) != 0) {
@@ -274,6 +280,12 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[2], "odd") == 0) {
 		((struct seg *)(uintptr_t)c.seg)->operators[OPERATORS_MAX - 1].seq.seq |= 1;
+		_exit(0);
+	}
+	if (strcmp(argv[2], "stray") == 0) {
+		if (client_protect(&c, true) != 0)
+			_exit(4);
+		((struct seg *)(uintptr_t)c.seg)->hdr.state = 0;
 		_exit(0);
 	}
 	if (strcmp(argv[2], "heap") == 0)

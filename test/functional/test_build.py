@@ -59,7 +59,7 @@ def test_what_is_built_anew(tree):
 @pytest.mark.parametrize("mode", ["relase", "", "release debug"])
 def test_a_mode_that_is_none_is_refused(mode):
     done = subprocess.run(["make", "-n", f"MODE={mode}", "all"], cwd=TOP, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and "expected release, debug, asan or sim" in done.stderr
+    assert done.returncode == 2 and "expected release, debug, asan, sim or fuzz" in done.stderr
 
 
 @pytest.mark.parametrize("what, instead, why", [

@@ -8,9 +8,9 @@ import time
 import pytest
 from test_kernel import inside, server
 from test_traffic import RING, pair
-from warp17 import BUILD, CLI, EXPORTER, wait_for
+from warp17 import CLI, EXPORTER, PEERS, wait_for
 
-HOSTILE = BUILD / "release/test/functional/hostile"
+HOSTILE = PEERS / "hostile"
 
 
 def traffic(engine):

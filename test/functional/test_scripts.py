@@ -582,21 +582,23 @@ def suite_end(place, p):
 
 
 UNITS = "\t@echo '[==========] Running 2 test(s).'; echo '[       OK ] a'; echo '[       OK ] b'; echo '[  PASSED  ] 2 test(s).'\n"
-SIM = "sim:\n\t@echo '[       OK ] 2 seeds from 0'\n"
+REPLAY = "replay:\n\t@echo '[       OK ] request: 40 inputs'\n"
+SIM = "sim:\n\t@echo '[       OK ] 2 seeds from 0'\n" + REPLAY
 GOOD = "all peers:\nstyle:\n" + SIM + "unit:\n" + UNITS
 
 
 @pytest.mark.parametrize("kw, end", [
-    ({"makefile": GOOD}, (0, ["PASS: test", "5 passed, 0 failed"])),
+    ({"makefile": GOOD}, (0, ["PASS: test", "6 passed, 0 failed"])),
     ({"makefile": GOOD, "install": "exit 1"}, (1, ["FAIL: test", "0 passed, 1 failed"])),
     ({"makefile": "all peers:\n\tfalse\n"}, (1, ["FAIL: test", "0 passed, 1 failed"])),
-    ({"makefile": "all peers:\nstyle:\n\tfalse\n" + SIM + "unit:\n" + UNITS}, (1, ["FAIL: test", "4 passed, 1 failed"])),
-    ({"makefile": "all peers:\nstyle:\n" + SIM + "unit:\n\t@echo '[  FAILED  ] a'; false\n"}, (1, ["FAIL: test", "3 passed, 1 failed"])),
-    ({"makefile": "all peers:\nstyle:\nsim:\n\t@echo '[  FAILED  ] seed 7'; false\nunit:\n" + UNITS},
-     (1, ["FAIL: test", "4 passed, 1 failed"])),
-    ({"makefile": GOOD, "test": "def test_it():\n    assert 0\n\ndef test_2():\n    pass\n"},
+    ({"makefile": "all peers:\nstyle:\n\tfalse\n" + SIM + "unit:\n" + UNITS}, (1, ["FAIL: test", "5 passed, 1 failed"])),
+    ({"makefile": "all peers:\nstyle:\n" + SIM + "unit:\n\t@echo '[  FAILED  ] a'; false\n"}, (1, ["FAIL: test", "4 passed, 1 failed"])),
+    ({"makefile": "all peers:\nstyle:\nsim:\n\t@echo '[  FAILED  ] seed 7'; false\n" + REPLAY + "unit:\n" + UNITS},
      (1, ["FAIL: test", "5 passed, 1 failed"])),
-    ({"makefile": GOOD, "test": "nonsense"}, (1, ["FAIL: test", "4 passed, 1 failed"])),
+    ({"makefile": GOOD.replace(REPLAY, "replay:\n\t@echo '[  FAILED  ] http'; false\n")}, (1, ["FAIL: test", "5 passed, 1 failed"])),
+    ({"makefile": GOOD, "test": "def test_it():\n    assert 0\n\ndef test_2():\n    pass\n"},
+     (1, ["FAIL: test", "6 passed, 1 failed"])),
+    ({"makefile": GOOD, "test": "nonsense"}, (1, ["FAIL: test", "5 passed, 1 failed"])),
 ])
 def test_the_suite_counts_and_says_how_it_ended(place, kw, end):
     assert suite_end(place, suite(place, **kw)) == end
@@ -609,7 +611,7 @@ def test_an_interrupted_suite_says_so_and_lets_tests_clean_up(place):
                                 "    try:\n        time.sleep(60)\n    finally:\n        mark.unlink()\n")
     wait_for(mark.exists)
     p.send_signal(signal.SIGTERM)
-    assert suite_end(place, p) == (130, ["FAIL: test", "4 passed, 1 failed"])
+    assert suite_end(place, p) == (130, ["FAIL: test", "5 passed, 1 failed"])
     assert not mark.exists()
 
 

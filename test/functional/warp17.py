@@ -10,8 +10,12 @@ import time
 from sums import differences
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-BUILD = TOP / "build"
+MODE = os.environ.get("WARP17_MODE", "release")  # of the programs under test: make asan
+PEERS = TOP / "build" / MODE / "test/functional"
+BUILD = TOP / "build" if MODE == "release" else TOP / "build" / MODE
 ENGINE, CLI, EXPORTER = BUILD / "warp17", BUILD / "warp17-cli", BUILD / "warp17-stats-exporter"
+if MODE != "release":
+    os.environ["WARP17_BIN"] = str(BUILD)  # for the scripts
 
 
 def wait_for(what, timeout=10.0, every=0.05):

@@ -38,11 +38,11 @@ static inline bool bad_is_number(const struct arg_desc *a)
 static inline void good_value(const struct arg_desc *a, uint8_t *at)
 {
 	const struct ip_range ips = {ip4_addr(0x0a000001), ip4_addr(0x0a000009)};
-	struct u16_range ports = {(uint16_t)a->min, (uint16_t)a->max};
+	struct u16_range range = {(uint16_t)a->min, (uint16_t)a->max};
 	uint32_t v = (uint32_t)a->min;
 
 	if (a->tag == ARG_l4range)
-		memcpy(at, &ports, sizeof(ports));
+		memcpy(at, &range, sizeof(range));
 	else if (a->tag == ARG_ip || a->tag == ARG_iprange)
 		memcpy(at, &ips, a->size);
 	else if (bad_is_text(a))
@@ -126,7 +126,7 @@ static inline void bad_ranges(struct bad *b, const struct arg_desc *a)
 {
 	const struct ip_range turned = {ip4_addr(0x0a000009), ip4_addr(0x0a000001)},
 			      mixed = {ip4_addr(0x0a000001), {.family = 6}};
-	const struct u16_range ports = {(uint16_t)a->max, (uint16_t)a->min},
+	const struct u16_range range = {(uint16_t)a->max, (uint16_t)a->min},
 			       below = {(uint16_t)(a->min - 1), (uint16_t)a->max};
 
 	if (a->tag == ARG_iprange) {
@@ -134,7 +134,7 @@ static inline void bad_ranges(struct bad *b, const struct arg_desc *a)
 		bad_bytes(b, a, 0, &mixed, sizeof(mixed), "two families");
 		bad_ip(b, a, offsetof(struct ip_range, hi));
 	} else {
-		bad_bytes(b, a, 0, &ports, sizeof(ports), "range reversed");
+		bad_bytes(b, a, 0, &range, sizeof(range), "range reversed");
 		if (a->min > 0)
 			bad_bytes(b, a, 0, &below, sizeof(below), "below its least");
 	}

@@ -17,7 +17,8 @@
 struct world world;
 struct port ports[PORTS_MAX];
 uint16_t n_ports = 2;
-static void *memory[WORLD_LCORES];
+static void *memory[WORLD_LCORES], *seg, *tcs;
+static size_t memory_len[WORLD_LCORES], seg_len, tcs_len;
 
 int world_eal(const char *prefix)
 {
@@ -45,21 +46,25 @@ struct rte_mempool *world_mbufs(const char *name, uint32_t n)
 	return pool;
 }
 
-static void *zeroed(size_t len)
+/* Of the world before, when it was as large: page faults would cost more than all the rest. */
+static void *zeroed(void *was, size_t *was_len, size_t len)
 {
-	void *p = aligned_alloc(4096, (len + 4095) & ~(size_t)4095);
-
-	BUG_ON(p == NULL);
-	return memset(p, 0, len);
+	if (*was_len != len) {
+		free(was);
+		was = aligned_alloc(4096, (len + 4095) & ~(size_t)4095);
+		*was_len = len;
+	}
+	BUG_ON(was == NULL);
+	return memset(was, 0, len);
 }
 
 void world_begin(uint32_t n_lcores)
 {
 	memset(&world, 0, sizeof(world));
 	memset(tc_cfgs, 0, sizeof(tc_cfgs));
-	world.seg = zeroed(seg_size(n_ports, n_lcores));
+	world.seg = seg = zeroed(seg, &seg_len, seg_size(n_ports, n_lcores));
 	seg_init(world.seg, n_ports, n_lcores);
-	app_tcs = zeroed(app_tcs_count(n_ports) * sizeof(*app_tcs));
+	app_tcs = tcs = zeroed(tcs, &tcs_len, app_tcs_count(n_ports) * sizeof(*app_tcs));
 }
 
 struct lcore *world_lcore(uint32_t n_tcbs, uint32_t n_ucbs, struct rte_mempool *pool)
@@ -67,7 +72,7 @@ struct lcore *world_lcore(uint32_t n_tcbs, uint32_t n_ucbs, struct rte_mempool *
 	uint32_t i = world.n_lcores++;
 	struct lcore *lc;
 
-	memory[i] = zeroed(lcore_bytes(n_tcbs, n_ucbs, n_ports));
+	memory[i] = zeroed(memory[i], &memory_len[i], lcore_bytes(n_tcbs, n_ucbs, n_ports));
 	world.lc[i] = lc = lcore_init(memory[i], n_tcbs, n_ucbs, n_ports);
 	lc->index = i;
 	lc->tsc_hz = WORLD_HZ;
@@ -145,12 +150,9 @@ bool world_sums(const struct stats_tc *s)
 
 void world_end(void)
 {
-	for (uint32_t i = 0; i < world.n_lcores; i++) {
+	for (uint32_t i = 0; i < world.n_lcores; i++)
 		frags_destroy(world.lc[i]);
-		free(memory[i]);
-	}
-	free(world.seg);
-	free(app_tcs);
+	world.seg = NULL;
 	app_tcs = NULL;
 	world.n_lcores = 0;
 }

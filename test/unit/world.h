@@ -23,7 +23,7 @@ int world_eal(const char *prefix);
 extern uint16_t world_mbuf_bytes;
 struct rte_mempool *world_mbufs(const char *name, uint32_t n);
 
-/* Anew: nothing configured, n_lcores workers and two ports to be made. world_end() frees all. */
+/* Anew: nothing configured, n_lcores workers and two ports to be made. world_end() ends all. */
 void world_begin(uint32_t n_lcores);
 void world_end(void);
 /* The next worker, with pools of these sizes; pool stays the caller's. After its ports comes
