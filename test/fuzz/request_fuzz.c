@@ -42,6 +42,12 @@ void rundir_sweep(const char *prefix, uint32_t pid)
 	(void)prefix;
 	(void)pid;
 }
+bool port_lost(uint32_t port)
+{
+	(void)port;
+	return false;
+}
+
 void ports_poll_link(struct seg *seg)
 {
 	(void)seg;
