@@ -8,7 +8,8 @@
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:wcsdup\n"; /* libedit's own */
+	return "leak:wcsdup\n"      /* libedit's own */
+	       "leak:new_prescr\n"; /* ncurses', of a terminal it does not know */
 }
 const char *__lsan_default_options(void);
 const char *__lsan_default_options(void)

@@ -21,9 +21,11 @@ if MODE == "asan":
         """make asan: what the sanitizers say of any program is a failure of the test that ran it, whatever it looks at."""
         yield
         files = sorted(REPORTS.iterdir())
-        found = "\n".join(f.read_text() for f in files)
+        texts = [f.read_text() for f in files]
         for f in files:
             f.unlink()
+        # a client killed while it looks for leaks leaves half a sentence
+        found = "\n".join(t for t in texts if "ERROR: " in t or "runtime error: " in t)
         assert not found, found
 
 

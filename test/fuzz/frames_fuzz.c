@@ -77,10 +77,10 @@ static void segment_send(struct feed *f, uint16_t port)
 {
 	const struct peer_seg *l = &last[port];
 	uint8_t opts[40], data[512];
-	struct peer_seg s = {.sport = l->sport != 0 ? l->dport : 5000 + feed_8(f) % 4,
+	uint8_t flags = feed_8(f), how = feed_8(f);
+	struct peer_seg s = {.sport = l->sport != 0 ? l->dport : 5000 + (how >> 6),
 		.dport = l->sport != 0 ? l->sport : 80,
-		.flags = feed_8(f)};
-	uint8_t how = feed_8(f);
+		.flags = flags};
 	const uint8_t *p;
 	size_t n;
 
@@ -104,6 +104,13 @@ static void segment_send(struct feed *f, uint16_t port)
 	peer_send(port, &s);
 }
 
+static void datagram_send(struct feed *f, uint16_t port)
+{
+	uint16_t sport = feed_16(f), n = feed_16(f) % 1400;
+
+	peer_datagram(port, sport, port == 0 ? (uint16_t)(1000 + sport % 4) : 80, n);
+}
+
 static void record(struct feed *f)
 {
 	uint8_t what = feed_8(f);
@@ -116,8 +123,7 @@ static void record(struct feed *f)
 		frame(f, port, what >> 1 & 7);
 		break;
 	case 3:
-		peer_datagram(port, feed_16(f), port == 0 ? (uint16_t)(1000 + feed_8(f) % 4) : 80,
-			feed_16(f) % 1400);
+		datagram_send(f, port);
 		break;
 	case 4:
 		turn_us(1000u * (feed_8(f) % 64));

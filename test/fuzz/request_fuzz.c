@@ -102,10 +102,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 static void attach(struct feed *f)
 {
+	uint8_t kind = feed_8(f), read_only = feed_8(f);
 	struct hello h = {.magic = HELLO_MAGIC,
 		.fingerprint = schema_fingerprint(),
-		.kind = feed_8(f),
-		.read_only = feed_8(f) == 255};
+		.kind = kind,
+		.read_only = read_only == 255};
 	struct sockaddr_un a = address();
 	struct welcome w;
 	const uint8_t *name;
