@@ -70,7 +70,7 @@ EXAMPLES = {
 }
 # Those that leave nothing to be written.
 NOTHING = {"del_tests", "del_tests_faults", "del_tests_l3_intf", "del_tests_l3_gw", "del_tests_imix", "set_tests_noasync",
-           "set_tests_no_async", "set_syslog", "start_tests", "stop_tests"}
+           "set_tests_no_async", "set_syslog", "start_tests", "stop_tests", "acquire_port", "release_port"}
 
 
 def views(e):

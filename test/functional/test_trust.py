@@ -145,7 +145,8 @@ def test_who_says_nothing_is_let_go(engine):
     done = subprocess.run([CLI, "--prefix", e.prefix, "--wait", "10", "show", "version"], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done
     assert all(hung_up(s) for s in silent)
-    assert operators(e) == 1
+    view = e.cli("show operators", options=("--wait", "10"))[0]["result"]  # on a loaded machine the 2 s of a handshake may pass
+    assert len(view["operators"]) == 1
 
 
 def test_a_name_is_printable_whatever_it_is(engine):
