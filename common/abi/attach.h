@@ -43,8 +43,8 @@ struct welcome {
 	int32_t code; /* 0 or -errno, then text says why */
 	uint32_t slot, generation;
 	uint64_t fingerprint;
+	char text[128];      /* up to here the same in all builds: they tell each other so by it */
 	uint64_t seg, slots; /* where they lie: in all processes at the same addresses */
-	char text[128];
 };
 
 struct attach_opts {

@@ -98,7 +98,7 @@ class FakeEngine:
         self.dir.mkdir(parents=True, exist_ok=True)
         self.path = self.dir / "warp17.sock"
         self.answer, self.then_die, self.hellos, self.clients = answer, then_die, [], []
-        self.welcome = struct.pack("=IiIIQ128s", MAGIC, code, 0, 1, 0, text.encode())
+        self.welcome = struct.pack("=IiIIQ128sQQ", MAGIC, code, 0, 1, 0, text.encode(), 0, 0)
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.bind(str(self.path))
         self.sock.listen(64)
