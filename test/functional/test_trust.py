@@ -134,7 +134,7 @@ def test_a_program_of_another_build_is_refused(engine):
     e = engine(*RING)
     s = seqpacket(e.rundir())
     s.send(struct.pack("=IIQII32s", MAGIC, 0, 1, 0, 0, b"old"))
-    _, code, *_, text = struct.unpack("=IiIIQ128s", s.recv(1000))
+    _, code, *_, text = struct.unpack_from("=IiIIQ128s", s.recv(1000))  # what all builds have in common
     assert code == -errno.EPROTO and b"built from other tables than the engine" in text
     assert hung_up(s)
 
