@@ -87,11 +87,11 @@ def test_the_exporter_needs_no_more_than_its_unit_lets_it(engine, there, tmp_pat
         names = set()
         group = subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager"], capture_output=True, text=True).stdout
         groups = {m[0]: m[1] for m in re.findall(r"^(@[\w-]+)\n((?:    .*\n?)+)", group, re.M)}
-        todo = line.lstrip("~").split()
-        while todo:
-            name = todo.pop()
+        left = line.lstrip("~").split()
+        while left:
+            name = left.pop()
             if name.startswith("@"):
-                todo += [w for w in re.findall(r"^    ([@\w-]+)$", groups[name], re.M)]
+                left += [w for w in re.findall(r"^    ([@\w-]+)$", groups[name], re.M)]
             else:
                 names.add(name)
         allowed = allowed - names if line.startswith("~") else allowed | names

@@ -5,7 +5,7 @@
  * The first byte chooses protocol and application, then records follow: a byte that says what, its
  * lowest bit to which port, and what it takes. */
 #include "engine/l7_app/l7_app.h"
-#include "test/fuzz/fuzz.h"
+#include "test/fuzz/fuzz_world.h"
 #include "test/unit/stack.h"
 #include "test/unit/world.h"
 
@@ -18,13 +18,9 @@ static struct peer_seg last[2]; /* what each port sent last */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	char prefix[32];
-
 	(void)argc;
 	(void)argv;
-	setenv("CMOCKA_TEST_ABORT", "1", 1);
-	snprintf(prefix, sizeof(prefix), "w17-fuzz-%d", (int)getpid());
-	MUST(world_eal(prefix) == 0);
+	fuzz_world_begin();
 	return 0;
 }
 

@@ -7,7 +7,7 @@
 #include "common/abi/attach.h"
 #include "common/abi/ring.h"
 #include "engine/mgmt/mgmt_priv.h"
-#include "test/fuzz/fuzz.h"
+#include "test/fuzz/fuzz_world.h"
 #include "test/unit/cmd_bad.h"
 #include "test/unit/stack.h"
 #include "test/unit/world.h"
@@ -84,13 +84,10 @@ static struct sockaddr_un address(void)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct sockaddr_un a = address();
-	char prefix[32];
 
 	(void)argc;
 	(void)argv;
-	setenv("CMOCKA_TEST_ABORT", "1", 1);
-	snprintf(prefix, sizeof(prefix), "w17-fuzz-%d", (int)getpid());
-	MUST(world_eal(prefix) == 0);
+	fuzz_world_begin();
 	slots = aligned_alloc(4096, (sizeof(struct slot) * OPERATORS_MAX + 4095) & ~4095ul);
 	me.listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	MUST(slots != NULL && me.listen_fd >= 0);
