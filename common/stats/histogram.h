@@ -26,9 +26,15 @@ static inline uint32_t hist_bucket(uint64_t v)
 	return (shift << HIST_SUB_BITS) + (uint32_t)(in >> shift);
 }
 
+/* The value k times. */
+static inline void hist_record_all(struct histogram *h, uint64_t v, uint32_t k)
+{
+	h->n[hist_bucket(v)] += k;
+}
+
 static inline void hist_record(struct histogram *h, uint64_t v)
 {
-	h->n[hist_bucket(v)]++;
+	hist_record_all(h, v, 1);
 }
 
 /* The middle of a bucket. */

@@ -139,21 +139,21 @@ static cold_path bool not_out(struct lport *lp, uint32_t len)
 	return false;
 }
 
-/* What nearly every segment is: an ACK, without options of TCP or IP. */
-static force_inline bool segment_is_plain(const struct tc_run *tc, const struct tcb *t)
+/* What nearly every segment is: an ACK, without options of TCP. */
+static force_inline bool segment_is_plain(const struct tcb *t)
 {
-	return likely(!(t->opts & (TO_TS | TO_ECN | TO_ACK_APART)) && t->side == CONN_NONE
-		&& tc->ip_how < IP_STAMP);
+	return likely(!(t->opts & (TO_TS | TO_ECN | TO_ACK_APART)) && t->side == CONN_NONE);
 }
 
+/* how: ipv4_out()'s. */
 static force_inline bool segment_plain(struct lcore *lc, struct lport *lp, struct tc_run *tc,
-	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len)
+	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len, uint16_t how)
 {
 	struct rte_mbuf *m;
-	uint8_t *l4, tos = (uint8_t)tc->ip_how;
+	uint8_t *l4;
 
 	static_assert(TO_WSCALE == 1, "which of the two windows");
-	if (unlikely(ipv4_out(lc, lp, tc->vlan_tci, tos, t->c.laddr, t->c.raddr, IPPROTO_TCP4,
+	if (unlikely(ipv4_out(lc, lp, tc->vlan_tci, how, t->c.laddr, t->c.raddr, IPPROTO_TCP4,
 			     (uint16_t)(sizeof(struct tcp_hdr) + len), &m, &l4)
 		    != 0))
 		return not_out(lp, len);
@@ -166,7 +166,7 @@ static force_inline bool segment_plain(struct lcore *lc, struct lport *lp, struc
 	} else {
 		lp->st->tcp.tx_ctrl_pkts++;
 	}
-	ipv4_send(lc, lp, m, l4, tos);
+	ipv4_send(lc, lp, m, l4, how);
 	t->c.flags &= ~CF_ACK_NOW;
 	t->c.t_ack = 0;
 	return true;
@@ -241,10 +241,12 @@ static cold_path bool segment_out_rare(struct lcore *lc, struct lport *lp, struc
 	return ok;
 }
 
-/* One that is not plain; timestamps alone are not rare. */
+/* A SYN, or one that has options: of IP or of TCP. Its timestamps alone are not rare. */
 static apart bool segment_other(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	struct tcb *t, uint32_t seq, uint8_t flags, uint32_t len)
 {
+	if (segment_is_plain(t) && !(flags & TCP_SYN))
+		return segment_plain(lc, lp, tc, t, seq, flags, len, tc->ip_how);
 	if (unlikely((t->opts & (TO_ECN | TO_ACK_APART)) || t->side != CONN_NONE))
 		return segment_out_rare(lc, lp, tc, t, seq, flags, len);
 	if (flags & TCP_SYN)
@@ -255,15 +257,17 @@ static apart bool segment_other(struct lcore *lc, struct lport *lp, struct tc_ru
 bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t seq,
 	uint8_t flags, uint32_t len)
 {
-	if (segment_is_plain(tc, t))
-		return segment_plain(lc, lp, tc, t, seq, flags, len);
-	return segment_other(lc, lp, tc, t, seq, flags, len);
+	if (unlikely(!segment_is_plain(t)))
+		return segment_other(lc, lp, tc, t, seq, flags, len);
+	if (likely(tc->ip_how < IP_STAMP))
+		return segment_plain(lc, lp, tc, t, seq, flags, len, (uint8_t)tc->ip_how);
+	return segment_plain(lc, lp, tc, t, seq, flags, len, tc->ip_how);
 }
 
 void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)
 {
-	if (segment_is_plain(tc, t))
-		segment_plain(lc, lp, tc, t, t->snd_max, TCP_ACK, 0);
+	if (segment_is_plain(t) && likely(tc->ip_how < IP_STAMP))
+		segment_plain(lc, lp, tc, t, t->snd_max, TCP_ACK, 0, (uint8_t)tc->ip_how);
 	else
 		segment_other(lc, lp, tc, t, t->snd_max, TCP_ACK, 0);
 }

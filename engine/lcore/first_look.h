@@ -51,19 +51,21 @@ static inline void look_begin(struct lport *lp)
 /* Does it, with so many bytes of IP header? More of its bytes are read than it may have. */
 static force_inline bool look_plain(const struct lport *lp, const uint8_t *h, uint32_t ip_len)
 {
-	uint64_t mac = load_64(h) ^ load_64(lp->look);
-	uint32_t what = load_32(h + 12) ^ (0x00400008u | ip_len / 4 << 16);
-	uint32_t frag = load_16(h + 20) & RTE_BE16(IP_MF | IP_OFFSET);
 #ifdef __AVX2__
 	const __m256i counts = _mm256_setr_epi8(-1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, -1, -1,
 		-1, 0, 0, 0, 0, 0, (IP_MF | IP_OFFSET) >> 8, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-	__m256i is = _mm256_loadu_si256((const __m256i *)h);
+	const __m256i words = _mm256_setr_epi32(0, 0, 0, (ip_len ^ LOOK_IP) / 4 << 16, 0, 0, 0, 0);
+	__m256i is = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)h), words);
 
-	if (ip_len == LOOK_IP)
-		return _mm256_testz_si256(
-			_mm256_xor_si256(is, _mm256_load_si256((const __m256i *)lp->look)), counts);
-#endif
+	return _mm256_testz_si256(
+		_mm256_xor_si256(is, _mm256_load_si256((const __m256i *)lp->look)), counts);
+#else
+	uint64_t mac = load_64(h) ^ load_64(lp->look);
+	uint32_t what = load_32(h + 12) ^ (0x00400008u | ip_len / 4 << 16);
+	uint32_t frag = load_16(h + 20) & RTE_BE16(IP_MF | IP_OFFSET);
+
 	return (mac << 16 | (what & 0x00ffffff) | frag) == 0;
+#endif
 }
 
 /* One segment, nobody's beside, and no device complains of it. */

@@ -175,6 +175,17 @@ static apart uint64_t stamped_burst(
 	return burst_look(lc, lp, m, p, n, true);
 }
 
+static apart void stamped_handle(struct lcore *lc, struct lport *lp, struct pkt *p, uint32_t n)
+{
+	struct latency_run r = {0};
+
+	for (uint32_t i = 0; i < n; i++) {
+		latency_packet(lc, lp, &p[i], &r);
+		pkt_handle(lc, lp, &p[i]);
+	}
+	latency_run_end(lc, lp, &r);
+}
+
 /* Takes 1..RX_BURST packets; counted: they are the port's news. */
 static force_inline void burst_in(
 	struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n, bool counted)
@@ -193,14 +204,14 @@ static force_inline void burst_in(
 		lp->st->port.rx_bytes += bytes;
 	}
 	burst_lookup(lc, p, n);
-	if (unlikely(lp->n_ip_stamps != 0))
-		latency_burst(lc, lp, p, n);
 	if (unlikely(!lp->running)) {
 		burst_stopped(lc, lp, p, n);
-		return;
+	} else if (unlikely(lp->n_ip_stamps != 0)) {
+		stamped_handle(lc, lp, p, n);
+	} else {
+		for (uint32_t i = 0; i < n; i++)
+			pkt_handle(lc, lp, &p[i]);
 	}
-	for (uint32_t i = 0; i < n; i++)
-		pkt_handle(lc, lp, &p[i]);
 }
 
 /* What came takes its time, and more or less of it arrives. */

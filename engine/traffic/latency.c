@@ -36,83 +36,68 @@ void latency_stop(struct lcore *lc, struct tc_run *tc)
 	lp->n_latencies -= tc->has_latency;
 }
 
-/* By what is allowed, of samples that were counted. */
-static cold_path void samples_judge(const struct tc_run *tc, const uint64_t *ns, uint32_t k)
+/* By what is allowed, of k equal samples that were counted. */
+static cold_path void samples_judge(const struct tc_run *tc, uint64_t ns, uint32_t k)
 {
 	struct stats_latency *st = tc->latency_st;
 	uint64_t sum = st->sum_ns, n = st->samples;
 
-	for (uint32_t i = k; i-- > 0;) {
-		st->over_max += ns[i] > tc->latency_max_ns;
+	st->over_max += ns > tc->latency_max_ns ? k : 0;
+	for (; k != 0; k--) {
 		/* of this worker: sum / n > average, whatever they are */
 		st->over_avg += sum > (unsigned __int128)tc->latency_avg_ns * n;
-		sum -= ns[i];
+		sum -= ns;
 		n--;
 	}
 }
 
-/* Samples of a test case, ns, in the order of their receipt. */
-static void samples_take(struct tc_run *tc, const uint64_t *ns, uint32_t k)
+/* Those that recent_add() reads. */
+static apart void recent_put(struct latency_block *b, uint64_t ns, uint32_t k)
+{
+	uint64_t n = b->n;
+
+	for (; k != 0; k--) {
+		__atomic_store_n(&b->recent[n++ % LATENCY_RING], ns, __ATOMIC_RELAXED);
+		__atomic_store_n(&b->n, n, __ATOMIC_RELEASE);
+	}
+}
+
+/* k samples of a test case that follow one another and are equal: a burst is received at one time, and
+ * most of it was sent at one. */
+static void samples_take(struct tc_run *tc, uint64_t ns, uint32_t k)
 {
 	struct stats_latency *st = tc->latency_st;
 	struct latency_block *b = tc->latency;
-	uint64_t n = b->n, last = b->last_ns, sum = 0, jitter = 0;
-	uint64_t least = n != 0 ? b->min_ns : UINT64_MAX, most = st->max_ns;
-	bool recent = tc->cfg->latency.samples != 0; /* else nobody asks for them */
+	int64_t more = (int64_t)(ns - b->last_ns);
 
-	for (uint32_t i = 0; i < k; i++) {
-		int64_t more = (int64_t)(ns[i] - last);
-
-		last = ns[i];
-		jitter += (uint64_t)(more < 0 ? -more : more);
-		sum += last;
-		if (unlikely(last < least))
-			least = last;
-		if (unlikely(last > most))
-			most = last;
-		hist_record(&b->hist, last);
-		if (recent) {
-			__atomic_store_n(&b->recent[n++ % LATENCY_RING], last, __ATOMIC_RELAXED);
-			__atomic_store_n(&b->n, n, __ATOMIC_RELEASE); /* recent_add() */
-		}
-	}
-	if (!recent)
-		__atomic_store_n(&b->n, n + k, __ATOMIC_RELAXED);
-	b->last_ns = last;
-	b->min_ns = least;
-	if (unlikely(b->n == k)) { /* the first has none before it */
-		jitter -= ns[0];
+	if (unlikely(b->n == 0)) { /* the first has none before it */
+		b->min_ns = ns;
 		st->pairs--;
+		more = 0;
 	}
+	b->last_ns = ns;
+	b->min_ns = MIN_OF(b->min_ns, ns);
+	hist_record_all(&b->hist, ns, k);
+	if (tc->cfg->latency.samples != 0) /* else nobody asks for them */
+		recent_put(b, ns, k);
+	else
+		__atomic_store_n(&b->n, b->n + k, __ATOMIC_RELAXED);
 	st->pairs += k;
-	st->jitter_ns += jitter;
+	st->jitter_ns += (uint64_t)(more < 0 ? -more : more);
 	st->samples += k;
-	st->sum_ns += sum;
-	st->max_ns = most;
-	if (unlikely(most > tc->latency_max_ns || tc->latency_avg_ns != UINT64_MAX))
+	st->sum_ns += ns * k;
+	st->max_ns = MAX_OF(st->max_ns, ns);
+	if (unlikely(ns > tc->latency_max_ns || tc->latency_avg_ns != UINT64_MAX))
 		samples_judge(tc, ns, k);
 }
 
-/* Times of sending, until they are those of another test case. */
-struct taking {
-	struct tc_run *tc; /* NULL: none */
-	uint32_t n;
-	uint64_t ns[RX_BURST];
-};
-
-static force_inline void taking_end(struct taking *t)
-{
-	if (t->n != 0)
-		samples_take(t->tc, t->ns, t->n);
-	t->n = 0;
-}
-
-static force_inline void taking_sample(struct taking *t, uint64_t now_ns, uint64_t sent_ns)
+/* n things that were sent at one time. */
+static force_inline void sent_take(struct tc_run *tc, uint64_t now_ns, uint64_t sent_ns, uint32_t n)
 {
 	if (likely(sent_ns - 1 < now_ns))
-		t->ns[t->n++] = now_ns - sent_ns;
+		samples_take(tc, now_ns - sent_ns, n);
 	else /* none, or in the future */
-		STAT_INC(t->tc->latency_st->invalid);
+		tc->latency_st->invalid += n;
 }
 
 /* The test case of a packet's connection, or the one that listens for it; NULL: there is none. TCP
@@ -136,19 +121,16 @@ static apart void odd_sample(
 	struct lcore *lc, struct lport *lp, const struct pkt *p, uint64_t now_ns)
 {
 	struct tc_run *tc;
-	struct taking t;
 
 	if ((p->class != PKT_TCP && p->class != PKT_UDP) || p->group)
 		return;
 	tc = owner(lc, lp, p);
 	if (tc == NULL || tc->vlan != p->vlan || !tc->ip_rx_stamp)
 		return;
-	t.tc = tc;
-	t.n = 0;
-	taking_sample(&t, now_ns,
+	sent_take(tc, now_ns,
 		stamp_ns(load_64(
-			rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->l2_len + p->stamp))));
-	taking_end(&t);
+			rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->l2_len + p->stamp))),
+		1);
 }
 
 /* The stamp stands just before the transport's header where the first look was enough. Then its connection, if the
@@ -163,50 +145,45 @@ static force_inline const struct conn *plain_conn(const struct lcore *lc, const 
 	return likely(conn_has(c, &p->dst)) ? c : NULL;
 }
 
-void latency_burst(struct lcore *lc, struct lport *lp, struct pkt *p, uint32_t n)
+void latency_run_end(struct lcore *lc, struct lport *lp, struct latency_run *r)
 {
-	uint64_t now_ns = lcore_ns(lc, lc->rx_tsc);
-	uint32_t tcid = TCS_MAX; /* whose samples are taken, or are not wanted */
-	struct taking t;
+	struct tc_run *tc;
 
-	t.tc = NULL;
-	t.n = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		const struct conn *c = plain_conn(lc, &p[i]);
+	if (r->n == 0)
+		return;
+	tc = lcore_tc(lc, lp->port->id, r->tcid);
+	if (tc->ip_rx_stamp && tc->vlan == 0)
+		sent_take(tc, lcore_ns(lc, lc->rx_tsc), stamp_ns(r->stamp), r->n);
+	r->n = 0;
+}
 
-		if (unlikely(c == NULL)) {
-			if (p[i].stamp == 0)
-				continue;
-			taking_end(&t);
-			odd_sample(lc, lp, &p[i], now_ns);
-			continue;
+void latency_packet(struct lcore *lc, struct lport *lp, const struct pkt *p, struct latency_run *r)
+{
+	const struct conn *c = plain_conn(lc, p);
+	uint64_t stamp;
+
+	if (unlikely(c == NULL)) {
+		if (p->stamp != 0) {
+			latency_run_end(lc, lp, r);
+			odd_sample(lc, lp, p, lcore_ns(lc, lc->rx_tsc));
 		}
-		if (unlikely(c->tcid != tcid)) {
-			struct tc_run *tc = lcore_tc(lc, c->port, c->tcid);
-
-			taking_end(&t);
-			t.tc = tc->ip_rx_stamp && tc->vlan == 0 ? tc : NULL;
-			tcid = c->tcid;
-		}
-		if (likely(t.tc != NULL))
-			taking_sample(&t, now_ns, stamp_ns(load_64(p[i].l4 - STAMP_BYTES)));
+		return;
 	}
-	taking_end(&t);
+	stamp = load_64(p->l4 - STAMP_BYTES);
+	if (unlikely(stamp != r->stamp || c->tcid != r->tcid)) {
+		latency_run_end(lc, lp, r);
+		r->stamp = stamp;
+		r->tcid = c->tcid;
+	}
+	r->n++;
 }
 
 void latency_app_in(struct lcore *lc, struct tc_run *tc, const struct conn *c, const uint8_t *data,
 	uint32_t len)
 {
 	uint64_t now_ns = lcore_ns(lc, lc->rx_tsc), ns;
-	struct taking t;
 	uint32_t at = 0;
 
-	t.tc = tc;
-	t.n = 0;
-	while (app_stamp_next(conn_app(tc, c), &c->app, data, len, &at, &ns)) {
-		if (t.n == RX_BURST)
-			taking_end(&t);
-		taking_sample(&t, now_ns, ns);
-	}
-	taking_end(&t);
+	while (app_stamp_next(conn_app(tc, c), &c->app, data, len, &at, &ns))
+		sent_take(tc, now_ns, ns, 1);
 }

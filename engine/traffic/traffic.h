@@ -85,9 +85,15 @@ void traffic_gone(
 /* A message that waited until all before it was acknowledged begins. */
 cold_path void conn_begin_waiting(struct tc_run *tc, struct conn *c);
 
-/* Latencies, where a test case of the port measures them by the packets' stamps (p->stamp): of a burst
- * that was taken at lc->rx_tsc and looked at, before anything is done about it. */
-apart void latency_burst(struct lcore *lc, struct lport *lp, struct pkt *p, uint32_t n);
+/* Packets of a burst that follow one another, are of one test case and have the same stamp: one sample, n times. */
+struct latency_run {
+	uint64_t stamp; /* as it stands in the packet */
+	uint32_t tcid, n;
+};
+/* Latencies, where a test case of the port measures them by the packets' stamps (p->stamp): a packet of a burst that was
+ * taken at lc->rx_tsc and looked at, before anything is done about it; and after the last. *r begins as zeroes. */
+void latency_packet(struct lcore *lc, struct lport *lp, const struct pkt *p, struct latency_run *r);
+apart void latency_run_end(struct lcore *lc, struct lport *lp, struct latency_run *r);
 /* Bytes in order, before the application is given them; the test case has app->rx_stamp. */
 cold_path void latency_app_in(struct lcore *lc, struct tc_run *tc, const struct conn *c,
 	const uint8_t *data, uint32_t len);
