@@ -110,8 +110,8 @@ static void op_drop(uint32_t i)
 		close(ops[i].pidfd);
 	if (ops[i].state != operator_state_FREE) {
 		op_left(i);
+		rundir_sweep(segment->hdr.prefix, ops[i].pid); /* a place that is free is clean */
 		state_set(i, operator_state_FREE);
-		rundir_sweep(segment->hdr.prefix, ops[i].pid);
 	}
 	ops[i] = (struct op){.fd = -1, .pidfd = -1, .generation = generation};
 }
