@@ -158,6 +158,7 @@ $(BRIDGE): $(B)/test/interop/bridge.o $(B)/engine/l1_port/faults.o $(B)/objects
 # the packet path as the engine has it, for profilers
 $(B)/test/bench/path: $(B)/test/bench/path.o $(TESTABLE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(if $(LTO),-O3 -g -flto=2) -o $@ $(filter %.o,$^) $(LIBS_TEST)
+$(B)/test/bench/gaps_bench: $(B)/engine/lcore/preempt.o
 $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
 
@@ -241,7 +242,7 @@ bench-compare: all $(BENCHES)
 	$(Q)/usr/bin/python3 test/bench/bench.py --compare $(WORK)
 bench-scaling: all
 	$(Q)/usr/bin/python3 test/bench/scaling.py $(WORK)
-bench-40m: all
+bench-40m: all $(BENCHES)
 	$(Q)SCALE=$(SCALE) /usr/bin/python3 test/bench/forty.py
 profile: all
 	$(Q)/usr/bin/python3 test/bench/profile.py $(if $(CACHE),--cache) $(WORK)

@@ -19,6 +19,7 @@ from look import Look, TOP, hugepages, lost, memory_mb, say
 from warp17 import CLI, Engine
 
 EXAMPLE = TOP / "config/examples/test_6_http_40M_sessions.cfg"
+GAPS_S = 20  # of each loop that does nothing
 STALL_S = 60  # no session more or less for so long: given up
 # what is asked of the whole; the exit code does not depend on them
 GOALS = {"ready_s": 20, "bytes_per_endpoint": 160, "start_command_s": 1, "longest_turn_us": 1000, "cycles_per_packet_ratio": 2}
@@ -196,13 +197,26 @@ class Run:
         return self.out
 
 
+def machine(memory):
+    """The longest turns of loops that have no work (gaps_bench.c), in the memory that the engine had."""
+    done = subprocess.run([TOP / "build/release/test/bench/gaps_bench", str(memory), str(GAPS_S)], capture_output=True, text=True)
+    if done.returncode != 0:
+        return {"error": done.stderr.strip()}
+    out = json.loads(done.stdout)
+    say(f"a loop that does nothing: longest turn {out['idle']['longest_us']} us; one that touches {memory} MB: "
+        f"{out['touching']['longest_us']} us, {out['touching']['over_1ms']} longer than 1 ms in {GAPS_S} s")
+    return out
+
+
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # engine and hugepages are given back
     scale, seconds = number("SCALE", 1, 50000), number("SECONDS", 20, 3600)
     try:
         with tempfile.TemporaryDirectory() as tmp:
             small = Run(pathlib.Path(tmp, "small"), SMALL, 4).all() if scale < SMALL else {}
-            full = Run(pathlib.Path(tmp, "full"), scale, seconds).all()
+            run = Run(pathlib.Path(tmp, "full"), scale, seconds)
+            full = run.all()
+            full["machine"] = machine(memory_mb(*run.options))
     finally:
         hugepages("release", str(os.getpid()))
     if "cycles_per_packet" in small and "cycles_per_packet" in full:
