@@ -13,7 +13,7 @@ STAGES = (
     ("engine/l2_eth/eth_out", "tx"), ("engine/l1_port/", "rx"),
     ("engine/l2_eth/", "parse"), ("engine/l3_ip/", "parse"),
     ("engine/l4_conn/", "lookup"), ("engine/l4_tcp/", "tcp"), ("engine/l4_udp/", "udp"), ("engine/l7_app/", "app"),
-    ("engine/lcore/wheel", "timers"), ("engine/traffic/", "pacing"), ("engine/lcore/", "loop"),
+    ("engine/lcore/first_look", "parse"), ("engine/lcore/wheel", "timers"), ("engine/traffic/", "pacing"), ("engine/lcore/", "loop"),
     ("rte_ring", "ring"), ("librte_net_ring", "ring"), ("librte_ring", "ring"),
     ("rte_mbuf", "buffers"), ("rte_mempool", "buffers"), ("rte_stack", "buffers"), ("librte_", "buffers"),
 )
