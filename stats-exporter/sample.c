@@ -1,5 +1,6 @@
-/* The step from shared memory to a private copy. What comes of the segment is checked here: counts,
- * texts, and records that are being changed. */
+/* The step from shared memory to a copy of our own. What comes of the segment is checked here:
+ * counts, texts, and records that are being changed. */
+#include "common/util/clock.h"
 #include "common/util/crash.h"
 #include "common/util/utf8.h"
 #include "stats-exporter/exporter.h"
@@ -220,8 +221,10 @@ struct sample *sample_of(const struct seg *s, char *why)
 {
 	struct sample *to = calloc(1, sizeof(*to));
 
-	if (to != NULL)
+	if (to != NULL) {
+		to->holders = 1;
 		header_take(to, &s->hdr);
+	}
 	if (to != NULL
 		&& (to->n_ports > PORTS_MAX || to->n_workers > WORKERS_MAX
 			|| to->n_lcores != to->n_workers + 1)) {
@@ -246,12 +249,30 @@ fail:
 
 struct sample *sample_take(struct exporter *x, char *why)
 {
-	return sample_ready(x, why) ? sample_of(x->client.seg, why) : NULL;
+	/* who waits for it gets what comes */
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct sample *last;
+	static int64_t last_ms;
+	struct sample *s;
+
+	if (!sample_ready(x, why))
+		return NULL;
+	pthread_mutex_lock(&lock);
+	if (last == NULL || mono_ms() - last_ms >= SHARE_MS) {
+		sample_free(last);
+		last_ms = mono_ms();
+		last = sample_of(x->client.seg, why);
+	}
+	s = last;
+	if (s != NULL)
+		atomic_fetch_add(&s->holders, 1);
+	pthread_mutex_unlock(&lock);
+	return s;
 }
 
 void sample_free(struct sample *s)
 {
-	if (s == NULL)
+	if (s == NULL || atomic_fetch_sub(&s->holders, 1) != 1)
 		return;
 	free(s->tcs);
 	free(s->port_stats);
