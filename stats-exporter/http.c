@@ -120,6 +120,55 @@ static enum MHD_Result metrics(struct exporter *x, struct MHD_Connection *c)
 		    : no_memory(c);
 }
 
+/* An argument that is a number from 0 to max; UINT32_MAX where it is not given. False: it is none. */
+static bool number_of(struct MHD_Connection *c, const char *key, uint32_t max, uint32_t *v)
+{
+	const char *s = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, key);
+	char *end;
+	unsigned long n;
+
+	*v = UINT32_MAX;
+	if (s == NULL)
+		return true;
+	n = strtoul(s, &end, 10);
+	*v = (uint32_t)n;
+	return *s >= '0' && *s <= '9' && *end == '\0' && n <= max;
+}
+
+static enum MHD_Result some(struct exporter *x, struct MHD_Connection *c, bool tests)
+{
+	char why[WHY_MAX];
+	struct sample *s;
+	uint32_t port, tcid = UINT32_MAX;
+	enum MHD_Result rc;
+
+	if (!number_of(c, "port", PORTS_MAX - 1, &port))
+		return error(c, MHD_HTTP_BAD_REQUEST, "port: expected a number, 0..63");
+	if (tests && !number_of(c, "test_case_id", TCS_MAX - 1, &tcid))
+		return error(c, MHD_HTTP_BAD_REQUEST, "test_case_id: expected a number, 0..15");
+	s = sample_take(x, why);
+	if (s == NULL)
+		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, why);
+	if (port != UINT32_MAX && port >= s->n_ports)
+		rc = error(c, MHD_HTTP_BAD_REQUEST, "port: the engine has no such port");
+	else
+		rc = give_json(c, MHD_HTTP_OK,
+			tests ? json_tests_of(s, x->seq++, port, tcid)
+			      : json_ports_of(s, x->seq++, port));
+	sample_free(s);
+	return rc;
+}
+
+static enum MHD_Result ports(struct exporter *x, struct MHD_Connection *c)
+{
+	return some(x, c, false);
+}
+
+static enum MHD_Result tests(struct exporter *x, struct MHD_Connection *c)
+{
+	return some(x, c, true);
+}
+
 static enum MHD_Result stats(struct exporter *x, struct MHD_Connection *c)
 {
 	char why[WHY_MAX];
@@ -156,7 +205,7 @@ static enum MHD_Result events(struct exporter *x, struct MHD_Connection *c)
 		return error(c, MHD_HTTP_BAD_REQUEST, "since: expected the number of an event");
 	if (!sample_ready(x, why))
 		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, why);
-	return give_json(c, MHD_HTTP_OK, json_events(x->client.seg, since));
+	return give_json(c, MHD_HTTP_OK, json_events(x->client.seg, since, x->seq++));
 }
 
 static enum MHD_Result operators(struct exporter *x, struct MHD_Connection *c)
@@ -166,7 +215,7 @@ static enum MHD_Result operators(struct exporter *x, struct MHD_Connection *c)
 
 	if (!sample_ready(x, why))
 		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, why);
-	o = json_operators(x->client.seg);
+	o = json_operators(x->client.seg, x->seq++);
 	if (o == NULL)
 		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "the engine stopped inside a change");
 	return give_json(c, MHD_HTTP_OK, o);
@@ -174,8 +223,10 @@ static enum MHD_Result operators(struct exporter *x, struct MHD_Connection *c)
 
 static enum MHD_Result schema(struct exporter *x, struct MHD_Connection *c)
 {
-	(void)x;
-	return give_json(c, MHD_HTTP_OK, json_schema());
+	char why[WHY_MAX];
+
+	return give_json(
+		c, MHD_HTTP_OK, json_schema(sample_ready(x, why) ? x->client.seg : NULL, x->seq++));
 }
 
 static enum MHD_Result healthz(struct exporter *x, struct MHD_Connection *c)
@@ -196,9 +247,9 @@ static enum MHD_Result readyz(struct exporter *x, struct MHD_Connection *c)
 static const struct {
 	const char *path;
 	enum MHD_Result (*give)(struct exporter *x, struct MHD_Connection *c);
-} pages[] = {{"/metrics", metrics}, {"/api/v1/stats", stats}, {"/api/v1/schema", schema},
-	{"/api/v1/events", events}, {"/api/v1/operators", operators}, {"/healthz", healthz},
-	{"/readyz", readyz}};
+} pages[] = {{"/metrics", metrics}, {"/api/v1/stats", stats}, {"/api/v1/ports", ports},
+	{"/api/v1/tests", tests}, {"/api/v1/schema", schema}, {"/api/v1/events", events},
+	{"/api/v1/operators", operators}, {"/healthz", healthz}, {"/readyz", readyz}};
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url,
 	const char *method, const char *version, const char *data, size_t *n_data, void **state)
@@ -222,8 +273,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 			return pages[i].give(x, c);
 	}
 	return error(c, MHD_HTTP_NOT_FOUND,
-		"paths: /metrics /api/v1/stats /api/v1/schema /api/v1/events /api/v1/operators "
-		"/healthz /readyz");
+		"paths: /metrics /api/v1/stats /api/v1/ports /api/v1/tests /api/v1/schema "
+		"/api/v1/events /api/v1/operators /healthz /readyz");
 }
 
 struct MHD_Daemon *http_start(struct exporter *x, int listen_fd)
