@@ -162,7 +162,7 @@ $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
 
 # what the exporter and the CLI make of a segment is pure too
-$(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o prometheus.o listen.o)
+$(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o json_test.o json_config.o json_schema.o prometheus.o listen.o)
 VIEWS := $(filter $(addprefix $(B)/cli/,show% since% render% grid%),$(CLI))
 $(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(VIEWS)
 $(B)/test/unit/ui_test: $(VIEWS) $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)

@@ -1,8 +1,8 @@
-/* The exporter: counters read in place, served to scrapers. A request takes a sample, a copy
- * of all there is (sample.c), and gives it a form (json.c, prometheus.c) on a thread that speaks
- * HTTP (http.c; routes.c says what is where). The main thread watches the engine (watch.c): EAL starts once in a process,
- * so when the engine goes the program re-executes itself and waits for the next one without EAL;
- * its listening socket (listen.c) goes with it. */
+/* The exporter: counters read in place, served to scrapers. A request takes a sample, a copy of all
+ * there is (sample.c), and gives it a form (json.c, prometheus.c) on a thread that speaks HTTP
+ * (http.c; routes.c says what is where). The main thread watches the engine (watch.c): EAL starts
+ * once in a process, so when the engine goes the program re-executes itself and waits for the next
+ * one without EAL; its listening sockets (listen.c) go with it. */
 #pragma once
 
 #include "common/abi/attach.h"
@@ -37,17 +37,23 @@ struct exporter {
 struct sample_port {
 	char name[64], driver[32];
 	uint32_t kind, link_up, running, mtu;
-	uint32_t speed_mbps; /* 0: not known */
+	uint32_t speed_mbps;      /* 0: not known */
+	struct seg_holder holder; /* name is UTF-8 and ends */
+	struct faults_config faults[FAULTS_DIRS];
+	struct ip_addr gw;
+	uint32_t n_intfs;
+	struct l3_intf intfs[L3_INTFS_MAX];
 	struct stats_device device;
 };
 
 struct sample_tc {
 	uint32_t port, tcid;
-	struct seg_tc tc; /* reason is UTF-8 and ends */
+	struct seg_tc tc; /* texts are UTF-8 and end */
 	struct stats_tc_block stats;
 	uint32_t n_apps; /* of its IMIX group; 0 unless it has one */
 	struct sample_app {
 		uint32_t index, weight, kind; /* app-index; enum app_kind */
+		struct app_config cfg;        /* texts are UTF-8 and end */
 		struct stats_tc_block stats;
 	} apps[IMIX_GROUP_APPS];
 	uint32_t has_latency; /* it measures them: then */
@@ -59,6 +65,7 @@ struct sample_tc {
 struct sample {
 	_Atomic uint32_t holders; /* who all have to call sample_free() */
 	double time_s, start_s;   /* since 1970: of the sample, of the engine */
+	uint64_t mono_ns;         /* of the sample, by the clock of a test case's start */
 	char version[64], prefix[64];
 	uint64_t fingerprint, tsc_hz;
 	uint32_t pid, state; /* of the engine; enum engine_state */
@@ -93,13 +100,29 @@ const struct stats_port_block *sample_port_stats(const struct sample *s, uint32_
 /* All lcores of a port together. */
 void sample_port_sum(const struct sample *s, uint32_t port, struct stats_port_block *out);
 
-/* A sample as a tree that the caller owns. */
+/* A sample's head alone, without ports, lcores and test cases; for sample_free(). NULL: no memory. */
+struct sample *sample_head(const struct seg *s);
+
+/* Trees of a sample, which the caller owns. seq counts documents. */
 json_t *json_stats(const struct sample *s, uint64_t seq);
-/* people.c: events after number since, of those that are kept; who is attached, NULL: it cannot be read now. */
-json_t *json_events(const struct seg *s, uint64_t since);
-json_t *json_operators(const struct seg *s);
-/* Every counter: name, unit, kind, help. */
-json_t *json_schema(void);
+json_t *json_ports_doc(const struct sample *s, uint64_t seq);
+json_t *json_tests_doc(const struct sample *s, uint64_t seq);
+/* The same of one port, or one test case of each port, or both; UINT32_MAX: all. */
+json_t *json_ports_of(const struct sample *s, uint64_t seq, uint32_t port);
+json_t *json_tests_of(const struct sample *s, uint64_t seq, uint32_t port, uint32_t tcid);
+/* What they are made of. port: counters of all lcores together; lcores: and of each. */
+json_t *json_engine(const struct sample *s);
+json_t *json_port(const struct sample *s, uint32_t port, bool lcores);
+json_t *json_lcore(const struct sample *s, uint32_t lc, bool stats);
+json_t *json_test(const struct sample *s, const struct sample_tc *t);
+/* What every document begins with. s: NULL, the engine is null. */
+json_t *json_head(const char *schema, const struct sample *s, uint64_t seq);
+
+/* people.c: events after number since, of those that are kept; who is attached. NULL: it cannot be read now. */
+json_t *json_events(const struct seg *s, uint64_t since, uint64_t seq);
+json_t *json_operators(const struct seg *s, uint64_t seq);
+/* Every counter: name, unit, kind, help; and what documents there are. s: NULL without an engine. */
+json_t *json_schema(const struct seg *s, uint64_t seq);
 
 /* Prometheus text 0.0.4, to be freed, NULL: no memory. Works without an engine too. */
 char *prometheus_text(struct exporter *x, size_t *len);

@@ -18,6 +18,41 @@ static enum MHD_Result metrics(struct exporter *x, struct MHD_Connection *c)
 		: answer_json(c, MHD_HTTP_OK, NULL);
 }
 
+static enum MHD_Result some(struct exporter *x, struct MHD_Connection *c, bool tests)
+{
+	uint64_t port = UINT32_MAX, tcid = UINT32_MAX;
+	char why[WHY_MAX];
+	struct sample *s;
+	enum MHD_Result rc;
+
+	if (!query_number(c, "port", 0, PORTS_MAX - 1, &port))
+		return answer_error(c, MHD_HTTP_BAD_REQUEST, "port: expected a number, 0..63");
+	if (tests && !query_number(c, "test_case_id", 0, TCS_MAX - 1, &tcid))
+		return answer_error(
+			c, MHD_HTTP_BAD_REQUEST, "test_case_id: expected a number, 0..15");
+	s = sample_take(x, why);
+	if (s == NULL)
+		return unavailable(c, why);
+	if (port != UINT32_MAX && port >= s->n_ports)
+		rc = answer_error(c, MHD_HTTP_BAD_REQUEST, "port: the engine has no such port");
+	else
+		rc = answer_json(c, MHD_HTTP_OK,
+			tests ? json_tests_of(s, x->seq++, (uint32_t)port, (uint32_t)tcid)
+			      : json_ports_of(s, x->seq++, (uint32_t)port));
+	sample_free(s);
+	return rc;
+}
+
+static enum MHD_Result ports(struct exporter *x, struct MHD_Connection *c)
+{
+	return some(x, c, false);
+}
+
+static enum MHD_Result tests(struct exporter *x, struct MHD_Connection *c)
+{
+	return some(x, c, true);
+}
+
 static enum MHD_Result stats(struct exporter *x, struct MHD_Connection *c)
 {
 	char why[WHY_MAX];
@@ -41,7 +76,7 @@ static enum MHD_Result events(struct exporter *x, struct MHD_Connection *c)
 			c, MHD_HTTP_BAD_REQUEST, "since: expected the number of an event");
 	if (!sample_ready(x, why))
 		return unavailable(c, why);
-	return answer_json(c, MHD_HTTP_OK, json_events(x->client.seg, since));
+	return answer_json(c, MHD_HTTP_OK, json_events(x->client.seg, since, x->seq++));
 }
 
 static enum MHD_Result operators(struct exporter *x, struct MHD_Connection *c)
@@ -51,15 +86,17 @@ static enum MHD_Result operators(struct exporter *x, struct MHD_Connection *c)
 
 	if (!sample_ready(x, why))
 		return unavailable(c, why);
-	o = json_operators(x->client.seg);
+	o = json_operators(x->client.seg, x->seq++);
 	return o ? answer_json(c, MHD_HTTP_OK, o)
 		 : unavailable(c, "the engine stopped inside a change");
 }
 
 static enum MHD_Result schema(struct exporter *x, struct MHD_Connection *c)
 {
-	(void)x;
-	return answer_json(c, MHD_HTTP_OK, json_schema());
+	char why[WHY_MAX];
+
+	return answer_json(
+		c, MHD_HTTP_OK, json_schema(sample_ready(x, why) ? x->client.seg : NULL, x->seq++));
 }
 
 static enum MHD_Result healthz(struct exporter *x, struct MHD_Connection *c)
@@ -80,6 +117,8 @@ static enum MHD_Result readyz(struct exporter *x, struct MHD_Connection *c)
 #define ROUTES(X)                         \
 	X("/metrics", metrics)            \
 	X("/api/v1/stats", stats)         \
+	X("/api/v1/ports", ports)         \
+	X("/api/v1/tests", tests)         \
 	X("/api/v1/schema", schema)       \
 	X("/api/v1/events", events)       \
 	X("/api/v1/operators", operators) \
