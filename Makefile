@@ -59,11 +59,15 @@ say = $(if $(filter 1,$V),,@printf '  %-7s %s\n' $(1) $(2);)
 comma := ,
 PKGS := libdpdk libedit jansson numa libbsd libmicrohttpd ncursesw
 pc = $(shell pkg-config $(1) 2>/dev/null)
+DYGRAPH := /usr/share/javascript/dygraphs/dygraph.min.js
 # these install what they need, or need nothing
 NO_PKGS_GOALS := demo test clean help format
 ifneq ($(filter-out $(NO_PKGS_GOALS),$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell pkg-config --exists $(PKGS) 2>/dev/null && echo ok),ok)
 $(error missing one of: $(PKGS); run scripts/install-deps)
+endif
+ifeq ($(wildcard $(DYGRAPH)),)
+$(error missing $(DYGRAPH); run scripts/install-deps)
 endif
 endif
 
@@ -193,6 +197,21 @@ $(B)/common/cmd/table.o: $(B)/abi
 FORCE:
 $(B)/common/util/version.o: EXTRA_DEF := -DWARP17_VERSION='"$(VERSION_TEXT)"'
 $(B)/common/util/version.o: $(B)/version
+# the live page: its files as they are, compressed, and named by what is in them; page.c takes them in
+PAGE := $(B)/page
+PAGE_FILES := $(shell sed -n 's/^ASSET.*"\([a-z]*\.[a-z]*\)", *"text.*/\1/p' stats-exporter/page/assets.def)
+$(B)/stats-exporter/page.o: EXTRA_DEF := -DPAGE_DIR='"$(PAGE)"'
+$(B)/stats-exporter/page.o: $(foreach k,raw gz tag,$(PAGE_FILES:%=$(PAGE)/%.$k))
+$(PAGE)/dygraph.js.raw: stats-exporter/page/dygraph.licence $(DYGRAPH)
+	@mkdir -p $(@D)
+	$(call say,PAGE,$(DYGRAPH))sed '/^\/\/# sourceMappingURL/d' $^ > $@
+$(PAGE)/%.raw: stats-exporter/page/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+$(PAGE)/%.gz: $(PAGE)/%.raw
+	$(Q)gzip -9nc $< > $@
+$(PAGE)/%.tag: $(PAGE)/%.raw
+	$(Q)sha256sum < $< > $@
 EXTRA_DEF :=
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)

@@ -7,10 +7,10 @@
 /* Nothing of ours is a page that others may show, load from, or learn where a reader came from. */
 #define NOTHING "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-static void headers(struct MHD_Response *r, const char *type, const char *csp)
+void answer_head(struct MHD_Response *r, const char *type, const char *csp, const char *cache)
 {
 	MHD_add_response_header(r, "Content-Type", type);
-	MHD_add_response_header(r, "Cache-Control", "no-store");
+	MHD_add_response_header(r, "Cache-Control", cache);
 	MHD_add_response_header(r, "Content-Security-Policy", csp ? csp : NOTHING);
 	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
 	MHD_add_response_header(r, "X-Frame-Options", "DENY");
@@ -42,7 +42,7 @@ enum MHD_Result answer_text(
 		free(text);
 		return MHD_NO;
 	}
-	headers(r, type, NULL);
+	answer_head(r, type, NULL, "no-store");
 	return give(c, status, r);
 }
 
@@ -55,7 +55,7 @@ enum MHD_Result answer_static(
 
 	if (r == NULL)
 		return MHD_NO;
-	headers(r, type, csp);
+	answer_head(r, type, csp, "no-store");
 	return give(c, MHD_HTTP_OK, r);
 }
 

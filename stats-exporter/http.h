@@ -19,6 +19,9 @@ extern const char route_paths[];
 
 /* Answers. All of them have the headers that keep browsers from taking it for something else. */
 
+/* The head of an answer. csp: what a page may load (Content-Security-Policy); NULL: nothing. cache:
+ * Cache-Control. */
+void answer_head(struct MHD_Response *r, const char *type, const char *csp, const char *cache);
 /* A text that is given away and freed by free(). */
 enum MHD_Result answer_text(
 	struct MHD_Connection *c, unsigned int status, const char *type, char *text, size_t len);
@@ -39,3 +42,8 @@ bool query_number(
 #define CONNECTIONS_MAX 256
 void limits_connection(void *cls, struct MHD_Connection *c, void **context,
 	enum MHD_ConnectionNotificationCode what);
+
+/* page.c: the live page's files, each of which answers GET. */
+#define ASSET(id, path, file, type) \
+	enum MHD_Result page_##id(struct exporter *x, struct MHD_Connection *c);
+#include "stats-exporter/page/assets.def"

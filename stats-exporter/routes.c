@@ -126,10 +126,13 @@ static enum MHD_Result readyz(struct exporter *x, struct MHD_Connection *c)
 	X("/readyz", readyz)
 
 #define X(path, give) {path, give},
-static const struct route routes[] = {ROUTES(X)};
+#define ASSET(id, path, file, type) {path, page_##id},
+static const struct route routes[] = {ROUTES(X)
+#include "stats-exporter/page/assets.def"
+};
 #undef X
 #define X(path, give) " " path
-const char route_paths[] = "paths:" ROUTES(X);
+const char route_paths[] = "paths: /" ROUTES(X);
 #undef X
 
 const struct route *route_find(const char *path)
