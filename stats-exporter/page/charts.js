@@ -153,7 +153,7 @@ class Chart {
 
   draw(store, scope, from, to) {
     const of = source(this.about, scope);
-    this.rows = store.rows(() => of, this.about.series.map(([f]) => f), from);
+    this.rows = store.rows(of, this.about.series.map(([f]) => f), from);
     const numbers = this.rows.filter((r) => r[0] >= from).flatMap((r) => r.slice(1)).filter((v) => v !== null);
     const { lines, range } = grid(numbers, this.about);
     this.lines = lines;

@@ -141,14 +141,14 @@ export class Store {
     }
   }
 
-  /* Rows [ms, field, …] of a key's series since that time, the oldest first. */
-  rows(keyOf, fields, since) {
-    const rings = fields.map((f) => this.series.get(keyOf(f))?.of[f]);
-    const rows = [];
-    let at = Math.max(0, this.count - SLOTS);
-    while (at < this.count && this.times[at % SLOTS] < since)
-      at++;
-    for (at = Math.max(0, at - 1, this.count - SLOTS); at < this.count; at++) {
+  /* Rows [ms, field, …] of a key's series since that time, and the one before it, the oldest first. */
+  rows(key, fields, since) {
+    const rings = fields.map((f) => this.series.get(key)?.of[f]);
+    const rows = [], oldest = Math.max(0, this.count - SLOTS);
+    let at = this.count;
+    while (at > oldest && this.times[(at - 1) % SLOTS] >= since)
+      at--;
+    for (at = Math.max(oldest, at - 1); at < this.count; at++) {
       const slot = at % SLOTS;
       rows.push([this.times[slot], ...rings.map((r) => (r && !Number.isNaN(r[slot]) ? r[slot] : null))]);
     }
