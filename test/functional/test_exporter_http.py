@@ -422,6 +422,26 @@ def test_what_others_can_reach_is_told(exporter, token):
     assert "network" not in exporter("--port", "0", "--token-file", str(token)).err.read_text()
 
 
+def test_the_launchers_configuration(prefix, token, tmp_path):
+    """Doors and token by warp17.conf; doors of the command line hold over the file's."""
+    door = tmp_path / "door"
+    conf = tmp_path / "warp17.conf"
+    conf.write_text(f"PREFIX={prefix}\nEXPORTER_LISTEN=unix:{door},mode=0600 127.0.0.1:0\nEXPORTER_TOKEN_FILE={token}\n")
+    for args, listens in (((), True), (("--port", "0"), False)):
+        p = subprocess.Popen([TOP / "scripts/warp17", "exporter", *args], env={**os.environ, "WARP17_CONFIG": str(conf)},
+                             stderr=subprocess.PIPE, text=True)
+        try:
+            port = int(re.search(r"127\.0\.0\.1:(\d+)", p.stderr.readline())[1])
+            assert door.exists() == listens
+            c = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            c.request("GET", "/metrics")
+            assert c.getresponse().status == 401
+        finally:
+            p.terminate()
+            assert p.wait(5) == 0
+        assert not door.exists()
+
+
 # ---- TLS
 
 def certificate(path, name, mode=0o600):
