@@ -69,10 +69,10 @@ function el(tag, name, text) {
 function swatch(look) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("class", `swatch look-${look}`);
-  svg.setAttribute("viewBox", "0 0 18 8");
+  svg.setAttribute("viewBox", "0 0 16 8");
   svg.setAttribute("aria-hidden", "true");
   const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  line.setAttribute("d", "M0 4h18");
+  line.setAttribute("d", "M0 4h16");
   if (LOOKS[look])
     line.setAttribute("stroke-dasharray", LOOKS[look].join(" "));
   svg.append(line);

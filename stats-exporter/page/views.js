@@ -1,6 +1,6 @@
 /* All areas but charts and test cases: at a glance, ports, workers, drops, operators. */
 import { $, attribute, badge, bar, cell, h, keyed, number, text } from "./dom.js";
-import { add, clock, duration, exact, human, humanOf, latency, moment, percent } from "./format.js";
+import { add, clock, duration, exact, human, humanOf, known, latency, moment, percent } from "./format.js";
 import { portKey } from "./store.js";
 
 const bits = (v) => humanOf(v, "bit/s");
@@ -13,15 +13,18 @@ const tiles = new Map();
 
 export function glanceBegin() {
   for (const [id, name] of GLANCE) {
-    const value = h("dd", { class: "big" }), sub = h("dd", { class: "sub" });
+    const value = h("dd", { class: "big" }, h("span"), h("span", { class: "unit" })), sub = h("dd", { class: "sub" });
     $("glance").append(h("div", { class: "tile card", id: `tile-${id}` }, h("dt", {}, name), value, sub));
     tiles.set(id, { value, sub });
   }
 }
 
 function tile(id, v, unit, how, sub) {
-  const t = tiles.get(id);
-  number(t.value, v, unit, how);
+  const t = tiles.get(id), [digits, suffix = ""] = how(v).split("\u202f");
+  text(t.value.firstChild, digits);
+  text(t.value.lastChild, suffix && `\u202f${suffix}`);
+  attribute(t.value, "title", exact(v, unit));
+  attribute(t.value, "data-exact", known(v) ? String(v) : null);
   text(t.sub, sub);
 }
 
@@ -41,8 +44,8 @@ export function glance(store) {
   const measured = s.tests.filter((t) => t.latency && t.latency.p99_ns !== null);
   const worst = measured.reduce((w, t) => (w && w.latency.p99_ns >= t.latency.p99_ns ? w : t), null);
   tile("latency", worst ? worst.latency.p99_ns : null, "ns", latency, worst ? `p50 ${latency(worst.latency.p50_ns)}` : "not measured");
-  tile("packets", now.txPkts, "packets/s", human, `${human(now.rxPkts)} received`);
-  tile("bits", now.txBits, "bit/s", bits, `${bits(now.rxBits)} received`);
+  tile("packets", now.txPkts, "packets/s", human, `rx ${human(now.rxPkts)}`);
+  tile("bits", now.txBits, "bit/s", bits, `rx ${bits(now.rxBits)}`);
   const loads = s.lcores.filter((l) => l.role === "worker");
   tile("load", now.busiest, "%", percent, `${loads.length} worker${loads.length === 1 ? "" : "s"}`);
   const lost = [...store.rates.losses.values()];

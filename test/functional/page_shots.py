@@ -36,7 +36,7 @@ def pictures(b, e, into, seconds):
     e.cli(*COMMANDS, options=("--name", "anna"))
     time.sleep(seconds)
     for name, dark, at in (("light", False, "top"), ("dark", True, "tests"), ("phone", False, "top"), ("phone-tests", True, "tests")):
-        b.view(*((390, 780) if "phone" in name else (1280, 860)), dark)
+        b.view(*((390, 780) if "phone" in name else (1280, 800)), dark)
         time.sleep(1.5)
         b.js("if (arguments[0] === 'top') scrollTo(0, 0); else document.getElementById('h-' + arguments[0]).scrollIntoView()", at)
         if at != "top":

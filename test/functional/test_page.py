@@ -5,12 +5,13 @@ import http.client
 import json
 import os
 import random
+import subprocess
 import time
 
 import pytest
 from browser import Browser
 from test_exporter import Exporter
-from warp17 import TOP, wait_for
+from warp17 import EXPORTER, TOP, wait_for
 
 RING = ("--ring-if-pairs", "1", "--tcb-pool-sz", "16", "--ucb-pool-sz", "16", "--mbuf-pool-sz", "8")
 PAGE = TOP / "stats-exporter/page"
@@ -292,7 +293,7 @@ def test_engine_killed_and_another_one(live, engine):
     assert b.js("return window.same")  # not loaded again
 
 
-def test_exporter_killed_and_another_one(live, tmp_path):
+def test_exporter_killed_and_another_one(live):
     b = live()
     b.js("window.same = true")
     port = b.exporter.port
@@ -300,12 +301,13 @@ def test_exporter_killed_and_another_one(live, tmp_path):
     b.exporter.proc.wait()
     wait_for(lambda: health(b) == "lost", 3)
     wait_for(lambda: "nothing answers" in b.text("#banner-why").lower(), 5)
-    fresh = Exporter(tmp_path, b.engine.prefix, "--port", str(port))
+    fresh = subprocess.Popen([EXPORTER, "--prefix", b.engine.prefix, "--port", str(port)], stdin=subprocess.DEVNULL)
     try:
         wait_for(lambda: health(b) == "live" and b.js("return window.same"), 10)
     finally:
         b.open("about:blank")
-        fresh.stop()
+        fresh.terminate()
+        assert fresh.wait(6) == 0
 
 
 def test_exporter_stopped_is_stale(live):
