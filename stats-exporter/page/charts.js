@@ -9,9 +9,10 @@ const bits = (v) => humanOf(v, "bit/s");
 
 // looks: each has its own colour (of Okabe and Ito's, which the colour-blind tell apart) and its own dashes
 const LOOKS = { a: null, b: [7, 3], c: [2, 2], d: [9, 3, 2, 3] };
+// series: field, name, look; quiet: not in the legend while it is zero
 const CHARTS = [
   { id: "sessions", title: "Sessions/s", help: "Sessions established a second", value: human,
-    series: [["estabC", "clients", "a"], ["estabS", "servers", "b"], ["failed", "failed", "c"]] },
+    series: [["estabC", "clients", "a"], ["estabS", "servers", "b"], ["failed", "failed", "c", "quiet"]] },
   { id: "open", title: "Open sessions", help: "Sessions established and not ended", value: human,
     series: [["openC", "clients", "a"], ["openS", "servers", "b"]] },
   { id: "transactions", title: "Transactions/s", help: "Responses a second: clients received, servers sent", value: human,
@@ -161,7 +162,8 @@ class Chart {
     this.graph.updateOptions({ file, dateWindow: [from, to], valueRange: range });
     this.note.hidden = !this.about.none || numbers.length > 0;
     this.items.forEach((li, i) => {
-      li.hidden = numbers.length > 0 && !this.rows.some((r) => r[i + 1] !== null);
+      const quiet = this.about.series[i][3] === "quiet";
+      li.hidden = numbers.length > 0 && !this.rows.some((r) => (quiet ? r[i + 1] > 0 : r[i + 1] !== null));
     });
     this.now = store.series.get(of)?.now ?? {};
     this.say();
