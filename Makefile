@@ -162,7 +162,9 @@ $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
 
 # what the exporter and the CLI make of a segment is pure too
-$(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o json_test.o json_config.o json_schema.o prometheus.o listen.o)
+DOCUMENTS := $(filter $(addprefix $(B)/stats-exporter/,sample% json% document% people%),$(EXPORTER))
+$(B)/test/unit/exporter_test: $(DOCUMENTS) $(addprefix $(B)/stats-exporter/,prometheus.o listen.o)
+$(B)/test/unit/record_test: $(DOCUMENTS) $(addprefix $(B)/stats-exporter/,csv.o sink.o record_opts.o)
 VIEWS := $(filter $(addprefix $(B)/cli/,show% since% render% grid%),$(CLI))
 $(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(VIEWS)
 $(B)/test/unit/ui_test: $(VIEWS) $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)
