@@ -1,8 +1,8 @@
-/* The exporter: counters read in place, served to scrapers. A request takes a sample, a private
- * copy of all there is (sample.c), and gives it a form (json.c, prometheus.c) on the thread that
- * speaks HTTP (http.c). The main thread watches the engine (watch.c): EAL starts once in a process,
- * so when the engine goes the program re-executes itself and waits for the next one without EAL;
- * its listening socket (listen.c) goes with it. */
+/* The exporter: counters read in place, served to scrapers. A request takes a sample, a copy of all
+ * there is (sample.c), and gives it a form (json.c, prometheus.c) on a thread that speaks HTTP
+ * (http.c; routes.c says what is where). The main thread watches the engine (watch.c): EAL starts
+ * once in a process, so when the engine goes the program re-executes itself and waits for the next
+ * one without EAL; its listening sockets (listen.c) go with it. */
 #pragma once
 
 #include "common/abi/attach.h"
@@ -64,8 +64,9 @@ struct sample_tc {
 
 /* All there is, as it was at one moment (counters: within some microseconds). */
 struct sample {
-	double time_s, start_s; /* since 1970: of the sample, of the engine */
-	uint64_t mono_ns;       /* of the sample, by the clock of a test case's start */
+	_Atomic uint32_t holders; /* who all have to call sample_free() */
+	double time_s, start_s;   /* since 1970: of the sample, of the engine */
+	uint64_t mono_ns;         /* of the sample, by the clock of a test case's start */
 	char version[64], prefix[64];
 	uint64_t fingerprint, tsc_hz;
 	uint32_t pid, state; /* of the engine; enum engine_state */
@@ -83,9 +84,12 @@ bool sample_ready(struct exporter *x, char *why);
 /* The same, and it is not about to go. Its counters are there until then. */
 bool sample_lasts(struct exporter *x, char *why);
 
-/* A sample, for sample_free(); NULL: none to be had, why[WHY_MAX] says why. */
+/* A sample, to be read and given to sample_free(); NULL: none to be had, why[WHY_MAX] says why. Any
+ * thread. Who asks within SHARE_MS of another gets the same: however many ask, the work is bounded,
+ * and time_s is when it was taken. */
+#define SHARE_MS 50
 struct sample *sample_take(struct exporter *x, char *why);
-/* Of a segment; for tests. */
+/* Of a segment, its own; for tests. */
 struct sample *sample_of(const struct seg *s, char *why);
 void sample_free(struct sample *s);
 

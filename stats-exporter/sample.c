@@ -1,5 +1,5 @@
-/* The step from shared memory to a private copy. What comes of the segment is checked here: counts,
- * texts, and records that are being changed. */
+/* The step from shared memory to a copy of our own. What comes of the segment is checked here:
+ * counts, texts, and records that are being changed. */
 #include "common/util/clock.h"
 #include "common/util/crash.h"
 #include "common/util/utf8.h"
@@ -166,6 +166,7 @@ static void header_take(struct sample *to, const struct seg_header *h)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
+	to->holders = 1;
 	to->time_s = ts.tv_sec + ts.tv_nsec / 1e9;
 	to->mono_ns = mono_ns();
 	to->start_s = h->start_realtime_ns / 1e9;
@@ -274,12 +275,30 @@ fail:
 
 struct sample *sample_take(struct exporter *x, char *why)
 {
-	return sample_ready(x, why) ? sample_of(x->client.seg, why) : NULL;
+	/* who waits for it gets what comes */
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct sample *last;
+	static int64_t last_ms;
+	struct sample *s;
+
+	if (!sample_ready(x, why))
+		return NULL;
+	pthread_mutex_lock(&lock);
+	if (last == NULL || mono_ms() - last_ms >= SHARE_MS) {
+		sample_free(last);
+		last_ms = mono_ms();
+		last = sample_of(x->client.seg, why);
+	}
+	s = last;
+	if (s != NULL)
+		atomic_fetch_add(&s->holders, 1);
+	pthread_mutex_unlock(&lock);
+	return s;
 }
 
 void sample_free(struct sample *s)
 {
-	if (s == NULL)
+	if (s == NULL || atomic_fetch_sub(&s->holders, 1) != 1)
 		return;
 	free(s->tcs);
 	free(s->port_stats);
