@@ -24,7 +24,8 @@ enum document document_find(const char *word)
 
 static json_t *of_sample(struct exporter *x, enum document d, uint64_t seq, char *why)
 {
-	struct sample *s = sample_take(x, why);
+	/* of its own: one that is shared may be of the record before */
+	struct sample *s = sample_ready(x, why) ? sample_of(x->client.seg, why) : NULL;
 	json_t *o = NULL;
 
 	if (s == NULL)

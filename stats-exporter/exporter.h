@@ -119,7 +119,7 @@ json_t *json_test(const struct sample *s, const struct sample_tc *t);
 /* What every document begins with. s: NULL, the engine is null. */
 json_t *json_head(const char *schema, const struct sample *s, uint64_t seq);
 
-/* The documents of /api/v1, and what stands for one that is not to be had. */
+/* The documents of /api/v1; what stands for one that is not to be had, over HTTP and in a recording. */
 enum document {
 	DOC_STATS,
 	DOC_PORTS,
@@ -133,6 +133,7 @@ struct document_desc {
 	const char *word, *path, *schema; /* schema: its name and version */
 };
 extern const struct document_desc documents[DOC_COUNT];
+#define ERROR_SCHEMA "warp17-error/1.0"
 #define GAP_SCHEMA "warp17-gap/1.0"
 /* DOC_COUNT: there is none of that word. */
 enum document document_find(const char *word);

@@ -37,14 +37,19 @@ static json_t *words(void)
 
 static json_t *list(void)
 {
+	static const struct {
+		const char *word, *schema;
+	} beside[] = {{"gap", GAP_SCHEMA}, {"error", ERROR_SCHEMA}};
 	json_t *a = json_array();
 
 	for (enum document d = 0; d < DOC_COUNT; d++)
 		json_array_append_new(a,
 			json_pack("{ss ss ss}", "document", documents[d].word, "path",
 				documents[d].path, "schema", documents[d].schema));
-	json_array_append_new(
-		a, json_pack("{ss sn ss}", "document", "gap", "path", "schema", GAP_SCHEMA));
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++)
+		json_array_append_new(a,
+			json_pack("{ss sn ss}", "document", beside[i].word, "path", "schema",
+				beside[i].schema));
 	return a;
 }
 

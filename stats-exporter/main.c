@@ -124,13 +124,34 @@ static void give_up(void)
 
 static int once(struct exporter *x, struct attach_opts *o, const struct record_opts *r)
 {
+	char why[WHY_MAX] = "";
 	sigset_t alarm_only;
+	int rc = 0;
 
 	sigemptyset(&alarm_only);
 	sigaddset(&alarm_only, SIGALRM);
 	sigprocmask(SIG_UNBLOCK, &alarm_only, NULL); /* whoever started us */
 	o->stuck = give_up;
-	return record_once(x, o, r);
+	if (r->doc != DOC_SCHEMA) { /* which needs no engine */
+		rc = watch_attach(x, o, why);
+		x->attached = rc == 0;
+	}
+	if (rc != 0)
+		fprintf(stderr, EXPORTER ": %s\n", why);
+	else
+		rc = record_once(x, r);
+	switch (rc) {
+	case 0:
+		return EXIT_OK;
+	case -EIO:
+		return EXIT_FAILED;
+	case -EBUSY:
+		return EXIT_REFUSED;
+	case -ETIMEDOUT:
+		return EXIT_TIMEOUT;
+	default:
+		return EXIT_NO_ENGINE;
+	}
 }
 
 /* Until it is ended: serves, unless recording is all that was asked for. */

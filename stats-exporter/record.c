@@ -51,8 +51,8 @@ static void carry(void)
 		me.next_ns, me.seq, me.lost, me.lost_now, me.lost_from, me.in_gap, me.torn);
 }
 
-/* What the image before was at; as watch.c, exec keeps the pid. */
-static void inherit(void)
+/* What the image before was at; as watch.c, exec keeps the pid. False: there was none. */
+static bool inherit(void)
 {
 	const char *s = getenv(STATE_ENV);
 	int pid = 0;
@@ -65,8 +65,10 @@ static void inherit(void)
 		|| pid != getpid()) {
 		me.next_ns = me.seq = me.lost = me.lost_now = 0;
 		me.lost_from = me.in_gap = me.torn = 0;
+		return false;
 	}
 	me.sink.headed = me.seq != 0;
+	return true;
 }
 
 /* A document as it is written, to be freed; NULL: no memory. */
@@ -132,6 +134,11 @@ static const char *where(void)
 	return me.o.output != NULL ? me.o.output : "standard output";
 }
 
+static const char *what(int rc)
+{
+	return rc == -EEXIST ? "it holds something else than such a recording" : strerror(-rc);
+}
+
 /* A record that could not be written; each time that begins, it is said once. */
 static void lose(int rc)
 {
@@ -139,7 +146,7 @@ static void lose(int rc)
 		me.lost_from = now_s();
 		fprintf(stderr,
 			EXPORTER ": %s: cannot write: %s; records are lost until that ends\n",
-			where(), rc == -EEXIST ? "it holds something else" : strerror(-rc));
+			where(), what(rc));
 	}
 	me.lost++;
 	if (rc == -EPIPE && me.done != NULL) /* nobody will read it again */
@@ -153,7 +160,7 @@ static void found(void)
 	me.lost_now = 0;
 }
 
-static void record(const json_t *doc)
+static bool record(const json_t *doc)
 {
 	json_t *before = me.lost_now != 0
 		? gap(me.lost_from, me.lost_now, "records could not be written")
@@ -167,31 +174,43 @@ static void record(const json_t *doc)
 		found();
 	json_decref(before);
 	me.in_gap = 0;
+	return rc == 0;
+}
+
+/* Opens the file; where that fails it is tried again with each record. */
+static int opened(void)
+{
+	uint64_t cut;
+	int rc = sink_open(&me.sink, &cut);
+
+	if (rc != 0)
+		fprintf(stderr, EXPORTER ": %s: cannot open: %s\n", where(), what(rc));
+	else if (cut != 0)
+		fprintf(stderr, EXPORTER ": %s: %" PRIu64 " bytes of half a line are cut off\n",
+			where(), cut);
+	return rc;
 }
 
 static void reopened(void)
 {
-	uint64_t cut;
-	int rc;
-
 	if (!reopen)
 		return;
 	reopen = 0;
 	sink_close(&me.sink);
-	rc = sink_open(&me.sink, &cut);
-	if (rc != 0) /* it is tried again with each record */
-		fprintf(stderr, EXPORTER ": %s: cannot open: %s\n", where(), strerror(-rc));
+	opened();
 }
 
 static void due(void)
 {
+	uint64_t since = me.since;
 	char why[WHY_MAX];
 	json_t *doc;
 
 	reopened();
-	doc = document_take(me.x, me.o.doc, me.seq, &me.since, why);
+	doc = document_take(me.x, me.o.doc, me.seq, &since, why);
 	if (doc != NULL) {
-		record(doc);
+		if (record(doc)) /* else the next has those events */
+			me.since = since;
 		me.seq++;
 		json_decref(doc);
 	} else if (!me.in_gap && me.seq != 0) {
@@ -261,38 +280,21 @@ static void sink_set(struct sink *s, const struct record_opts *o)
 	s->begins = s->header != NULL ? s->header : "{\"schema\":\"warp17-";
 }
 
-static int opened(struct sink *s)
-{
-	uint64_t cut;
-	int rc = sink_open(s, &cut);
-
-	if (rc == -EEXIST)
-		fprintf(stderr,
-			EXPORTER ": %s: holds something else; recordings of this kind alone are "
-				 "gone on with\n",
-			s->path);
-	else if (rc != 0)
-		fprintf(stderr, EXPORTER ": %s: cannot open: %s\n", s->path, strerror(-rc));
-	else if (cut != 0)
-		fprintf(stderr, EXPORTER ": %s: %" PRIu64 " bytes of half a line are cut off\n",
-			s->path, cut);
-	return rc;
-}
-
 int record_start(struct exporter *x, const struct record_opts *r, void (*done)(void))
 {
 	pthread_t thread;
 	sigset_t all, was;
+	bool again;
 	int rc;
 
 	me.x = x;
 	me.o = *r;
 	me.done = done;
 	sink_set(&me.sink, r);
-	inherit();
+	again = inherit();
 	putenv(state_env);
-	rc = opened(&me.sink);
-	if (rc != 0)
+	rc = opened();
+	if (rc != 0 && !again)
 		return rc;
 	if (me.torn && write(STDOUT_FILENO, "\n", 1) != 1)
 		return -EIO;
@@ -330,36 +332,22 @@ int record_result(void)
 	return EXIT_FAILED;
 }
 
-static int attach_exit(int rc)
-{
-	return rc == -EBUSY ? EXIT_REFUSED : rc == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_NO_ENGINE;
-}
-
-int record_once(struct exporter *x, struct attach_opts *o, const struct record_opts *r)
+int record_once(struct exporter *x, const struct record_opts *r)
 {
 	char why[WHY_MAX];
 	uint64_t since = 0;
-	json_t *doc;
-	int rc = 0;
+	json_t *doc = document_take(x, r->doc, 0, &since, why);
+	int rc;
 
-	if (r->doc != DOC_SCHEMA) /* which needs none */
-		rc = watch_attach(x, o, why);
-	else
-		snprintf(x->why, sizeof(x->why), "not asked for");
-	x->attached = rc == 0 && r->doc != DOC_SCHEMA;
-	doc = rc == 0 ? document_take(x, r->doc, 0, &since, why) : NULL;
 	if (doc == NULL) {
 		fprintf(stderr, EXPORTER ": %s\n", why);
-		return attach_exit(rc);
+		return -ENODATA;
 	}
 	me.o = *r;
 	sink_set(&me.sink, r);
-	rc = opened(&me.sink);
-	if (rc == 0) {
-		rc = put(NULL, doc);
-		if (rc != 0)
-			fprintf(stderr, EXPORTER ": cannot write: %s\n", strerror(-rc));
-	}
+	rc = opened();
+	if (rc == 0 && (rc = put(NULL, doc)) != 0)
+		fprintf(stderr, EXPORTER ": cannot write: %s\n", strerror(-rc));
 	json_decref(doc);
-	return rc == 0 ? EXIT_OK : EXIT_FAILED;
+	return rc == 0 ? 0 : -EIO;
 }

@@ -23,22 +23,37 @@ struct record_opts {
 	uint32_t keep;             /* files beside the one that is written; UINT32_MAX: not given */
 };
 
-/* An option of the command line, by its letter in RECORD_LONGS. 1: it is none of ours; 0; -EINVAL, why[WHY_MAX]
- * says what was expected. */
-#define RECORD_LONGS                                                                         \
-	{"once", 0, NULL, 'o'}, {"document", 1, NULL, 'd'}, {"interval", 1, NULL, 'i'},      \
-		{"format", 1, NULL, 'f'}, {"output", 1, NULL, 'O'}, {"count", 1, NULL, 'c'}, \
-		{"rotate-size", 1, NULL, 's'},                                               \
-	{                                                                                    \
-		"rotate-keep", 1, NULL, 'k'                                                  \
-	}
+/* Its options of the command line, as getopt_long() calls them. */
+enum {
+	RECORD_ONCE = 0x100, /* no letter */
+	RECORD_INTERVAL,
+	RECORD_DOCUMENT,
+	RECORD_FORMAT,
+	RECORD_OUTPUT,
+	RECORD_COUNT,
+	RECORD_ROTATE_SIZE,
+	RECORD_ROTATE_KEEP
+};
+/* clang-format off */
+#define RECORD_LONGS                                    \
+	{"once", 0, NULL, RECORD_ONCE},                 \
+	{"interval", 1, NULL, RECORD_INTERVAL},         \
+	{"document", 1, NULL, RECORD_DOCUMENT},         \
+	{"format", 1, NULL, RECORD_FORMAT},             \
+	{"output", 1, NULL, RECORD_OUTPUT},             \
+	{"count", 1, NULL, RECORD_COUNT},               \
+	{"rotate-size", 1, NULL, RECORD_ROTATE_SIZE},   \
+	{"rotate-keep", 1, NULL, RECORD_ROTATE_KEEP}
+/* clang-format on */
 void record_opts_init(struct record_opts *o);
-int record_option(struct record_opts *o, int letter, const char *text, char *why);
+/* 1: it is none of these; 0; -EINVAL, why[WHY_MAX] says what was expected. */
+int record_option(struct record_opts *o, int option, const char *text, char *why);
 /* Do they go together? Fills in what was not given. 0, -EINVAL with why. */
 int record_opts_check(struct record_opts *o, char *why);
 
-/* One document: an exit code, after a sentence on standard error unless it is EXIT_OK. */
-int record_once(struct exporter *x, struct attach_opts *o, const struct record_opts *r);
+/* One document of what is attached. 0, -ENODATA: none to be had, or -EIO: not written, after a sentence on standard
+ * error. */
+int record_once(struct exporter *x, const struct record_opts *r);
 
 /* Begins to record, or goes on with what this program's image before did. 0, or -errno after a sentence
  * on standard error. done() is called by its thread when there is no more to record. */

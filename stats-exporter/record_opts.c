@@ -120,25 +120,25 @@ static int output(struct record_opts *o, const char *text, char *why)
 	return -EINVAL;
 }
 
-int record_option(struct record_opts *o, int letter, const char *text, char *why)
+int record_option(struct record_opts *o, int option, const char *text, char *why)
 {
-	switch (letter) {
-	case 'o':
+	switch (option) {
+	case RECORD_ONCE:
 		o->once = true;
 		return 0;
-	case 'd':
+	case RECORD_DOCUMENT:
 		return document(o, text, why);
-	case 'i':
+	case RECORD_INTERVAL:
 		return interval(o, text, why);
-	case 'f':
+	case RECORD_FORMAT:
 		return format(o, text, why);
-	case 'O':
+	case RECORD_OUTPUT:
 		return output(o, text, why);
-	case 'c':
+	case RECORD_COUNT:
 		return count(o, text, why);
-	case 's':
+	case RECORD_ROTATE_SIZE:
 		return rotate_size(o, text, why);
-	case 'k':
+	case RECORD_ROTATE_KEEP:
 		return rotate_keep(o, text, why);
 	default:
 		return 1;

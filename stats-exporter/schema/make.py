@@ -78,10 +78,10 @@ def schema_of(document, name, defs):
     family, version = name.split("/")
     major = version.split(".")[0]
     first = {"schema": {"description": "A reader of this major version ignores what it does not know.", "type": "string",
-                        "pattern": f"^{family}/{major}\\.[0-9]+$"}, **{k: ref(k) for k in HEAD}}
+                        "pattern": f"^{family}/{major}\\.[0-9]+$"}, **{k: ref(k) for k in HEAD if "engine" in part["properties"]}}
     body = {"title": part["title"]} | whole(first | part["properties"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:{family}:{version}", **body,
-            "$defs": used(body, defs)}
+            **({"$defs": d} if (d := used(body, defs)) else {})}
 
 
 def main():

@@ -6,7 +6,7 @@ import time
 import pytest
 import schemas
 from test_exporter import exporter, prefix  # noqa: F401  fixtures
-from warp17 import EXPORTER, TOP, wait_for
+from warp17 import CLI, EXPORTER, TOP, wait_for
 
 RING = ("--ring-if-pairs", "1", "--tcb-pool-sz", "64", "--ucb-pool-sz", "64", "--mbuf-pool-sz", "16")
 DOCUMENTS = ("stats", "ports", "tests", "operators", "events", "schema")
@@ -135,10 +135,11 @@ def test_every_counter_is_in_the_schema_document(engine):
     told = [(c["group"], c["name"]) for c in schema["counters"]]
     assert len(told) == len(set(told)) > 150 and set(told) == there
     assert all(c["help"] and c["label"] for c in schema["counters"])
-    assert {d["document"] for d in schema["documents"]} == {*DOCUMENTS, "gap"}
+    assert {d["document"] for d in schema["documents"]} == {*DOCUMENTS, "gap", "error"}
     for d in schema["documents"]:
         assert json.loads((schemas.DIR / f"warp17-{d['document']}.json").read_text())["$id"] == "urn:" + d["schema"].replace("/", ":")
-        if d["document"] != "gap":
+        assert (d["path"] is None) == (d["document"] in ("gap", "error"))
+        if d["path"]:
             assert get(e, d["document"])["schema"] == d["schema"]
     text = (TOP / "doc/counters.md").read_text()
     for c in schema["counters"]:
@@ -273,8 +274,20 @@ def test_verdicts_and_progress(engine):
 
 def test_who_holds_a_port(engine):
     e = engine(*RING)
-    e.cli("acquire port 1", options=("--name", "anna"))
-    assert [p["config"]["holder"] for p in get(e, "ports")["ports"]] == [None, None]  # who leaves holds nothing
+
+    def holders():
+        return [p["config"]["holder"] for p in get(e, "ports")["ports"]]
+
+    shell = subprocess.Popen([CLI, "--prefix", e.prefix, "--name", "anna"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    try:
+        shell.stdin.write(b"acquire port 1\n")
+        shell.stdin.flush()
+        held = wait_for(lambda: holders()[1])
+        assert (held["name"], held["pid"], held["uid"]) == ("anna", shell.pid, 0) and abs(held["since"] - time.time()) < 60
+        assert holders()[0] is None
+    finally:
+        shell.communicate()
+    wait_for(lambda: holders() == [None, None])  # who leaves holds nothing
 
 
 # ---- over HTTP
@@ -312,9 +325,12 @@ def test_documents_over_http_are_numbered_and_those_of_once(exporter, engine, pr
     x = exporter()
     status, text, _ = x.get("/api/v1/schema")
     assert status == 200 and schemas.check(json.loads(text))["engine"] is None
-    for d in ("ports", "tests"):
-        assert x.get(f"/api/v1/{d}")[0] == x.get(f"/api/v1/{d}?port=0")[0] == 503
-        assert x.get(f"/api/v1/{d}?port=x")[0] == 400
+    for path, code in {**{f"/api/v1/{d}": 503 for d in DOCUMENTS if d != "schema"}, "/readyz": 503, "/api/v1/ports?port=0": 503,
+                       "/api/v1/ports?port=x": 400, "/api/v1/tests?port=x": 400, "/api/v2/tests": 404}.items():
+        status, text, _ = x.get(path)
+        assert status == code and schemas.check(json.loads(text))["error"], path
+    status, text, _ = x.get("/api/v1/tests", method="POST", body="{}")
+    assert status == 405 and schemas.check(json.loads(text))["schema"] == "warp17-error/1.0"
     e = engine(*RING, prefix=prefix)
     e.cli(*WORLDS["imix"])
     wait_for(x.ready)

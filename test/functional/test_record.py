@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be(tmp_path, prefix):  # noqa: F811
         other.write_text(text)
         for args in ((), ("--format", "csv")):
             done = run("--prefix", prefix, "--interval", 1, "--output", other, *args)
-            assert done.returncode == 1 and "holds something else" in done.stderr and other.read_text() == text
+            assert done.returncode == 1 and "cannot open: it holds something else" in done.stderr and other.read_text() == text
 
 
 # ---- once
@@ -419,3 +419,29 @@ def test_the_count_goes_on_over_engines(engine, record, prefix, tmp_path):  # no
     docs, gaps = parts(lines(f))
     assert [d["seq"] for d in docs] == list(range(12)) and len(gaps) == 1
     assert len({d["engine"]["pid"] for d in docs}) == 2
+
+
+def test_what_is_lost_is_counted_over_engines(engine, record, prefix, tmp_path):  # noqa: F811
+    """The next image of the program goes on though the disk is full, and says nothing twice."""
+    with small_disk(tmp_path / "disk", "256k") as disk:
+        f = disk / "r"
+        r = record("--interval", 0.1, "--document", "ports", "--output", f)
+        e = engine(*RING, prefix=prefix)
+        wait_for(lambda: r.said("No space left"), 30)
+        e.kill()
+        e.stop()
+        wait_for(lambda: r.said("not running"))
+        engine(*RING, prefix=prefix)
+        wait_for(lambda: r.said("serves the engine") == 2)
+        time.sleep(0.5)
+        before = lines(f)
+        f.rename(tmp_path / "disk" / "full")
+        r.proc.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        assert r.proc.poll() is None and r.said("cannot write") == 1
+        (disk / "full").unlink()
+        wait_for(lambda: f.exists() and len(lines(f)) > 2)
+        r.stop(code=1)
+        docs, (gap,) = parts(lines(f))
+        assert docs[0]["seq"] == parts(before)[0][-1]["seq"] + 1 + gap["lost"]
+        assert docs[0]["engine"]["pid"] != parts(before)[0][-1]["engine"]["pid"]

@@ -388,6 +388,7 @@ static void a_record_is_whole_or_not_there(void **state)
 {
 	struct sink s = sink("a,b\n");
 	struct rlimit was, small;
+	char new[80];
 	uint64_t cut;
 
 	(void)state;
@@ -407,6 +408,14 @@ static void a_record_is_whole_or_not_there(void **state)
 	assert_int_equal(sink_put(&s, "5,6\n"), 0);
 	file_is(file, "a,b\n1,2\n5,6\n");
 	sink_close(&s);
+	s.replace = true;
+	small.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(sink_put(&s, "1234"), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	file_is(file, "a,b\n1,2\n5,6\n");
+	snprintf(new, sizeof(new), "%s.new", file);
+	assert_int_equal(access(new, F_OK), -1);
 }
 
 static void files_are_rotated(void **state)
@@ -478,32 +487,42 @@ static void what_is_no_file_stays_what_it_is(void **state)
 static void options(void **state)
 {
 	static const struct {
-		int letter;
+		int option;
 		const char *text;
 		bool ok;
-	} of[] = {{'i', "1", true}, {'i', "0.01", true}, {'i', "86400", true}, {'i', ".5", true},
-		{'i', "0", false}, {'i', "0.001", false}, {'i', "-1", false}, {'i', "1e3", false},
-		{'i', "nan", false}, {'i', "1s", false}, {'i', "", false}, {'i', "86401", false},
-		{'i', "0x10", false}, {'i', " 1", false}, {'c', "1", true}, {'c', "0", false},
-		{'c', "-1", false}, {'c', "1x", false}, {'s', "1", true}, {'s', "5M", true},
-		{'s', "1024G", true}, {'s', "1025G", false}, {'s', "0", false}, {'s', "1T", false},
-		{'s', "1MB", false}, {'s', "M", false}, {'s', "18446744073709551617", false},
-		{'k', "0", true}, {'k', "999", true}, {'k', "1000", false}, {'k', "", false},
-		{'d', "tests", true}, {'d', "test", false}, {'d', "", false}, {'f', "csv", true},
-		{'f', "CSV", false}, {'O', "x", true}, {'O', "", false}};
+	} of[] = {{RECORD_INTERVAL, "1", true}, {RECORD_INTERVAL, "0.01", true},
+		{RECORD_INTERVAL, "86400", true}, {RECORD_INTERVAL, ".5", true},
+		{RECORD_INTERVAL, "0", false}, {RECORD_INTERVAL, "0.001", false},
+		{RECORD_INTERVAL, "-1", false}, {RECORD_INTERVAL, "1e3", false},
+		{RECORD_INTERVAL, "nan", false}, {RECORD_INTERVAL, "1s", false},
+		{RECORD_INTERVAL, "", false}, {RECORD_INTERVAL, "86401", false},
+		{RECORD_INTERVAL, "0x10", false}, {RECORD_INTERVAL, " 1", false},
+		{RECORD_COUNT, "1", true}, {RECORD_COUNT, "0", false}, {RECORD_COUNT, "-1", false},
+		{RECORD_COUNT, "1x", false}, {RECORD_ROTATE_SIZE, "1", true},
+		{RECORD_ROTATE_SIZE, "5M", true}, {RECORD_ROTATE_SIZE, "1024G", true},
+		{RECORD_ROTATE_SIZE, "1025G", false}, {RECORD_ROTATE_SIZE, "0", false},
+		{RECORD_ROTATE_SIZE, "1T", false}, {RECORD_ROTATE_SIZE, "1MB", false},
+		{RECORD_ROTATE_SIZE, "M", false},
+		{RECORD_ROTATE_SIZE, "18446744073709551617", false},
+		{RECORD_ROTATE_KEEP, "0", true}, {RECORD_ROTATE_KEEP, "999", true},
+		{RECORD_ROTATE_KEEP, "1000", false}, {RECORD_ROTATE_KEEP, "", false},
+		{RECORD_DOCUMENT, "tests", true}, {RECORD_DOCUMENT, "test", false},
+		{RECORD_DOCUMENT, "", false}, {RECORD_FORMAT, "csv", true},
+		{RECORD_FORMAT, "CSV", false}, {RECORD_OUTPUT, "x", true},
+		{RECORD_OUTPUT, "", false}};
 	struct record_opts o;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
 		record_opts_init(&o);
 		why[0] = '\0';
-		if ((record_option(&o, of[i].letter, of[i].text, why) == 0) != of[i].ok)
-			fail_msg("%c '%s': %s", of[i].letter, of[i].text, why);
+		if ((record_option(&o, of[i].option, of[i].text, why) == 0) != of[i].ok)
+			fail_msg("%x '%s': %s", of[i].option, of[i].text, why);
 		assert_int_equal(why[0] == '\0', of[i].ok);
 	}
-	record_option(&o, 's', "3M", why);
+	record_option(&o, RECORD_ROTATE_SIZE, "3M", why);
 	assert_int_equal(o.rotate_bytes, 3 << 20);
-	record_option(&o, 'i', "0.25", why);
+	record_option(&o, RECORD_INTERVAL, "0.25", why);
 	assert_int_equal(o.interval_ns, 250000000);
 	assert_int_equal(record_option(&o, 'x', NULL, why), 1);
 }
