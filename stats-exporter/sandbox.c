@@ -90,13 +90,19 @@ static void allow(int rules, uint64_t rights, const char *path)
 	close(a.parent_fd);
 }
 
-/* The directory that has this one, or the one above that, in what path really is. */
+/* The directory that has this one, or the one above that, in what path really is. Where it is not
+ * there yet the nearest that is. */
 static void allow_above(int rules, uint64_t rights, const char *path, int levels)
 {
-	char real[PATH_MAX], *end;
+	char there[PATH_MAX], real[PATH_MAX], *end;
 
-	if (realpath(path, real) == NULL)
-		return;
+	snprintf(there, sizeof(there), "%s", path);
+	for (; realpath(there, real) == NULL; levels--) {
+		end = strrchr(there, '/');
+		if (end == NULL || end == there)
+			return;
+		*end = '\0';
+	}
 	while (levels-- > 0 && (end = strrchr(real, '/')) != NULL)
 		end[end == real] = '\0';
 	allow(rules, rights, real);
