@@ -166,7 +166,9 @@ $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
 
 # what the exporter and the CLI make of a segment is pure too
-$(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o json_test.o json_config.o json_schema.o prometheus.o listen.o)
+DOCUMENTS := $(filter $(addprefix $(B)/stats-exporter/,sample% json% document% people%),$(EXPORTER))
+$(B)/test/unit/exporter_test: $(DOCUMENTS) $(addprefix $(B)/stats-exporter/,prometheus.o listen.o)
+$(B)/test/unit/record_test: $(DOCUMENTS) $(addprefix $(B)/stats-exporter/,csv.o sink.o record_opts.o)
 VIEWS := $(filter $(addprefix $(B)/cli/,show% since% render% grid%),$(CLI))
 $(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(VIEWS)
 $(B)/test/unit/ui_test: $(VIEWS) $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)
@@ -269,9 +271,10 @@ profile: all
 path: $(B)/test/bench/path
 check: lint style
 	@echo "PASS: check"
-style: $(BIN)/warp17-cli
+style: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 	$(Q)clang-format --dry-run -Werror $(ALL_SRC)
 	$(Q)for d in $(DOCS); do $(BIN)/warp17-cli --reference $$d | cmp -s - doc/$$d.md || { echo "doc/$$d.md: not current, make docs"; exit 1; }; done
+	$(Q)stats-exporter/schema/make.py --check $(BIN)/warp17-stats-exporter
 	$(Q)scripts/check-size.sh $(ALL_SRC)
 	$(Q)scripts/check-tokens.sh $(ALL_SRC)
 	$(Q)scripts/check-layers.sh $(ALL_SRC)
@@ -284,14 +287,15 @@ lint:
 		clang-tidy --quiet {} -- -std=gnu2x -D_GNU_SOURCE -I. $(call sys,$(PKGS)) -march=$(ARCH) 2>/dev/null
 format:
 	$(Q)clang-format -i $(ALL_SRC)
-docs: $(BIN)/warp17-cli
+docs: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 	$(Q)for d in $(DOCS); do $(BIN)/warp17-cli --reference $$d > doc/$$d.md; done
+	$(Q)stats-exporter/schema/make.py $(BIN)/warp17-stats-exporter
 # The tree as the launcher knows it stands in LIB, what users call are links. A configuration that is there stays.
 LIB := $(PREFIX)/lib/warp17
 UNITS_TO := $(PREFIX)/lib/systemd/system
 install: all
 	$(Q)install -d $(addprefix '$(DESTDIR)',$(LIB)/bin $(LIB)/scripts $(LIB)/config/examples $(PREFIX)/bin $(UNITS_TO) \
-		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(SYSCONFDIR)/warp17)
+		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(PREFIX)/share/warp17/schema $(SYSCONFDIR)/warp17)
 	$(Q)install $(PROGS) '$(DESTDIR)$(LIB)/bin'
 	$(Q)install $(addprefix scripts/,warp17 hugepages doctor demo example) '$(DESTDIR)$(LIB)/scripts'
 	$(Q)install -m 644 scripts/lib.sh scripts/config.sh '$(DESTDIR)$(LIB)/scripts'
@@ -305,6 +309,7 @@ install: all
 		install -m 644 /dev/stdin '$(DESTDIR)$(UNITS_TO)/'$${u##*/} || exit 1; done
 	$(Q)install -m 644 doc/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
 	$(Q)install -m 644 doc/man/*.8 '$(DESTDIR)$(PREFIX)/share/man/man8'
+	$(Q)install -m 644 doc/schema/*.json '$(DESTDIR)$(PREFIX)/share/warp17/schema'
 compdb:
 	$(Q)scripts/compdb.sh > compile_commands.json
 clean:

@@ -1,5 +1,6 @@
-/* warp17-stats-exporter: options; then the JSON once, or the watch. */
+/* warp17-stats-exporter: options; then a document once, or the watch. */
 #include "common/util/version.h"
+#include "stats-exporter/record.h"
 #include "stats-exporter/sandbox.h"
 
 #include <errno.h>
@@ -21,8 +22,8 @@ static void usage(FILE *to)
 	fprintf(to,
 		"usage: " EXPORTER " [options]\n"
 		"Serves the statistics of a WARP17 engine over HTTP: /metrics (Prometheus), "
-		"/api/v1/stats (JSON),\n"
-		"/api/v1/schema, /events (live), /healthz, /readyz. Waits for the engine, and "
+		"/api/v1/... (JSON),\n"
+		"/events (live), /healthz, /readyz; or records them. Waits for the engine, and "
 		"follows it over "
 		"restarts.\n"
 		"      --listen WHERE      ADDR:PORT, [ADDR6]:PORT (port 0: any, printed) or "
@@ -33,10 +34,27 @@ static void usage(FILE *to)
 		"      --tls-cert FILE --tls-key FILE   PEM; TLS at TCP sockets\n"
 		"      --prefix NAME       the engine's file prefix (default " PREFIX_DEFAULT ")\n"
 		"      --no-sandbox        keep rights that are not needed\n"
-		"      --once              print the JSON once, and leave\n"
+		"      --once              print a document, and leave; what of --interval's below "
+		"fits goes with it\n"
+		"      --interval SECONDS  record a document so often (0.01..86400), without HTTP "
+		"unless it is\n"
+		"                          asked for by --listen or --port\n"
+		"      --document WORD     stats (default), ports, tests (default of csv), "
+		"operators, events, schema\n"
+		"      --format WORD       jsonl: one a line; csv: a row for each test case or "
+		"port; "
+		"json: indented\n"
+		"      --output FILE       instead of standard output; json: the newest alone, "
+		"else "
+		"appended\n"
+		"      --count N           leave after so many records\n"
+		"      --rotate-size SIZE  FILE becomes FILE.1 before it is larger (bytes, K, M, "
+		"G)\n"
+		"      --rotate-keep N     so many of those stay (default 5)\n"
 		"  -h, --help   -V, --version\n"
-		"exit: 0 ok, 1 cannot listen or write, 2 usage; --once: 3 no engine, 4 refused, 5 "
-		"time-out\n");
+		"exit: 0 ok, 1 cannot listen or write (records were lost), 2 usage; --once: 3 no "
+		"engine, 4 refused,\n"
+		"5 time-out\n");
 }
 
 /* A descriptor of ours must not come to be taken for standard output. */
@@ -53,7 +71,9 @@ struct command {
 	int n_at;
 	struct http_opts http;
 	const char *prefix;
-	bool once, sandbox;
+	bool listen;  /* was asked for */
+	bool sandbox; /* is not forbidden */
+	struct record_opts record;
 };
 
 static int prefix_parse(struct command *cmd, const char *text, char *why)
@@ -81,11 +101,16 @@ static int listen_add(struct command *cmd, const char *text, bool port, char *wh
 /* What options say together. */
 static int complete(struct command *cmd, char *why)
 {
+	int rc = record_opts_check(&cmd->record, why);
+
+	if (rc != 0)
+		return rc;
 	if ((cmd->http.tls_cert == NULL) != (cmd->http.tls_key == NULL)) {
 		snprintf(why, WHY_MAX, "--tls-cert and --tls-key: both or none");
 		return -EINVAL;
 	}
-	return cmd->n_at != 0 ? 0 : listen_add(cmd, "127.0.0.1:9417", false, why);
+	cmd->listen = cmd->n_at != 0;
+	return cmd->listen ? 0 : listen_add(cmd, "127.0.0.1:9417", false, why);
 }
 
 /* An exit code, or -1 to go on. */
@@ -93,11 +118,12 @@ static int options(struct command *cmd, int argc, char **argv)
 {
 	static const struct option longs[] = {{"listen", 1, NULL, 'l'}, {"port", 1, NULL, 'p'},
 		{"prefix", 1, NULL, 'P'}, {"token-file", 1, NULL, 't'}, {"tls-cert", 1, NULL, 'c'},
-		{"tls-key", 1, NULL, 'k'}, {"no-sandbox", 0, NULL, 'n'}, {"once", 0, NULL, 'o'},
+		{"tls-key", 1, NULL, 'k'}, {"no-sandbox", 0, NULL, 'n'}, RECORD_LONGS,
 		{"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
 	char why[WHY_MAX];
 	int c, rc = 0;
 
+	record_opts_init(&cmd->record);
 	while (rc == 0 && (c = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
 		if (c == 'l' || c == 'p') {
 			rc = listen_add(cmd, optarg, c == 'p', why);
@@ -111,8 +137,8 @@ static int options(struct command *cmd, int argc, char **argv)
 			rc = prefix_parse(cmd, optarg, why);
 		} else if (c == 'n') {
 			cmd->sandbox = false;
-		} else if (c == 'o') {
-			cmd->once = true;
+		} else if ((rc = record_option(&cmd->record, c, optarg, why)) <= 0) {
+			continue;
 		} else if (c == 'V') {
 			printf(EXPORTER " %s\n", warp17_version());
 			return EXIT_OK;
@@ -142,37 +168,36 @@ static void give_up(void)
 	_exit(write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ? EXIT_FAILED : EXIT_TIMEOUT);
 }
 
-static int once(struct exporter *x, struct attach_opts *o)
+static int once(struct exporter *x, struct attach_opts *o, const struct record_opts *r)
 {
-	char why[WHY_MAX];
-	struct sample *s;
+	char why[WHY_MAX] = "";
 	sigset_t alarm_only;
-	json_t *doc;
-	int rc;
+	int rc = 0;
 
 	sigemptyset(&alarm_only);
 	sigaddset(&alarm_only, SIGALRM);
 	sigprocmask(SIG_UNBLOCK, &alarm_only, NULL); /* whoever started us */
 	o->stuck = give_up;
-	rc = watch_attach(x, o, why);
-	x->attached = rc == 0;
-	s = rc == 0 ? sample_take(x, why) : NULL;
-	if (s == NULL) {
-		fprintf(stderr, EXPORTER ": %s\n", why);
-		return rc == -EBUSY        ? EXIT_REFUSED
-			: rc == -ETIMEDOUT ? EXIT_TIMEOUT
-					   : EXIT_NO_ENGINE;
+	if (r->doc != DOC_SCHEMA) { /* which needs no engine */
+		rc = watch_attach(x, o, why);
+		x->attached = rc == 0;
 	}
-	doc = json_stats(s, 0);
-	sample_free(s);
-	rc = json_dumpf(doc, stdout, JSON_INDENT(1)) == 0 && putchar('\n') != EOF
-			&& fflush(stdout) == 0
-		? EXIT_OK
-		: EXIT_FAILED;
-	if (rc != EXIT_OK)
-		fprintf(stderr, EXPORTER ": cannot write: %s\n", strerror(errno));
-	json_decref(doc);
-	return rc;
+	if (rc != 0)
+		fprintf(stderr, EXPORTER ": %s\n", why);
+	else
+		rc = record_once(x, r);
+	switch (rc) {
+	case 0:
+		return EXIT_OK;
+	case -EIO:
+		return EXIT_FAILED;
+	case -EBUSY:
+		return EXIT_REFUSED;
+	case -ETIMEDOUT:
+		return EXIT_TIMEOUT;
+	default:
+		return EXIT_NO_ENGINE;
+	}
 }
 
 /* Who listens for others than this machine's should know what goes over the wire. */
@@ -192,7 +217,7 @@ static void warn(const struct command *cmd)
 				 "--tls-key encrypt\n");
 }
 
-/* How many sockets it listens at. 0: it cannot. */
+/* How many sockets it listens at. -1: it cannot. */
 static int listen_all(const struct command *cmd, int fds[LISTEN_MAX])
 {
 	int n = 0;
@@ -200,7 +225,7 @@ static int listen_all(const struct command *cmd, int fds[LISTEN_MAX])
 	warn(cmd);
 	while (n < cmd->n_at && (fds[n] = listen_open(&cmd->at[n])) >= 0)
 		n++;
-	return n == cmd->n_at ? n : 0;
+	return n == cmd->n_at ? n : -1;
 }
 
 /* So many that each door has all its places. */
@@ -216,38 +241,50 @@ static void descriptors(void)
 
 static void sandbox(const struct command *cmd)
 {
-	const char *paths[LISTEN_MAX];
+	struct sandbox_paths p = {.prefix = cmd->prefix, .output = cmd->record.output};
 	char why[WHY_MAX];
-	int n = listen_paths(paths);
 
-	if (sandbox_enter(cmd->prefix, paths, n, why) != 0)
+	p.n_sockets = listen_paths(p.sockets);
+	if (sandbox_enter(&p, why) != 0)
 		fprintf(stderr, EXPORTER ": not all of its sandbox is to be had: %s\n", why);
 }
 
-static int serve(struct exporter *x, struct attach_opts *o, const struct command *cmd, char **argv)
+/* Token and certificates. To the next image they may be just being renewed. False: after a sentence. */
+static bool files(const struct command *cmd, bool first)
 {
 	const struct timespec nap = {0, 200 * 1000000};
-	int fds[LISTEN_MAX], n = watch_inherit(fds), rc = EXIT_FAILED;
 	char why[WHY_MAX];
 
-	/* to the next image its files may be just being renewed */
-	for (int left = n != 0 ? FILES_TRIES : 1; http_files(&cmd->http, why) != 0;) {
+	for (int left = first ? 1 : FILES_TRIES; http_files(&cmd->http, why) != 0;) {
 		if (--left == 0) {
 			fprintf(stderr, EXPORTER ": %s\n", why);
-			listen_end();
-			return EXIT_USAGE;
+			return false;
 		}
 		nanosleep(&nap, NULL);
 	}
-	if (n == 0) {
-		n = listen_all(cmd, fds);
-		descriptors();
-		if (n != 0 && cmd->sandbox)
-			sandbox(cmd);
+	return true;
+}
+
+/* Until it is ended: serves, unless recording is all that was asked for. */
+static int serve(struct exporter *x, struct attach_opts *o, const struct command *cmd, char **argv)
+{
+	bool records = cmd->record.interval_ns != 0, serves = !records || cmd->listen;
+	int fds[LISTEN_MAX], n = watch_inherit(fds), rc = EXIT_FAILED;
+	bool first = n < 0;
+
+	x->record = records ? &cmd->record : NULL;
+	if (serves && !files(cmd, first)) {
+		listen_end();
+		return EXIT_USAGE;
 	}
+	if (first)
+		n = serves ? listen_all(cmd, fds) : 0;
+	descriptors();
+	if (first && n >= 0 && cmd->sandbox)
+		sandbox(cmd);
 	if (cmd->sandbox)
 		sandbox_threads();
-	if (n != 0)
+	if (n >= 0)
 		rc = watch_run(x, o, &cmd->http, fds, n, argv);
 	listen_end();
 	return rc;
@@ -268,7 +305,7 @@ int main(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	o.prefix = cmd.prefix;
-	rc = cmd.once ? once(&x, &o) : serve(&x, &o, &cmd, argv);
+	rc = cmd.record.once ? once(&x, &o, &cmd.record) : serve(&x, &o, &cmd, argv);
 	fflush(NULL);
 	_exit(rc); /* never rte_eal_cleanup() */
 }

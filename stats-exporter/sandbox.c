@@ -90,16 +90,32 @@ static void allow(int rules, uint64_t rights, const char *path)
 	close(a.parent_fd);
 }
 
-/* The directory that has this one, or the one above that, in what path really is. */
+/* The directory that has this one, or the one above that, in what path really is. Where it is not
+ * there yet the nearest that is. */
 static void allow_above(int rules, uint64_t rights, const char *path, int levels)
 {
-	char real[PATH_MAX], *end;
+	char there[PATH_MAX], real[PATH_MAX], *end;
 
-	if (realpath(path, real) == NULL)
-		return;
+	snprintf(there, sizeof(there), "%s", path);
+	for (; realpath(there, real) == NULL; levels--) {
+		end = strrchr(there, '/');
+		if (end == NULL || end == there)
+			return;
+		*end = '\0';
+	}
 	while (levels-- > 0 && (end = strrchr(real, '/')) != NULL)
 		end[end == real] = '\0';
 	allow(rules, rights, real);
+}
+
+/* The directory of a file that need not be there. */
+static void allow_dir_of(int rules, uint64_t rights, const char *path)
+{
+	char dir[PATH_MAX];
+	const char *end = strrchr(path, '/');
+
+	snprintf(dir, sizeof(dir), "%.*s", end ? (int)(end - path) + 1 : 1, end ? path : ".");
+	allow(rules, rights, dir);
 }
 
 /* The EAL of a client opens the engine's files for writing, and makes some of its own beside them.
@@ -166,7 +182,7 @@ static int rules_hold(int rules)
 	return rc;
 }
 
-static int landlock(const char *prefix, const char *const *removable, int n)
+static int landlock(const struct sandbox_paths *p)
 {
 	struct ruleset r = known();
 	int rules;
@@ -175,10 +191,15 @@ static int landlock(const char *prefix, const char *const *removable, int n)
 	rules = rules_new(&r);
 	if (rules < 0)
 		return rules;
-	allow_eal(rules, r.fs & ~LANDLOCK_ACCESS_FS_EXECUTE, prefix);
+	allow_eal(rules, r.fs & ~LANDLOCK_ACCESS_FS_EXECUTE, p->prefix);
 	allow_image(rules);
-	for (int i = 0; i < n; i++)
-		allow_above(rules, LANDLOCK_ACCESS_FS_REMOVE_FILE, removable[i], 1);
+	for (int i = 0; i < p->n_sockets; i++)
+		allow_dir_of(rules, LANDLOCK_ACCESS_FS_REMOVE_FILE, p->sockets[i]);
+	if (p->output != NULL) {
+		allow_dir_of(rules, r.fs & ~LANDLOCK_ACCESS_FS_EXECUTE, p->output);
+		allow_above(
+			rules, r.fs & ~LANDLOCK_ACCESS_FS_EXECUTE, p->output, 1); /* of a link */
+	}
 	return rules_hold(rules);
 }
 
@@ -198,7 +219,7 @@ void sandbox_thread(void)
 	rules_hold(rules);
 }
 
-int sandbox_enter(const char *prefix, const char *const *removable, int n, char *why)
+int sandbox_enter(const struct sandbox_paths *p, char *why)
 {
 	int rc[3];
 
@@ -207,7 +228,7 @@ int sandbox_enter(const char *prefix, const char *const *removable, int n, char 
 		return -errno;
 	}
 	rc[0] = privileges();
-	rc[1] = landlock(prefix, removable, n);
+	rc[1] = landlock(p);
 	rc[2] = sandbox_syscalls();
 	for (int i = 0; i < 3; i++) {
 		if (rc[i] != 0) {

@@ -3,10 +3,15 @@
 
 #include "stats-exporter/exporter.h"
 
-/* To be called before there are other threads, once in a process whatever it executes. prefix: the
- * engine's, NULL the default; removable: n files that listen_end() will remove. 0, or -errno with
- * what is missing in why[WHY_MAX]: the rest holds. */
-int sandbox_enter(const char *prefix, const char *const *removable, int n, char *why);
+struct sandbox_paths {
+	const char *prefix; /* the engine's; NULL: the default */
+	const char *sockets[LISTEN_MAX];
+	int n_sockets;      /* which listen_end() will remove */
+	const char *output; /* a file that is written, rotated, and replaced; NULL: none */
+};
+/* To be called before there are other threads, once in a process whatever it executes. 0, or -errno
+ * with what is missing in why[WHY_MAX]: the rest holds. */
+int sandbox_enter(const struct sandbox_paths *p, char *why);
 
 /* Of the threads that speak to others: each calls sandbox_thread() before it does, and can then do
  * nothing to files and read none but those of /proc, once sandbox_threads() has said so. */

@@ -4,7 +4,7 @@
  * written in place: a signal's handler may be what ends an image. */
 #include "common/util/clock.h"
 #include "common/util/image.h"
-#include "stats-exporter/exporter.h"
+#include "stats-exporter/record.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,10 +19,12 @@
 /* pid, listening sockets, failures in a row, what was said; and why the last attempt failed */
 #define STATE_ENV "WARP17_EXPORTER_STATE"
 #define WHY_ENV "WARP17_EXPORTER_WHY"
+#define NO_SOCKETS " -"    /* in place of them, where nothing is served */
 #define LOOK_MS 200        /* from one look for an engine to the next */
 #define REFUSED_MS 1000    /* by an engine that is there */
 #define FAILED_MS_MAX 2000 /* doubles from LOOK_MS with each image that failed */
 #define DRAIN_MS 500
+#define LAST_MS 2000 /* for the last record */
 #define SAID_MAX 8
 
 static char state_env[sizeof(STATE_ENV) + 240] = STATE_ENV "=";
@@ -47,14 +49,22 @@ static void end(int code)
 	_exit(code);
 }
 
+/* There is no more to record. */
+static void on_recorded(void)
+{
+	leave = 1;
+}
+
 static void on_signal(int sig)
 {
-	if (sig == SIGHUP)
+	if (sig == SIGHUP) {
+		record_reopen();
 		reload = 1;
-	else if (attaching)
+	} else if (attaching) {
 		end(EXIT_OK);
-	else
+	} else {
 		leave = 1;
+	}
 }
 
 /* How: SIG_BLOCK around the re-execution, so that a signal then is seen by the next image;
@@ -77,6 +87,8 @@ static void carry(uint32_t failures, const char *why)
 	char *at = state_env + sizeof(STATE_ENV), *end_of = state_env + sizeof(state_env);
 
 	at += snprintf(at, (size_t)(end_of - at), "%d", (int)getpid());
+	if (me.n_fds == 0)
+		at += snprintf(at, (size_t)(end_of - at), NO_SOCKETS);
 	for (int i = 0; i < me.n_fds; i++)
 		at += snprintf(at, (size_t)(end_of - at), "%c%d", i == 0 ? ' ' : ',', me.fds[i]);
 	at += snprintf(at, (size_t)(end_of - at), " %" PRIu32, failures);
@@ -100,14 +112,18 @@ static int state_parse(const char *s, int fds[LISTEN_MAX])
 
 	/* exec keeps the pid: another's is of a parent that was an exporter too */
 	if (s == NULL || sscanf(s, "%d%n", &pid, &at) != 1 || pid != getpid())
-		return 0;
+		return -1;
 	while (n < LISTEN_MAX && s[at] == (n == 0 ? ' ' : ',')
 		&& sscanf(s + at + 1, "%d%n", &fds[n], &len) == 1 && is_listening(fds[n])) {
 		at += 1 + len;
 		n++;
 	}
+	if (n == 0 && strncmp(s + at, NO_SOCKETS, strlen(NO_SOCKETS)) == 0)
+		at += (int)strlen(NO_SOCKETS);
+	else if (n == 0)
+		return -1;
 	if (sscanf(s + at, " %" SCNu32 "%n", &me.failures, &len) != 1)
-		return 0;
+		return -1;
 	at += len;
 	for (int i = 0; i < SAID_MAX && sscanf(s + at, " %" SCNx32 "%n", &me.said[i], &len) == 1;
 		i++)
@@ -120,8 +136,7 @@ int watch_inherit(int fds[LISTEN_MAX])
 	int n = state_parse(getenv(STATE_ENV), fds);
 
 	signals(SIG_BLOCK); /* until there is somebody to see to them: Unix sockets are to be removed */
-
-	if (n == 0) {
+	if (n < 0) {
 		unsetenv(WHY_ENV);
 		me.failures = 0;
 	}
@@ -171,6 +186,7 @@ static void why_set(const char *why)
 static void depart(void)
 {
 	atomic_store(&me.x->attached, 0);
+	record_stop(DRAIN_MS);
 	http_drain(DRAIN_MS);
 	signals(SIG_BLOCK);
 	if (leave)
@@ -273,6 +289,8 @@ static void files_again(void)
 	char why[WHY_MAX];
 
 	reload = 0;
+	if (me.http->token_file == NULL && me.http->tls_cert == NULL)
+		return;
 	if (http_files(me.http, why) == 0)
 		fprintf(stderr, EXPORTER ": has read its files again\n");
 	else
@@ -340,12 +358,15 @@ int watch_run(struct exporter *x, struct attach_opts *o, const struct http_opts 
 	o->leaving = depart_for_layout;
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
-	if (h->token_file != NULL || h->tls_cert != NULL)
+	if (h->token_file != NULL || h->tls_cert != NULL || x->record != NULL)
 		signal(SIGHUP, on_signal);
 	if (serve(fds, n) != 0)
 		return EXIT_FAILED;
+	if (x->record != NULL && record_start(x, x->record, on_recorded) != 0)
+		return EXIT_FAILED;
 	signals(SIG_UNBLOCK);
 	watch(o);
+	record_stop(LAST_MS);
 	http_drain(DRAIN_MS);
-	return EXIT_OK;
+	return record_result();
 }

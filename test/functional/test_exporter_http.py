@@ -21,7 +21,8 @@ import time
 
 import pytest
 from test_exporter import RING, Exporter, Load, exporter, prefix, run  # noqa: F401: fixtures
-from warp17 import EXPORTER, MODE, TOP, wait_for
+from test_nonroot import AS_USER, MOUNT, SMALL, USER, user  # noqa: F401: a fixture
+from warp17 import MODE, TOP, wait_for
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -63,7 +64,7 @@ def said(x, *parts):
     (200, b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"),
     (200, b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
     (200, b"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n"),
-    (404, b"GET http://whoever HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (404, b"GET http://whoever/nothing HTTP/1.1\r\nHost: x\r\n\r\n"),
     (404, b"GET /healthz/ HTTP/1.1\r\nHost: x\r\n\r\n"),
     (404, b"GET /../healthz HTTP/1.1\r\nHost: x\r\n\r\n"),
     (404, b"GET //healthz HTTP/1.1\r\nHost: x\r\n\r\n"),
@@ -677,6 +678,34 @@ def test_without_its_sandbox(exporter, engine, prefix, tmp_path):
     with Inside(x.proc.pid) as i:
         assert i.call("open", str(tmp_path / "new"), CRITICAL, 0o600) >= 0
         assert i.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0) >= 0
+
+
+def test_a_users_own_follows_his_engines(user, tmp_path):
+    """From before there are run-time directory and hugepages, over a mount that goes and comes: the sandbox keeps it from none."""
+    log = tmp_path / "err"
+    with open(log, "w") as err:
+        p = subprocess.Popen([*AS_USER, user.scripts / "warp17", "exporter", "--prefix", user.prefix, "--port", "0"], env=user.env,
+                             stderr=err, stdin=subprocess.DEVNULL, cwd="/")
+    try:
+        port = int(wait_for(lambda: re.search(r"listening on .*:(\d+)\n", log.read_text()))[1])
+
+        def status(path="/readyz"):
+            c = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            c.request("GET", path)
+            return c.getresponse().status
+        assert status("/healthz") == 200 and status() == 503
+        assert MODE == "asan" or status_of(p.pid)["NoNewPrivs"] == "1"
+        for _ in range(2):
+            user.root("ensure", 300, "--user", USER)
+            user.run("start", "--prefix", user.prefix, "--ring-if-pairs", "1", *SMALL)
+            wait_for(lambda: status() == 200)
+            user.run("stop", "--prefix", user.prefix)
+            wait_for(lambda: status() == 503)
+            user.root("release", "--user", USER)
+            assert not MOUNT.exists()
+    finally:
+        p.terminate()
+        assert p.wait(5) == 0, log.read_text()
 
 
 def test_the_unit_is_hard():
