@@ -6,7 +6,8 @@ export const INTERVAL_MS = 1000;
 const STALE_MS = 3 * INTERVAL_MS; // without a state
 const DEAD_MS = 15000; // then the connection is given up
 const AGAIN_MS = [250, 500, 1000, 2000];
-const URL_OF_EVENTS = `/events?interval=${INTERVAL_MS}&since=0`;
+// from the origin: the page's own address may have a name and a token in it, which browsers do not ask with
+const URL_OF_EVENTS = `${location.origin}/events?interval=${INTERVAL_MS}&since=0`;
 
 /* An engine from its start to its end. */
 export const engineKey = (engine) => (engine ? `${engine.start_time}:${engine.pid}` : null);

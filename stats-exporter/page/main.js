@@ -49,7 +49,7 @@ const feed = new Feed({
 async function learn() {
   labels.set("", null); // asked for
   try {
-    const doc = await (await fetch("/api/v1/schema")).json();
+    const doc = await (await fetch(`${location.origin}/api/v1/schema`)).json();
     doc.counters.forEach((c) => labels.set(`${c.group}.${c.name}`, c));
     draw();
   } catch {

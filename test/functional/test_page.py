@@ -158,7 +158,7 @@ def test_numbers_are_those_of_the_json(live):
         assert p["name"] in row and p["driver"] in row and ("Up" if p["link_up"] else "Down") in row
     # a test case's counters, one by one
     b.click("#tests .link")
-    labels = {c["name"]: c.get("label", f"tc.{c['name']}") for c in doc(b, "/api/v1/schema")["counters"] if c["group"] == "tc"}
+    labels = {c["name"]: c["label"] for c in doc(b, "/api/v1/schema")["counters"] if c["group"] == "tc"}
     shown = b.js("return Object.fromEntries([...document.querySelectorAll('.counters div')].map((d) => [...d.children].map((c) => c.textContent)))")
     for name, v in tests[0]["stats"]["tc"].items():
         assert shown.get(labels[name]) == (f"{v:,}" if v else None), name
@@ -209,6 +209,24 @@ def test_events_newest_first_by_level(live):
         wanted = [[e["event"], e["level"]] for e in reversed(events) if order.index(e["level"]) <= int(most)]
         wait_for(lambda w=wanted: log() == w)
     assert (b.text("#events-none") != "") and b.js("return document.getElementById('events-none').checkVisibility()") == (wanted == [])
+
+
+def test_token_is_the_password(live, tmp_path):
+    b = live(*L3, *SERVER, "start tests port 1")
+    secret = tmp_path / "token"
+    secret.write_text("open sesame".replace(" ", "-"))
+    secret.chmod(0o600)
+    shut = Exporter(tmp_path, b.engine.prefix, "--port", "0", "--token-file", str(secret))
+    try:
+        b.open(f"http://127.0.0.1:{shut.port}/")
+        assert health(b) is None  # the browser would ask
+        b.open(f"http://anna:open-sesame@127.0.0.1:{shut.port}/")
+        wait_for(lambda: health(b) == "live" and badge(b, 0) == "PASSED")
+        b.click("#tests .link")
+        wait_for(lambda: "Up1" in b.text(".counters"))  # its name is of another document
+        b.open("about:blank")
+    finally:
+        shut.stop()
 
 
 def test_empty_engine_says_so(live):
