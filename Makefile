@@ -202,7 +202,7 @@ $(B)/common/util/version.o: EXTRA_DEF := -DWARP17_VERSION='"$(VERSION_TEXT)"'
 $(B)/common/util/version.o: $(B)/version
 # the live page: its files as they are, compressed, and named by what is in them; page.c takes them in
 PAGE := $(B)/page
-PAGE_FILES := $(shell sed -n 's/^ASSET.*"\([a-z]*\.[a-z]*\)", *"text.*/\1/p' stats-exporter/page/assets.def)
+PAGE_FILES := $(shell sed -n 's/^ASSET.*"\([a-z]*\.[a-z]*\)", *"text.*/\1/p' stats-exporter/page/assets.def 2>/dev/null)
 $(B)/stats-exporter/page.o: EXTRA_DEF := -DPAGE_DIR='"$(PAGE)"'
 $(B)/stats-exporter/page.o: $(foreach k,raw gz tag,$(PAGE_FILES:%=$(PAGE)/%.$k))
 $(PAGE)/dygraph.js.raw: stats-exporter/page/dygraph.licence $(DYGRAPH)
