@@ -57,13 +57,17 @@ Q := $(if $(filter 1,$V),,@)
 say = $(if $(filter 1,$V),,@printf '  %-7s %s\n' $(1) $(2);)
 
 comma := ,
-PKGS := libdpdk libedit jansson numa libbsd libmicrohttpd ncursesw
+PKGS := libdpdk libedit jansson numa libbsd libmicrohttpd gnutls ncursesw
 pc = $(shell pkg-config $(1) 2>/dev/null)
+DYGRAPH := /usr/share/javascript/dygraphs/dygraph.min.js
 # these install what they need, or need nothing
 NO_PKGS_GOALS := demo test clean help format
 ifneq ($(filter-out $(NO_PKGS_GOALS),$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell pkg-config --exists $(PKGS) 2>/dev/null && echo ok),ok)
 $(error missing one of: $(PKGS); run scripts/install-deps)
+endif
+ifeq ($(wildcard $(DYGRAPH)),)
+$(error missing $(DYGRAPH); run scripts/install-deps)
 endif
 endif
 
@@ -94,7 +98,7 @@ LIBS_EAL := -Wl,--wrap=rte_eal_memzone_init,--wrap=rte_service_init,--wrap=rte_s
 LEAVE := $(if $(filter asan,$(MODE)),$(B)/test/asan/leave.o)
 LIBS_EAL += $(if $(LEAVE),-Wl$(comma)--wrap=_exit)
 LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson ncursesw)
-LIBS_EXPORTER := $(LIBS_EAL) $(call pc,--libs jansson libmicrohttpd)
+LIBS_EXPORTER := $(LIBS_EAL) $(call pc,--libs jansson libmicrohttpd gnutls)
 LIBS_TEST := $(call pc,--libs libdpdk jansson cmocka) -lm
 LIBS_SIM := $(patsubst %,-Wl$(comma)--wrap=%,app_conn_up app_deliver app_payload traffic_begun traffic_closed traffic_failed) $(LIBS_TEST)
 
@@ -163,15 +167,18 @@ $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
 
 # what the exporter and the CLI make of a segment is pure too
-$(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o prometheus.o listen.o)
+DOCUMENTS := $(filter $(addprefix $(B)/stats-exporter/,sample% json% document% people%),$(EXPORTER))
+$(B)/test/unit/exporter_test: $(DOCUMENTS) $(addprefix $(B)/stats-exporter/,prometheus.o listen.o)
+$(B)/test/unit/record_test: $(DOCUMENTS) $(addprefix $(B)/stats-exporter/,csv.o sink.o record_opts.o)
 VIEWS := $(filter $(addprefix $(B)/cli/,show% since% render% grid%),$(CLI))
 $(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(VIEWS)
 $(B)/test/unit/ui_test: $(VIEWS) $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)
 
 # a fuzz target: with libFuzzer, or with a main() that runs it on files
 $(FUZZERS): $(B)/%: $(B)/%_fuzz.o $(TESTABLE) $(if $(filter fuzz,$(MODE)),,$(B)/test/fuzz/replay.o) $(B)/objects
-	$(call say,LD,$@)$(CC) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIBS_TEST) $(call pc,--libs libmicrohttpd)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIBS_TEST) $(call pc,--libs libmicrohttpd gnutls)
 $(B)/test/fuzz/request: $(filter-out %/server.o,$(filter $(B)/engine/mgmt/%,$(ENGINE)))
+$(B)/test/fuzz/header: $(addprefix $(B)/stats-exporter/,access.o query.o listen.o)
 $(B)/test/fuzz/scrape: $(filter-out %/main.o %/watch.o,$(EXPORTER))
 
 # A file that holds a text, new when the text is: what is built by it depends on it.
@@ -194,6 +201,21 @@ $(B)/common/cmd/table.o: $(B)/abi
 FORCE:
 $(B)/common/util/version.o: EXTRA_DEF := -DWARP17_VERSION='"$(VERSION_TEXT)"'
 $(B)/common/util/version.o: $(B)/version
+# the live page: its files as they are, compressed, and named by what is in them; page.c takes them in
+PAGE := $(B)/page
+PAGE_FILES := $(shell sed -n 's/^ASSET.*"\([a-z]*\.[a-z]*\)", *"text.*/\1/p' stats-exporter/page/assets.def 2>/dev/null)
+$(B)/stats-exporter/page.o: EXTRA_DEF := -DPAGE_DIR='"$(PAGE)"'
+$(B)/stats-exporter/page.o: $(foreach k,raw gz tag,$(PAGE_FILES:%=$(PAGE)/%.$k))
+$(PAGE)/dygraph.js.raw: stats-exporter/page/dygraph.licence $(DYGRAPH)
+	@mkdir -p $(@D)
+	$(call say,PAGE,$(DYGRAPH))sed '/^\/\/# sourceMappingURL/d' $^ > $@
+$(PAGE)/%.raw: stats-exporter/page/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+$(PAGE)/%.gz: $(PAGE)/%.raw
+	$(Q)gzip -9nc $< > $@
+$(PAGE)/%.tag: $(PAGE)/%.raw
+	$(Q)sha256sum < $< > $@
 EXTRA_DEF :=
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -250,9 +272,10 @@ profile: all
 path: $(B)/test/bench/path
 check: lint style
 	@echo "PASS: check"
-style: $(BIN)/warp17-cli
+style: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 	$(Q)clang-format --dry-run -Werror $(ALL_SRC)
 	$(Q)for d in $(DOCS); do $(BIN)/warp17-cli --reference $$d | cmp -s - doc/$$d.md || { echo "doc/$$d.md: not current, make docs"; exit 1; }; done
+	$(Q)stats-exporter/schema/make.py --check $(BIN)/warp17-stats-exporter
 	$(Q)scripts/check-size.sh $(ALL_SRC)
 	$(Q)scripts/check-tokens.sh $(ALL_SRC)
 	$(Q)scripts/check-layers.sh $(ALL_SRC)
@@ -265,14 +288,15 @@ lint:
 		clang-tidy --quiet {} -- -std=gnu2x -D_GNU_SOURCE -I. $(call sys,$(PKGS)) -march=$(ARCH) 2>/dev/null
 format:
 	$(Q)clang-format -i $(ALL_SRC)
-docs: $(BIN)/warp17-cli
+docs: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 	$(Q)for d in $(DOCS); do $(BIN)/warp17-cli --reference $$d > doc/$$d.md; done
+	$(Q)stats-exporter/schema/make.py $(BIN)/warp17-stats-exporter
 # The tree as the launcher knows it stands in LIB, what users call are links. A configuration that is there stays.
 LIB := $(PREFIX)/lib/warp17
 UNITS_TO := $(PREFIX)/lib/systemd/system
 install: all
 	$(Q)install -d $(addprefix '$(DESTDIR)',$(LIB)/bin $(LIB)/scripts $(LIB)/config/examples $(PREFIX)/bin $(UNITS_TO) \
-		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(SYSCONFDIR)/warp17)
+		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(PREFIX)/share/warp17/schema $(SYSCONFDIR)/warp17)
 	$(Q)install $(PROGS) '$(DESTDIR)$(LIB)/bin'
 	$(Q)install $(addprefix scripts/,warp17 hugepages doctor demo example) '$(DESTDIR)$(LIB)/scripts'
 	$(Q)install -m 644 scripts/lib.sh scripts/config.sh '$(DESTDIR)$(LIB)/scripts'
@@ -286,6 +310,7 @@ install: all
 		install -m 644 /dev/stdin '$(DESTDIR)$(UNITS_TO)/'$${u##*/} || exit 1; done
 	$(Q)install -m 644 doc/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
 	$(Q)install -m 644 doc/man/*.8 '$(DESTDIR)$(PREFIX)/share/man/man8'
+	$(Q)install -m 644 doc/schema/*.json '$(DESTDIR)$(PREFIX)/share/warp17/schema'
 compdb:
 	$(Q)scripts/compdb.sh > compile_commands.json
 clean:

@@ -1,262 +1,244 @@
-/* The HTTP side, on libmicrohttpd's own thread. Nothing here writes anything. A connection carries
- * one request: then no idle one is there to be cut when the program re-executes itself. */
-#include "stats-exporter/exporter.h"
+/* The HTTP side's daemons: one of libmicrohttpd's for each socket, each on a thread of its own, so
+ * that a crowd at one door keeps nobody out at another. What every request goes through stands here;
+ * nothing in here or behind it writes anything. */
+#include "stats-exporter/http.h"
+
+#include "stats-exporter/sandbox.h"
 
 #include <errno.h>
-#include <microhttpd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
-#define CONNECTIONS_MAX 256
-#define SILENT_S 10 /* libmicrohttpd's limit; one that says a byte now and then is below it */
-/* From a connection's first byte to its end. A scrape takes milliseconds; while there are many
- * connections, those that keep a scrape from coming in are let go before it has lost patience. */
-#define LONGEST_MS 15000
-#define MANY (CONNECTIONS_MAX * 3 / 4)
-#define LONGEST_OF_MANY_MS 2000
+#define SILENT_S 10      /* libmicrohttpd's limit; one that says a byte now and then is below it */
+#define POOL_BYTES 32768 /* of a connection: its head has to fit, and what is sent at once */
+#define TARGET_MAX 2048  /* bytes of a path with its query */
+#define HEAD_MAX 8192    /* of all header fields */
+#define BODY_MAX 1048576 /* read and forgotten: who is not heard out may miss the answer */
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
-/* The connections there are, for the main thread to cut. */
-static struct {
-	pthread_mutex_t lock;
-	struct connection {
-		bool open;
-		int fd;
-		int64_t since_ms; /* of the first look at it; 0: none yet */
-	} at[CONNECTIONS_MAX];
-	int n;
-} conns = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct door {
+	struct MHD_Daemon *daemon;
+	struct limits *limits;
+} doors[LISTEN_MAX];
+static int n_doors;
 
-/* Called before the descriptor is closed: under the lock it is the connection's. */
+/* What is known of a request before all of it is there. */
+struct request {
+	size_t target_bytes;
+	uint64_t body_bytes;
+	bool begun;
+};
+
+static void *on_target(void *cls, const char *target, struct MHD_Connection *c)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	(void)cls;
+	(void)c;
+	if (r != NULL)
+		r->target_bytes = strlen(target);
+	return r;
+}
+
+/* The first that a daemon's thread does, before it has read a byte of anybody. */
 static void on_connection(void *cls, struct MHD_Connection *c, void **context,
 	enum MHD_ConnectionNotificationCode what)
 {
-	const union MHD_ConnectionInfo *info;
-	struct connection *unused = NULL, *mine = *context;
+	static _Thread_local bool fenced;
 
+	if (!fenced)
+		sandbox_thread();
+	fenced = true;
+	limits_connection(cls, c, context, what);
+}
+
+static void on_completed(
+	void *cls, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode how)
+{
 	(void)cls;
-	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
-	pthread_mutex_lock(&conns.lock);
-	for (int i = 0; what == MHD_CONNECTION_NOTIFY_STARTED && i < CONNECTIONS_MAX && !unused;
-		i++)
-		unused = conns.at[i].open ? NULL : &conns.at[i];
-	if (unused != NULL && info != NULL) {
-		*unused = (struct connection){.open = true, .fd = info->connect_fd};
-		conns.n++;
-		*context = unused;
-	} else if (what == MHD_CONNECTION_NOTIFY_CLOSED && mine != NULL) {
-		mine->open = false;
-		conns.n--;
-	}
-	pthread_mutex_unlock(&conns.lock);
+	(void)c;
+	(void)how;
+	free(*state);
+	*state = NULL;
 }
 
-void http_cut(int64_t now_ms)
+static enum MHD_Result count(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
 {
-	int64_t longest;
-
-	pthread_mutex_lock(&conns.lock);
-	longest = conns.n >= MANY ? LONGEST_OF_MANY_MS : LONGEST_MS;
-	for (int i = 0; i < CONNECTIONS_MAX; i++) {
-		struct connection *c = &conns.at[i];
-
-		if (c->open && c->since_ms == 0)
-			c->since_ms = now_ms;
-		else if (c->open && now_ms - c->since_ms >= longest)
-			shutdown(c->fd, SHUT_RDWR); /* the rest is its thread's */
-	}
-	pthread_mutex_unlock(&conns.lock);
+	(void)kind;
+	(void)value;
+	*(int *)cls += strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0;
+	return MHD_YES;
 }
 
-static enum MHD_Result give(
-	struct MHD_Connection *c, unsigned int status, const char *type, char *text, size_t len)
+/* RFC 9112, 3.2: one Host of HTTP/1.1, and never two. */
+static bool host_wrong(struct MHD_Connection *c, const char *version)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
-	enum MHD_Result rc;
+	int n = 0;
 
-	if (r == NULL) {
-		free(text);
-		return MHD_NO;
-	}
-	MHD_add_response_header(r, "Content-Type", type);
-	MHD_add_response_header(r, "Cache-Control", "no-store");
-	MHD_add_response_header(r, "Connection", "close");
-	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(r, "Allow", "GET, HEAD");
-	rc = MHD_queue_response(c, status, r);
-	MHD_destroy_response(r);
-	return rc;
+	MHD_get_connection_values(c, MHD_HEADER_KIND, count, &n);
+	return n > 1 || (n == 0 && strcmp(version, MHD_HTTP_VERSION_1_1) == 0);
 }
 
-static enum MHD_Result no_memory(struct MHD_Connection *c)
+/* A status other than 0 is the answer, whatever else is asked. */
+static unsigned int too_large(struct MHD_Connection *c, const struct request *r)
 {
-	char *text = strdup("{\"error\":\"out of memory\"}");
+	const union MHD_ConnectionInfo *head = MHD_get_connection_info(
+		c, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	const char *length = request_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
-	return text
-		? give(c, MHD_HTTP_INTERNAL_SERVER_ERROR, "application/json", text, strlen(text))
-		: MHD_NO;
+	if (r->target_bytes > TARGET_MAX)
+		return MHD_HTTP_URI_TOO_LONG;
+	if (head != NULL && head->header_size > HEAD_MAX + r->target_bytes)
+		return MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
+	if (length != NULL && strtoull(length, NULL, 10) > BODY_MAX)
+		return MHD_HTTP_CONTENT_TOO_LARGE;
+	return 0;
 }
 
-static enum MHD_Result give_json(struct MHD_Connection *c, unsigned int status, json_t *o)
+/* A path also when it came with scheme and host, as proxies are asked. */
+static const char *path_of(const char *url)
 {
-	char *text = json_dumps(o, JSON_COMPACT);
+	const char *host = strncasecmp(url, "http://", 7) == 0 ? url + 7
+		: strncasecmp(url, "https://", 8) == 0         ? url + 8
+							       : NULL;
 
-	json_decref(o);
-	return text ? give(c, status, "application/json", text, strlen(text)) : no_memory(c);
+	return host == NULL ? url : strchr(host, '/') ? strchr(host, '/') : "/";
 }
 
-static enum MHD_Result error(struct MHD_Connection *c, unsigned int status, const char *what)
+static enum MHD_Result answer(
+	struct exporter *x, struct MHD_Connection *c, const char *path, const char *method)
 {
-	return give_json(c, status, json_pack("{ss}", "error", what));
+	const struct route *route = route_find(path);
+
+	if ((route == NULL || !route->open)
+		&& !access_ok(request_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION)))
+		return answer_error(c, MHD_HTTP_UNAUTHORIZED,
+			"a token is needed: as bearer, or as the password of any user");
+	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+		return answer_error(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD");
+	return route ? route->give(x, c) : answer_error(c, MHD_HTTP_NOT_FOUND, route_paths);
 }
-
-static enum MHD_Result metrics(struct exporter *x, struct MHD_Connection *c)
-{
-	size_t len;
-	char *text = prometheus_text(x, &len);
-
-	return text ? give(c, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text, len)
-		    : no_memory(c);
-}
-
-static enum MHD_Result stats(struct exporter *x, struct MHD_Connection *c)
-{
-	char why[WHY_MAX];
-	struct sample *s = sample_take(x, why);
-	enum MHD_Result rc;
-
-	if (s == NULL)
-		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, why);
-	rc = give_json(c, MHD_HTTP_OK, json_stats(s, x->seq++));
-	sample_free(s);
-	return rc;
-}
-
-/* ?since=N, 0 when it is not given. False: it is no number. */
-static bool since_of(struct MHD_Connection *c, uint64_t *since)
-{
-	const char *s = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "since");
-	char *end;
-
-	*since = 0;
-	if (s == NULL)
-		return true;
-	errno = 0;
-	*since = strtoull(s, &end, 10);
-	return *s >= '0' && *s <= '9' && *end == '\0' && errno == 0;
-}
-
-static enum MHD_Result events(struct exporter *x, struct MHD_Connection *c)
-{
-	char why[WHY_MAX];
-	uint64_t since;
-
-	if (!since_of(c, &since))
-		return error(c, MHD_HTTP_BAD_REQUEST, "since: expected the number of an event");
-	if (!sample_ready(x, why))
-		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, why);
-	return give_json(c, MHD_HTTP_OK, json_events(x->client.seg, since));
-}
-
-static enum MHD_Result operators(struct exporter *x, struct MHD_Connection *c)
-{
-	char why[WHY_MAX];
-	json_t *o;
-
-	if (!sample_ready(x, why))
-		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, why);
-	o = json_operators(x->client.seg);
-	if (o == NULL)
-		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "the engine stopped inside a change");
-	return give_json(c, MHD_HTTP_OK, o);
-}
-
-static enum MHD_Result schema(struct exporter *x, struct MHD_Connection *c)
-{
-	(void)x;
-	return give_json(c, MHD_HTTP_OK, json_schema());
-}
-
-static enum MHD_Result healthz(struct exporter *x, struct MHD_Connection *c)
-{
-	(void)x;
-	return give_json(c, MHD_HTTP_OK, json_pack("{ss}", "status", "ok"));
-}
-
-static enum MHD_Result readyz(struct exporter *x, struct MHD_Connection *c)
-{
-	char why[WHY_MAX];
-
-	if (!sample_lasts(x, why))
-		return error(c, MHD_HTTP_SERVICE_UNAVAILABLE, why);
-	return give_json(c, MHD_HTTP_OK, json_pack("{ss}", "status", "ready"));
-}
-
-static const struct {
-	const char *path;
-	enum MHD_Result (*give)(struct exporter *x, struct MHD_Connection *c);
-} pages[] = {{"/metrics", metrics}, {"/api/v1/stats", stats}, {"/api/v1/schema", schema},
-	{"/api/v1/events", events}, {"/api/v1/operators", operators}, {"/healthz", healthz},
-	{"/readyz", readyz}};
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url,
 	const char *method, const char *version, const char *data, size_t *n_data, void **state)
 {
-	struct exporter *x = cls;
+	struct request *r = *state;
 
-	(void)version;
 	(void)data;
-	if (*n_data != 0) { /* a body: read and forgotten */
+	if (r == NULL)
+		return MHD_NO; /* no memory */
+	if (!r->begun) {       /* first call: headers only */
+		unsigned int status = too_large(c, r);
+
+		r->begun = true;
+		if (status == 0 && host_wrong(c, version))
+			return answer_error(c, MHD_HTTP_BAD_REQUEST, "expected one Host");
+		return status ? answer_error(c, status, "more than is read here") : MHD_YES;
+	}
+	if (*n_data != 0) { /* a body */
+		r->body_bytes += *n_data;
 		*n_data = 0;
-		return MHD_YES;
+		return r->body_bytes <= BODY_MAX ? MHD_YES : MHD_NO;
 	}
-	if (*state == NULL) { /* first call: headers only */
-		*state = x;
-		return MHD_YES;
-	}
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return error(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD");
-	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
-		if (strcmp(url, pages[i].path) == 0)
-			return pages[i].give(x, c);
-	}
-	return error(c, MHD_HTTP_NOT_FOUND,
-		"paths: /metrics /api/v1/stats /api/v1/schema /api/v1/events /api/v1/operators "
-		"/healthz /readyz");
+	return answer(cls, c, path_of(url), method);
 }
 
-struct MHD_Daemon *http_start(struct exporter *x, int listen_fd)
+int http_files(const struct http_opts *o, char *why)
 {
-	struct MHD_Daemon *d;
-	sigset_t all, was;
+	int rc = access_load(o->token_file, why);
 
-	/* its thread takes no signals: they are for the one that watches */
+	if (rc == 0 && o->tls_cert != NULL
+		&& MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES) {
+		snprintf(why, WHY_MAX,
+			"--tls-cert: this machine's libmicrohttpd was built without TLS");
+		rc = -ENOTSUP;
+	}
+	return rc == 0 ? tls_load(o->tls_cert, o->tls_key, why) : rc;
+}
+
+static bool is_tcp(int fd)
+{
+	int family = AF_UNSPEC;
+	socklen_t len = sizeof(family);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 && family != AF_UNIX;
+}
+
+static struct MHD_Daemon *daemon_start(struct exporter *x, int fd, struct limits *l)
+{
+	/* without MHD_USE_ITC there is no quiescing */
+	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
+	struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)tls_certificate},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+		{MHD_OPTION_END, 0, NULL}};
+	bool with_tls = tls_loaded() && is_tcp(fd);
+
+	if (with_tls)
+		flags |= MHD_USE_TLS;
+	else
+		tls[0].option = MHD_OPTION_END;
+	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, x, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)SILENT_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
+		on_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_ARRAY, tls,
+		MHD_OPTION_END);
+}
+
+int http_start(struct exporter *x, int listen_fd)
+{
+	struct door *d = &doors[n_doors];
+	sigset_t all, was;
+	int rc;
+
+	if (n_doors == LISTEN_MAX)
+		return -1;
+	d->limits = limits_new();
+	if (d->limits == NULL)
+		return -1;
+	/* its threads take no signals: they are for the one that watches */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &was);
-	/* without MHD_USE_ITC there is no quiescing */
-	d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, on_request,
-		x, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned int)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned int)SILENT_S, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,
-		MHD_OPTION_END);
+	rc = limits_start(d->limits);
+	if (rc == 0 && n_doors == 0)
+		rc = sse_start(x);
+	d->daemon = rc == 0 ? daemon_start(x, listen_fd, d->limits) : NULL;
 	pthread_sigmask(SIG_SETMASK, &was, NULL);
-	return d;
+	if (d->daemon == NULL)
+		return -1;
+	n_doors++;
+	return 0;
 }
 
-void http_drain(struct MHD_Daemon *d, int timeout_ms)
+static bool idle(void)
+{
+	unsigned int n = 0;
+
+	for (int i = 0; i < n_doors; i++) {
+		const union MHD_DaemonInfo *d = MHD_get_daemon_info(
+			doors[i].daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+		n += d ? __atomic_load_n(&d->num_connections, __ATOMIC_RELAXED) : 1;
+	}
+	return n == 0;
+}
+
+void http_drain(int timeout_ms)
 {
 	const struct timespec nap = {0, 10 * 1000000};
-	const union MHD_DaemonInfo *n;
-	int idle = 0;
+	int still = 0;
 
-	MHD_quiesce_daemon(d);
+	sse_end();
+	for (int i = 0; i < n_doors; i++)
+		MHD_quiesce_daemon(doors[i].daemon);
 	/* idle for some looks: a connection just taken may not be counted yet */
-	for (int ms = 0; ms < timeout_ms && idle < 3; ms += 10) {
+	for (int ms = 0; ms < timeout_ms && still < 3; ms += 10) {
 		nanosleep(&nap, NULL);
-		n = MHD_get_daemon_info(d, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-		idle = n != NULL && __atomic_load_n(&n->num_connections, __ATOMIC_RELAXED) == 0
-			? idle + 1
-			: 0;
+		still = idle() ? still + 1 : 0;
 	}
 }

@@ -13,7 +13,7 @@ static double seconds(uint64_t realtime_ns)
 	return (double)realtime_ns / 1e9;
 }
 
-static json_t *event_json(struct note *n)
+json_t *json_event(struct note *n)
 {
 	json_t *who = json_null();
 
@@ -28,19 +28,31 @@ static json_t *event_json(struct note *n)
 		"operator", who, "text", n->text);
 }
 
-json_t *json_events(const struct seg *s, uint64_t since)
+/* What a document begins with, and what is told of the engine then. */
+static json_t *document(const char *schema, const struct seg *s, uint64_t seq)
+{
+	struct sample *head = sample_head(s);
+	json_t *o = json_head(schema, head, seq);
+
+	sample_free(head);
+	return o;
+}
+
+json_t *json_events(const struct seg *s, uint64_t since, uint64_t seq)
 {
 	uint64_t next = since + 1, last = journal_last(&s->events), lost = 0, passed;
-	json_t *a = json_array();
+	json_t *a = json_array(), *o = document(documents[DOC_EVENTS].schema, s, seq);
 	struct note n;
 
 	/* those that come meanwhile are for the next one who asks */
 	while (since < last && next <= last && journal_read(&s->events, &next, &n, &passed)) {
 		lost += passed;
-		json_array_append_new(a, event_json(&n));
+		json_array_append_new(a, json_event(&n));
 	}
-	return json_pack("{ss sI sI so}", "schema", "warp17-events/1.0", "last", (json_int_t)last,
-		"lost", (json_int_t)lost, "events", a);
+	json_object_update_new(o,
+		json_pack("{sI sI so}", "last", (json_int_t)last, "lost", (json_int_t)lost,
+			"events", a));
+	return o;
 }
 
 static json_t *operator_json(uint32_t slot, struct seg_operator *o)
@@ -54,19 +66,21 @@ static json_t *operator_json(uint32_t slot, struct seg_operator *o)
 		(json_int_t)o->n_commands, "last_command", o->last_command);
 }
 
-json_t *json_operators(const struct seg *s)
+json_t *json_operators(const struct seg *s, uint64_t seq)
 {
-	json_t *a = json_array();
+	json_t *a = json_array(), *doc = document(documents[DOC_OPERATORS].schema, s, seq);
 
 	for (uint32_t i = 0; i < OPERATORS_MAX; i++) {
 		struct seg_operator o;
 
 		if (seg_read(&s->operators[i], &o, sizeof(o)) != 0) {
 			json_decref(a);
+			json_decref(doc);
 			return NULL;
 		}
 		if (o.state != operator_state_FREE)
 			json_array_append_new(a, operator_json(i, &o));
 	}
-	return json_pack("{ss so}", "schema", "warp17-operators/1.0", "operators", a);
+	json_object_set_new(doc, "operators", a);
+	return doc;
 }

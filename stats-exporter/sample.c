@@ -1,5 +1,6 @@
-/* The step from shared memory to a private copy. What comes of the segment is checked here: counts,
- * texts, and records that are being changed. */
+/* The step from shared memory to a copy of our own. What comes of the segment is checked here:
+ * counts, texts, and records that are being changed. */
+#include "common/util/clock.h"
 #include "common/util/crash.h"
 #include "common/util/utf8.h"
 #include "stats-exporter/exporter.h"
@@ -78,14 +79,26 @@ static int port_take(struct sample *to, const struct seg *s, uint32_t port)
 		.link_up = p.link_up != 0,
 		.running = p.running != 0,
 		.mtu = p.mtu,
-		.speed_mbps = p.speed_mbps == UINT32_MAX ? 0 : p.speed_mbps};
+		.speed_mbps = p.speed_mbps == UINT32_MAX ? 0 : p.speed_mbps,
+		.holder = p.holder,
+		.gw = p.gw,
+		.n_intfs = MIN_OF(p.n_intfs, L3_INTFS_MAX)};
+	memcpy(sp->faults, p.faults, sizeof(sp->faults));
+	memcpy(sp->intfs, p.intfs, sp->n_intfs * sizeof(p.intfs[0]));
 	words_take(&sp->device, &seg_port(s, port)->device, sizeof(sp->device));
 	sample_text(sp->name, p.name, sizeof(sp->name));
 	sample_text(sp->driver, p.driver, sizeof(sp->driver));
+	sample_text(sp->holder.name, sp->holder.name, sizeof(sp->holder.name));
 	return 0;
 }
 static_assert(FIELD_SIZE(struct sample_port, name) == FIELD_SIZE(struct seg_port, name));
 static_assert(FIELD_SIZE(struct sample_port, driver) == FIELD_SIZE(struct seg_port, driver));
+
+static void app_texts(struct app_config *c)
+{
+	sample_text(c->http.host, c->http.host, sizeof(c->http.host));
+	sample_text(c->http.object, c->http.object, sizeof(c->http.object));
+}
 
 /* The applications of its IMIX group. */
 static int apps_take(struct sample_tc *t, const struct seg *s)
@@ -105,6 +118,8 @@ static int apps_take(struct sample_tc *t, const struct seg *s)
 		to->index = g->app[t->n_apps];
 		to->weight = app->weight;
 		to->kind = app->cfg.kind;
+		to->cfg = app->cfg;
+		app_texts(&to->cfg);
 		seg_sum_imix(s, (t->tc.cfg.imix - 1) % IMIX_GROUPS_MAX, t->n_apps, &to->stats);
 	}
 	return 0;
@@ -135,6 +150,7 @@ static int tc_take(struct sample *to, const struct seg *s, uint32_t port, uint32
 		return 0;
 	sample_text(t->tc.reason, t->tc.reason, sizeof(t->tc.reason));
 	sample_text(t->tc.behind, t->tc.behind, sizeof(t->tc.behind));
+	app_texts(&t->tc.cfg.app);
 	t->port = port;
 	t->tcid = tcid;
 	seg_sum_tc(s, port, tcid, &t->stats);
@@ -150,7 +166,9 @@ static void header_take(struct sample *to, const struct seg_header *h)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
+	to->holders = 1;
 	to->time_s = ts.tv_sec + ts.tv_nsec / 1e9;
+	to->mono_ns = mono_ns();
 	to->start_s = h->start_realtime_ns / 1e9;
 	to->fingerprint = h->fingerprint;
 	to->tsc_hz = h->tsc_hz;
@@ -216,6 +234,17 @@ static int workers_take(struct sample *to, const struct seg *s, char *why)
 	return 0;
 }
 
+struct sample *sample_head(const struct seg *s)
+{
+	struct sample *to = calloc(1, sizeof(*to));
+
+	if (to == NULL)
+		return NULL;
+	header_take(to, &s->hdr);
+	to->n_ports = to->n_workers = to->n_lcores = 0;
+	return to;
+}
+
 struct sample *sample_of(const struct seg *s, char *why)
 {
 	struct sample *to = calloc(1, sizeof(*to));
@@ -246,12 +275,30 @@ fail:
 
 struct sample *sample_take(struct exporter *x, char *why)
 {
-	return sample_ready(x, why) ? sample_of(x->client.seg, why) : NULL;
+	/* who waits for it gets what comes */
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct sample *last;
+	static int64_t last_ms;
+	struct sample *s;
+
+	if (!sample_ready(x, why))
+		return NULL;
+	pthread_mutex_lock(&lock);
+	if (last == NULL || mono_ms() - last_ms >= SHARE_MS) {
+		sample_free(last);
+		last_ms = mono_ms();
+		last = sample_of(x->client.seg, why);
+	}
+	s = last;
+	if (s != NULL)
+		atomic_fetch_add(&s->holders, 1);
+	pthread_mutex_unlock(&lock);
+	return s;
 }
 
 void sample_free(struct sample *s)
 {
-	if (s == NULL)
+	if (s == NULL || atomic_fetch_sub(&s->holders, 1) != 1)
 		return;
 	free(s->tcs);
 	free(s->port_stats);

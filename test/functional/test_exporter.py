@@ -275,7 +275,7 @@ def test_operators_and_events_are_those_of_the_cli(engine, exporter):
 
     theirs, ours = e.show("events"), shown()
     ours["events"] = [n for n in ours["events"] if n["no"] <= theirs["last"]]
-    assert ours["schema"] == "warp17-events/1.0" and ours["lost"] == 0 and ours["last"] >= theirs["last"]
+    assert ours["schema"] == "warp17-events/1.1" and ours["lost"] == 0 and ours["last"] >= theirs["last"]
     for a, b in zip(theirs["events"], ours["events"], strict=True):
         assert abs(a.pop("realtime_ns") / 1e9 - b.pop("time")) < 1e-5
         a.pop("time")
@@ -402,7 +402,7 @@ def test_numbers_are_the_clis(exporter, engine, prefix):
     traffic(e)
     wait_for(x.ready)
     doc, metrics = x.stats(), x.series()
-    assert doc["schema"] == "warp17-stats/1.0" and abs(doc["timestamp"] - time.time()) < 5
+    assert doc["schema"] == "warp17-stats/1.1" and abs(doc["timestamp"] - time.time()) < 5
     assert x.stats()["seq"] == doc["seq"] + 1
     assert 0 < time.time() - doc["engine"]["start_time"] < 60
     assert doc["engine"]["version"] == e.show("version")["engine"]

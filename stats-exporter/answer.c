@@ -1,0 +1,99 @@
+/* Answers of the HTTP side, and what all of them have in their head. */
+#include "stats-exporter/http.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Nothing of ours is a page that others may show, load from, or learn where a reader came from. */
+#define NOTHING "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+void answer_head(struct MHD_Response *r, const char *type, const char *csp, const char *cache)
+{
+	MHD_add_response_header(r, "Content-Type", type);
+	MHD_add_response_header(r, "Cache-Control", cache);
+	MHD_add_response_header(r, "Content-Security-Policy", csp ? csp : NOTHING);
+	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(r, "X-Frame-Options", "DENY");
+	MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
+	MHD_add_response_header(r, "Cross-Origin-Resource-Policy", "same-origin");
+	/* one request a connection: then no idle one is there to be cut at a re-execution */
+	MHD_add_response_header(r, "Connection", "close");
+}
+
+static enum MHD_Result give(struct MHD_Connection *c, unsigned int status, struct MHD_Response *r)
+{
+	static const char *const challenges[] = ACCESS_CHALLENGES;
+	enum MHD_Result rc;
+
+	for (size_t i = 0; status == MHD_HTTP_UNAUTHORIZED && i < ARRAY_SIZE(challenges); i++)
+		MHD_add_response_header(r, "WWW-Authenticate", challenges[i]);
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(r, "Allow", "GET, HEAD");
+	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		MHD_add_response_header(r, "Retry-After", "1");
+	rc = MHD_queue_response(c, status, r);
+	MHD_destroy_response(r);
+	return rc;
+}
+
+enum MHD_Result answer_text(
+	struct MHD_Connection *c, unsigned int status, const char *type, char *text, size_t len)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
+
+	if (r == NULL) {
+		free(text);
+		return MHD_NO;
+	}
+	answer_head(r, type, NULL, "no-store");
+	return give(c, status, r);
+}
+
+enum MHD_Result answer_static(
+	struct MHD_Connection *c, const char *type, const char *csp, const void *data, size_t len)
+{
+	/* not written to, whatever the type says */
+	struct MHD_Response *r = MHD_create_response_from_buffer(
+		len, (void *)(uintptr_t)data, MHD_RESPMEM_PERSISTENT);
+
+	if (r == NULL)
+		return MHD_NO;
+	answer_head(r, type, csp, "no-store");
+	return give(c, MHD_HTTP_OK, r);
+}
+
+enum MHD_Result answer_stream(struct MHD_Connection *c, size_t block,
+	MHD_ContentReaderCallback read, MHD_ContentReaderFreeCallback closed, void *cls)
+{
+	struct MHD_Response *r = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, block, read, cls, closed);
+
+	if (r == NULL) {
+		closed(cls);
+		return MHD_NO;
+	}
+	answer_head(r, "text/event-stream", NULL, "no-store");
+	return give(c, MHD_HTTP_OK, r);
+}
+
+static enum MHD_Result no_memory(struct MHD_Connection *c)
+{
+	char *text = strdup("{\"schema\":\"" ERROR_SCHEMA "\",\"error\":\"out of memory\"}");
+
+	return text ? answer_text(
+		       c, MHD_HTTP_INTERNAL_SERVER_ERROR, "application/json", text, strlen(text))
+		    : MHD_NO;
+}
+
+enum MHD_Result answer_json(struct MHD_Connection *c, unsigned int status, json_t *doc)
+{
+	char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+
+	json_decref(doc);
+	return text ? answer_text(c, status, "application/json", text, strlen(text)) : no_memory(c);
+}
+
+enum MHD_Result answer_error(struct MHD_Connection *c, unsigned int status, const char *what)
+{
+	return answer_json(c, status, json_pack("{ss ss}", "schema", ERROR_SCHEMA, "error", what));
+}
