@@ -148,7 +148,7 @@ def test_intervals(exporter, engine, stream, prefix):
     fast, slow, usual = stream(x, "?interval=200"), stream(x, "?interval=60000"), stream(x)
     time.sleep(4.2)
     counts = [len(s.of("state")) for s in (fast, slow, usual)]
-    assert 15 <= counts[0] <= 23 and counts[1] == 1 and 4 <= counts[2] <= 6, counts
+    assert 15 <= counts[0] <= 23 and counts[1] <= 2 and 4 <= counts[2] <= 6, counts  # the second may come sooner: all keep step
     stamps = [s["timestamp"] for s in fast.of("state")]
     assert stamps == sorted(stamps)
     # of one moment, all get the same
