@@ -70,7 +70,7 @@ static size_t token_len(const char *text, size_t len)
 
 int access_load(const char *file, char *why)
 {
-	size_t len;
+	size_t len = 0;
 	char *text;
 
 	if (file == NULL)

@@ -202,13 +202,14 @@ static uint64_t first_event(const struct stream *s, uint64_t last)
 /* NULL: there is none yet. */
 static struct text *event_next(struct stream *s)
 {
-	const struct journal *j = &sse.x->client.seg->events;
+	const struct journal *j;
 	char head[96] = "";
 	struct note n;
 	uint64_t lost;
 
 	if (!atomic_load(&sse.x->attached))
 		return NULL;
+	j = &sse.x->client.seg->events;
 	if (s->next == 0)
 		s->next = first_event(s, journal_last(j));
 	if (!journal_read(j, &s->next, &n, &lost))

@@ -34,17 +34,27 @@ static void pair_free(struct pair *p)
 	free(p);
 }
 
-/* Do they belong together? GnuTLS's code. */
-static int fit(const gnutls_datum_t *cert, const gnutls_datum_t *key)
+/* Do they belong together? GnuTLS's code. (gnutls_certificate_set_x509_key_mem() looks too, but
+ * loses memory when they do not.) */
+static int fit(const struct pair *p)
 {
-	gnutls_certificate_credentials_t c;
-	int rc = gnutls_certificate_allocate_credentials(&c);
+	unsigned char theirs[64], ours[64];
+	size_t n = sizeof(theirs), m = sizeof(ours);
+	gnutls_pubkey_t of_key;
+	int rc = gnutls_pubkey_init(&of_key);
 
 	if (rc != 0)
 		return rc;
-	rc = gnutls_certificate_set_x509_key_mem(c, cert, key, GNUTLS_X509_FMT_PEM);
-	gnutls_certificate_free_credentials(c);
-	return rc < 0 ? rc : 0;
+	rc = gnutls_pubkey_import_privkey(of_key, p->key, 0, 0);
+	if (rc == 0)
+		rc = gnutls_pubkey_get_key_id(of_key, GNUTLS_KEYID_USE_SHA256, ours, &m);
+	if (rc == 0)
+		rc = gnutls_pubkey_get_key_id(
+			p->chain[0].pubkey, GNUTLS_KEYID_USE_SHA256, theirs, &n);
+	if (rc == 0 && (n != m || memcmp(theirs, ours, n) != 0))
+		rc = GNUTLS_E_CERTIFICATE_KEY_MISMATCH;
+	gnutls_pubkey_deinit(of_key);
+	return rc;
 }
 
 /* GnuTLS's code. */
@@ -52,7 +62,7 @@ static int pair_make(const gnutls_datum_t *cert, const gnutls_datum_t *key, stru
 {
 	struct pair *p = calloc(1, sizeof(*p));
 	unsigned int n = CHAIN_MAX;
-	int rc = p ? fit(cert, key) : GNUTLS_E_MEMORY_ERROR;
+	int rc = p ? 0 : GNUTLS_E_MEMORY_ERROR;
 
 	if (rc == 0)
 		rc = gnutls_pcert_list_import_x509_raw(p->chain, &n, cert, GNUTLS_X509_FMT_PEM, 0);
@@ -62,6 +72,8 @@ static int pair_make(const gnutls_datum_t *cert, const gnutls_datum_t *key, stru
 	}
 	if (rc == 0)
 		rc = gnutls_privkey_import_x509_raw(p->key, key, GNUTLS_X509_FMT_PEM, NULL, 0);
+	if (rc == 0)
+		rc = fit(p);
 	if (rc == 0)
 		*to = p;
 	else

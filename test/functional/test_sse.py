@@ -148,7 +148,7 @@ def test_intervals(exporter, engine, stream, prefix):
     fast, slow, usual = stream(x, "?interval=200"), stream(x, "?interval=60000"), stream(x)
     time.sleep(4.2)
     counts = [len(s.of("state")) for s in (fast, slow, usual)]
-    assert 15 <= counts[0] <= 23 and counts[1] == 1 and 4 <= counts[2] <= 6, counts
+    assert 15 <= counts[0] <= 23 and counts[1] <= 2 and 4 <= counts[2] <= 6, counts  # the second may come sooner: all keep step
     stamps = [s["timestamp"] for s in fast.of("state")]
     assert stamps == sorted(stamps)
     # of one moment, all get the same
@@ -193,6 +193,7 @@ def test_events_that_are_lost_are_told(exporter, engine, stream, prefix):
     wait_for(x.ready)
     for _ in range(14):
         e.cli(*["acquire port 0", "release port 0"] * 25, options=("--name", "anna"))
+    time.sleep(1)  # the last one's leaving is an event too
     known = as_json(x, "/api/v1/events?since=0")
     assert known["lost"] > 0
     s = stream(x, "?since=0")
