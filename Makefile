@@ -162,7 +162,9 @@ $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
 
 # what the exporter and the CLI make of a segment is pure too
-$(B)/test/unit/exporter_test: $(addprefix $(B)/stats-exporter/,sample.o json.o json_test.o json_config.o json_schema.o prometheus.o listen.o)
+PURE := $(addprefix $(B)/stats-exporter/,sample.o buckets.o json.o json_test.o json_config.o json_schema.o json_text.o prometheus.o prom_counters.o out.o accept.o process.o)
+$(B)/test/unit/exporter_test: $(PURE) $(B)/stats-exporter/listen.o
+$(B)/test/unit/scrape_cost_test: $(PURE)
 VIEWS := $(filter $(addprefix $(B)/cli/,show% since% render% grid%),$(CLI))
 $(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(VIEWS)
 $(B)/test/unit/ui_test: $(VIEWS) $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)
@@ -269,9 +271,10 @@ docs: $(BIN)/warp17-cli
 # The tree as the launcher knows it stands in LIB, what users call are links. A configuration that is there stays.
 LIB := $(PREFIX)/lib/warp17
 UNITS_TO := $(PREFIX)/lib/systemd/system
+SHARE := $(PREFIX)/share/warp17
 install: all
 	$(Q)install -d $(addprefix '$(DESTDIR)',$(LIB)/bin $(LIB)/scripts $(LIB)/config/examples $(PREFIX)/bin $(UNITS_TO) \
-		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(SYSCONFDIR)/warp17)
+		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(SHARE)/prometheus $(SHARE)/grafana $(SYSCONFDIR)/warp17)
 	$(Q)install $(PROGS) '$(DESTDIR)$(LIB)/bin'
 	$(Q)install $(addprefix scripts/,warp17 hugepages doctor demo example) '$(DESTDIR)$(LIB)/scripts'
 	$(Q)install -m 644 scripts/lib.sh scripts/config.sh '$(DESTDIR)$(LIB)/scripts'
@@ -284,6 +287,8 @@ install: all
 	$(Q)for u in config/systemd/*; do sed 's#/usr/local/bin#$(PREFIX)/bin#; s#/etc/warp17#$(SYSCONFDIR)/warp17#' $$u | \
 		install -m 644 /dev/stdin '$(DESTDIR)$(UNITS_TO)/'$${u##*/} || exit 1; done
 	$(Q)install -m 644 doc/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
+	$(Q)install -m 644 config/prometheus/* '$(DESTDIR)$(SHARE)/prometheus'
+	$(Q)install -m 644 config/grafana/* '$(DESTDIR)$(SHARE)/grafana'
 	$(Q)install -m 644 doc/man/*.8 '$(DESTDIR)$(PREFIX)/share/man/man8'
 compdb:
 	$(Q)scripts/compdb.sh > compile_commands.json
