@@ -164,7 +164,7 @@ $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 # what the exporter and the CLI make of a segment is pure too
 PURE := $(addprefix $(B)/stats-exporter/,sample.o buckets.o json.o json_test.o json_config.o json_schema.o json_text.o prometheus.o prom_counters.o out.o accept.o process.o)
 $(B)/test/unit/exporter_test: $(PURE) $(B)/stats-exporter/listen.o
-$(B)/test/unit/scrape_cost_test: $(PURE)
+$(B)/test/unit/scrape_cost_test $(B)/test/unit/exporter_parts_test: $(PURE)
 VIEWS := $(filter $(addprefix $(B)/cli/,show% since% render% grid%),$(CLI))
 $(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(VIEWS)
 $(B)/test/unit/ui_test: $(VIEWS) $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)

@@ -5,6 +5,7 @@
 #include "stats-exporter/exporter.h"
 #include "test/unit/unit.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,7 +144,7 @@ static double cpu_ms(void)
 	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }
 
-static long peak_kb(void)
+static int64_t peak_kb(void)
 {
 	struct rusage u;
 
@@ -170,7 +171,7 @@ static char *json_make(const struct sample *s, size_t *len)
 static void cost(const char *name, char *(*make)(const struct sample *s, size_t *len))
 {
 	double best = 1e9, best_sample = 1e9;
-	long before = peak_kb(), first = 0;
+	int64_t before = peak_kb(), first = 0;
 	char why[WHY_MAX];
 	size_t len = 0;
 
@@ -191,14 +192,15 @@ static void cost(const char *name, char *(*make)(const struct sample *s, size_t 
 		if (i == 0)
 			first = peak_kb();
 	}
-	print_message("%s: %.1f ms of CPU, %.1f of them for the sample; %zu bytes; %ld KB more\n",
+	print_message("%s: %.1f ms of CPU, %.1f of them for the sample; %zu bytes; %" PRId64
+		      " KB more\n",
 		name, best, best_sample, len, first - before);
 	if (best > MOST_MS)
 		fail_msg("%s took %.1f ms, more than %.0f", name, best, MOST_MS);
 	if (first - before > MOST_KB)
-		fail_msg("%s took %ld KB", name, first - before);
+		fail_msg("%s took %" PRId64 " KB", name, first - before);
 	if (peak_kb() - first > MOST_LEAK_KB)
-		fail_msg("%s took %ld KB more with each time", name,
+		fail_msg("%s took %" PRId64 " KB more with each time", name,
 			(peak_kb() - first) / (RUNS - 1));
 }
 
