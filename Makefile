@@ -162,9 +162,10 @@ $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
 
 # what the exporter and the CLI make of a segment is pure too
-PURE := $(addprefix $(B)/stats-exporter/,sample.o buckets.o json.o json_test.o json_config.o json_schema.o json_text.o prometheus.o prom_counters.o out.o accept.o process.o)
-$(B)/test/unit/exporter_test: $(PURE) $(B)/stats-exporter/listen.o
-$(B)/test/unit/scrape_cost_test $(B)/test/unit/exporter_parts_test: $(PURE)
+DOCUMENTS := $(filter $(addprefix $(B)/stats-exporter/,sample% json% document% people% prom% buckets% out% accept% process%),$(EXPORTER))
+$(B)/test/unit/exporter_test: $(DOCUMENTS) $(B)/stats-exporter/listen.o
+$(B)/test/unit/scrape_cost_test $(B)/test/unit/exporter_parts_test: $(DOCUMENTS)
+$(B)/test/unit/record_test: $(DOCUMENTS) $(addprefix $(B)/stats-exporter/,csv.o sink.o record_opts.o)
 VIEWS := $(filter $(addprefix $(B)/cli/,show% since% render% grid%),$(CLI))
 $(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(VIEWS)
 $(B)/test/unit/ui_test: $(VIEWS) $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)
@@ -251,9 +252,10 @@ profile: all
 path: $(B)/test/bench/path
 check: lint style
 	@echo "PASS: check"
-style: $(BIN)/warp17-cli
+style: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 	$(Q)clang-format --dry-run -Werror $(ALL_SRC)
 	$(Q)for d in $(DOCS); do $(BIN)/warp17-cli --reference $$d | cmp -s - doc/$$d.md || { echo "doc/$$d.md: not current, make docs"; exit 1; }; done
+	$(Q)stats-exporter/schema/make.py --check $(BIN)/warp17-stats-exporter
 	$(Q)scripts/check-size.sh $(ALL_SRC)
 	$(Q)scripts/check-tokens.sh $(ALL_SRC)
 	$(Q)scripts/check-layers.sh $(ALL_SRC)
@@ -266,15 +268,16 @@ lint:
 		clang-tidy --quiet {} -- -std=gnu2x -D_GNU_SOURCE -I. $(call sys,$(PKGS)) -march=$(ARCH) 2>/dev/null
 format:
 	$(Q)clang-format -i $(ALL_SRC)
-docs: $(BIN)/warp17-cli
+docs: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 	$(Q)for d in $(DOCS); do $(BIN)/warp17-cli --reference $$d > doc/$$d.md; done
+	$(Q)stats-exporter/schema/make.py $(BIN)/warp17-stats-exporter
 # The tree as the launcher knows it stands in LIB, what users call are links. A configuration that is there stays.
 LIB := $(PREFIX)/lib/warp17
 UNITS_TO := $(PREFIX)/lib/systemd/system
 SHARE := $(PREFIX)/share/warp17
 install: all
 	$(Q)install -d $(addprefix '$(DESTDIR)',$(LIB)/bin $(LIB)/scripts $(LIB)/config/examples $(PREFIX)/bin $(UNITS_TO) \
-		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(SHARE)/prometheus $(SHARE)/grafana $(SYSCONFDIR)/warp17)
+		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(addprefix $(SHARE)/,prometheus grafana schema) $(SYSCONFDIR)/warp17)
 	$(Q)install $(PROGS) '$(DESTDIR)$(LIB)/bin'
 	$(Q)install $(addprefix scripts/,warp17 hugepages doctor demo example) '$(DESTDIR)$(LIB)/scripts'
 	$(Q)install -m 644 scripts/lib.sh scripts/config.sh '$(DESTDIR)$(LIB)/scripts'
@@ -290,6 +293,7 @@ install: all
 	$(Q)install -m 644 config/prometheus/* '$(DESTDIR)$(SHARE)/prometheus'
 	$(Q)install -m 644 config/grafana/* '$(DESTDIR)$(SHARE)/grafana'
 	$(Q)install -m 644 doc/man/*.8 '$(DESTDIR)$(PREFIX)/share/man/man8'
+	$(Q)install -m 644 doc/schema/*.json '$(DESTDIR)$(SHARE)/schema'
 compdb:
 	$(Q)scripts/compdb.sh > compile_commands.json
 clean:

@@ -61,7 +61,7 @@ enum MHD_Result answer_static(
 
 static enum MHD_Result no_memory(struct MHD_Connection *c)
 {
-	char *text = strdup("{\"error\":\"out of memory\"}");
+	char *text = strdup("{\"schema\":\"" ERROR_SCHEMA "\",\"error\":\"out of memory\"}");
 
 	return text ? answer_text(
 		       c, MHD_HTTP_INTERNAL_SERVER_ERROR, "application/json", text, strlen(text))
@@ -78,5 +78,5 @@ enum MHD_Result answer_json(struct MHD_Connection *c, unsigned int status, json_
 
 enum MHD_Result answer_error(struct MHD_Connection *c, unsigned int status, const char *what)
 {
-	return answer_json(c, status, json_pack("{ss}", "error", what));
+	return answer_json(c, status, json_pack("{ss ss}", "schema", ERROR_SCHEMA, "error", what));
 }

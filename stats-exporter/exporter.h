@@ -31,6 +31,7 @@ struct exporter {
 	_Atomic uint64_t seq; /* of JSON documents */
 	pthread_mutex_t lock; /* of why */
 	char why[WHY_MAX];    /* nothing is attached; a sentence */
+	const struct record_opts *record; /* NULL: nothing is recorded */
 };
 
 /* The steps of a latency histogram for Prometheus, half octaves up to 17 s: buckets.c. */
@@ -124,6 +125,29 @@ json_t *json_test(const struct sample *s, const struct sample_tc *t);
 /* What every document begins with. s: NULL, the engine is null. */
 json_t *json_head(const char *schema, const struct sample *s, uint64_t seq);
 
+/* The documents of /api/v1; what stands for one that is not to be had, over HTTP and in a recording. */
+enum document {
+	DOC_STATS,
+	DOC_PORTS,
+	DOC_TESTS,
+	DOC_OPERATORS,
+	DOC_EVENTS,
+	DOC_SCHEMA,
+	DOC_COUNT
+};
+struct document_desc {
+	const char *word, *path, *schema; /* schema: its name and version */
+};
+extern const struct document_desc documents[DOC_COUNT];
+#define ERROR_SCHEMA "warp17-error/1.0"
+#define GAP_SCHEMA "warp17-gap/1.0"
+/* DOC_COUNT: there is none of that word. */
+enum document document_find(const char *word);
+/* One of the engine, for the caller to own. events: those after *since, which becomes the last. NULL: none
+ * to be had, why[WHY_MAX] says why. */
+json_t *document_take(
+	struct exporter *x, enum document d, uint64_t seq, uint64_t *since, char *why);
+
 /* people.c: events after number since, of those that are kept; who is attached. NULL: it cannot be read now. */
 json_t *json_events(const struct seg *s, uint64_t since, uint64_t seq);
 json_t *json_operators(const struct seg *s, uint64_t seq);
@@ -172,5 +196,6 @@ void http_drain(struct MHD_Daemon *d, int timeout_ms);
 int watch_inherit(void);
 /* Attaches, and makes the engine's memory read only. 0, or -errno with why[WHY_MAX]. */
 int watch_attach(struct exporter *x, const struct attach_opts *o, char *why);
-/* Serves on fd and watches for engines until SIGTERM or SIGINT. The exit code. */
+/* Serves on fd (-1: no HTTP), records, and watches for engines until SIGTERM or SIGINT, or until no more is
+ * to be recorded. The exit code. */
 int watch_run(struct exporter *x, struct attach_opts *o, int fd, char **argv);

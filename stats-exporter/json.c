@@ -125,7 +125,7 @@ json_t *json_head(const char *schema, const struct sample *s, uint64_t seq)
 json_t *json_stats_of(const struct sample *s, uint64_t seq, bool with_ports)
 {
 	json_t *ports = json_array(), *lcores = json_array(), *tests = json_array();
-	json_t *o = json_head("warp17-stats/1.1", s, seq);
+	json_t *o = json_head(documents[DOC_STATS].schema, s, seq);
 
 	for (uint32_t p = 0; with_ports && p < s->n_ports; p++)
 		json_array_append_new(ports, json_port(s, p, true));
@@ -145,7 +145,7 @@ json_t *json_stats(const struct sample *s, uint64_t seq)
 
 json_t *json_ports_of(const struct sample *s, uint64_t seq, uint32_t port)
 {
-	json_t *a = json_array(), *o = json_head("warp17-ports/1.0", s, seq);
+	json_t *a = json_array(), *o = json_head(documents[DOC_PORTS].schema, s, seq);
 
 	for (uint32_t p = 0; p < s->n_ports; p++) {
 		json_t *one;

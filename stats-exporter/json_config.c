@@ -71,7 +71,7 @@ static json_t *latency(const struct latency_config *c)
 		json_if(c->max_avg_us != 0, c->max_avg_us), "samples", INT(c->samples));
 }
 
-static json_t *raw_json(const struct app_config *c, bool is_client)
+static json_t *raw_view(const struct app_config *c, bool is_client)
 {
 	(void)is_client;
 	return json_pack("{sI sI sb sb}", "req_bytes", INT(c->raw.req_bytes), "resp_bytes",
@@ -100,7 +100,7 @@ static json_t *fields(const char *text)
 	return a;
 }
 
-static json_t *http_json(const struct app_config *c, bool is_client)
+static json_t *http_view(const struct app_config *c, bool is_client)
 {
 	json_t *o = is_client ? json_pack("{ss ss ss}", "method", http_method_word(c->http.method),
 			    "host", c->http.host, "object", c->http.object)
@@ -111,7 +111,7 @@ static json_t *http_json(const struct app_config *c, bool is_client)
 	return o;
 }
 
-static json_t *echo_json(const struct app_config *c, bool is_client)
+static json_t *echo_view(const struct app_config *c, bool is_client)
 {
 	(void)is_client;
 	return json_pack("{sI}", "bytes", INT(c->echo.bytes));
@@ -121,7 +121,7 @@ static json_t *echo_json(const struct app_config *c, bool is_client)
 static json_t *app(const struct app_config *c, bool is_client)
 {
 	static json_t *(*const of[])(const struct app_config *, bool) = {
-#define APP(name, NAME) [app_kind_##NAME] = name##_json,
+#define APP(name, NAME) [app_kind_##NAME] = name##_view,
 #include "common/cmd/app.def"
 	};
 	json_t *o = json_pack("{ss so}", "name", app_kind_word(c->kind), "requests",

@@ -125,7 +125,7 @@ json_t *json_test(const struct sample *s, const struct sample_tc *t)
 
 json_t *json_tests_of(const struct sample *s, uint64_t seq, uint32_t port, uint32_t tcid)
 {
-	json_t *a = json_array(), *o = json_head("warp17-tests/1.0", s, seq);
+	json_t *a = json_array(), *o = json_head(documents[DOC_TESTS].schema, s, seq);
 
 	for (uint32_t i = 0; i < s->n_tcs; i++) {
 		const struct sample_tc *t = &s->tcs[i];

@@ -1,6 +1,6 @@
-/* warp17-stats-exporter: options; then the JSON once, or the watch. */
+/* warp17-stats-exporter: options; then a document once, or the watch. */
 #include "common/util/version.h"
-#include "stats-exporter/exporter.h"
+#include "stats-exporter/record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,17 +16,34 @@ static void usage(FILE *to)
 	fprintf(to,
 		"usage: " EXPORTER " [options]\n"
 		"Serves the statistics of a WARP17 engine over HTTP: /metrics (Prometheus), "
-		"/api/v1/stats (JSON),\n"
-		"/api/v1/schema, /healthz, /readyz. Waits for the engine, and follows it over "
+		"/api/v1/... (JSON),\n"
+		"/healthz, /readyz; or records them. Waits for the engine, and follows it over "
 		"restarts.\n"
 		"      --listen ADDR:PORT  where (default 127.0.0.1:9417); [ADDR6]:PORT too; port "
 		"0: any, printed\n"
 		"      --port PORT         the same on 127.0.0.1\n"
 		"      --prefix NAME       the engine's file prefix (default " PREFIX_DEFAULT ")\n"
-		"      --once              print the JSON once, and leave\n"
+		"      --once              print a document, and leave; what of --interval's below "
+		"fits goes with it\n"
+		"      --interval SECONDS  record a document so often (0.01..86400), without HTTP "
+		"unless it is\n"
+		"                          asked for by --listen or --port\n"
+		"      --document WORD     stats (default), ports, tests (default of csv), "
+		"operators, events, schema\n"
+		"      --format WORD       jsonl: one a line; csv: a row for each test case or "
+		"port; "
+		"json: indented\n"
+		"      --output FILE       instead of standard output; json: the newest alone, "
+		"else "
+		"appended\n"
+		"      --count N           leave after so many records\n"
+		"      --rotate-size SIZE  FILE becomes FILE.1 before it is larger (bytes, K, M, "
+		"G)\n"
+		"      --rotate-keep N     so many of those stay (default 5)\n"
 		"  -h, --help   -V, --version\n"
-		"exit: 0 ok, 1 cannot listen or write, 2 usage; --once: 3 no engine, 4 refused, 5 "
-		"time-out\n");
+		"exit: 0 ok, 1 cannot listen or write (records were lost), 2 usage; --once: 3 no "
+		"engine, 4 refused,\n"
+		"5 time-out\n");
 }
 
 /* A descriptor of ours must not come to be taken for standard output. */
@@ -41,7 +58,8 @@ static void standard_files(void)
 struct command {
 	struct listen_at at;
 	const char *prefix;
-	bool once;
+	bool listen; /* was asked for */
+	struct record_opts record;
 };
 
 static int prefix_parse(struct command *cmd, const char *text, char *why)
@@ -57,21 +75,24 @@ static int prefix_parse(struct command *cmd, const char *text, char *why)
 static int options(struct command *cmd, int argc, char **argv)
 {
 	static const struct option longs[] = {{"listen", 1, NULL, 'l'}, {"port", 1, NULL, 'p'},
-		{"prefix", 1, NULL, 'P'}, {"once", 0, NULL, 'o'}, {"help", 0, NULL, 'h'},
+		{"prefix", 1, NULL, 'P'}, RECORD_LONGS, {"help", 0, NULL, 'h'},
 		{"version", 0, NULL, 'V'}, {0}};
 	char why[WHY_MAX];
 	int c, rc = 0;
 
 	listen_parse(&cmd->at, "127.0.0.1:9417", why);
+	record_opts_init(&cmd->record);
 	while (rc == 0 && (c = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
 		if (c == 'l') {
 			rc = listen_parse(&cmd->at, optarg, why);
+			cmd->listen = true;
 		} else if (c == 'p') {
 			rc = listen_parse_port(&cmd->at, optarg, why);
+			cmd->listen = true;
 		} else if (c == 'P') {
 			rc = prefix_parse(cmd, optarg, why);
-		} else if (c == 'o') {
-			cmd->once = true;
+		} else if ((rc = record_option(&cmd->record, c, optarg, why)) <= 0) {
+			continue;
 		} else if (c == 'V') {
 			printf(EXPORTER " %s\n", warp17_version());
 			return EXIT_OK;
@@ -84,6 +105,8 @@ static int options(struct command *cmd, int argc, char **argv)
 		snprintf(why, sizeof(why), "unexpected '%.64s'", argv[optind]);
 		rc = -EINVAL;
 	}
+	if (rc == 0)
+		rc = record_opts_check(&cmd->record, why);
 	if (rc == 0)
 		return -1;
 	fprintf(stderr, EXPORTER ": %s\n", why);
@@ -99,37 +122,48 @@ static void give_up(void)
 	_exit(write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ? EXIT_FAILED : EXIT_TIMEOUT);
 }
 
-static int once(struct exporter *x, struct attach_opts *o)
+static int once(struct exporter *x, struct attach_opts *o, const struct record_opts *r)
 {
-	char why[WHY_MAX];
-	struct sample *s;
+	char why[WHY_MAX] = "";
 	sigset_t alarm_only;
-	json_t *doc;
-	int rc;
+	int rc = 0;
 
 	sigemptyset(&alarm_only);
 	sigaddset(&alarm_only, SIGALRM);
 	sigprocmask(SIG_UNBLOCK, &alarm_only, NULL); /* whoever started us */
 	o->stuck = give_up;
-	rc = watch_attach(x, o, why);
-	x->attached = rc == 0;
-	s = rc == 0 ? sample_take(x, why) : NULL;
-	if (s == NULL) {
-		fprintf(stderr, EXPORTER ": %s\n", why);
-		return rc == -EBUSY        ? EXIT_REFUSED
-			: rc == -ETIMEDOUT ? EXIT_TIMEOUT
-					   : EXIT_NO_ENGINE;
+	if (r->doc != DOC_SCHEMA) { /* which needs no engine */
+		rc = watch_attach(x, o, why);
+		x->attached = rc == 0;
 	}
-	doc = json_stats(s, 0);
-	sample_free(s);
-	rc = json_dumpf(doc, stdout, JSON_INDENT(1)) == 0 && putchar('\n') != EOF
-			&& fflush(stdout) == 0
-		? EXIT_OK
-		: EXIT_FAILED;
-	if (rc != EXIT_OK)
-		fprintf(stderr, EXPORTER ": cannot write: %s\n", strerror(errno));
-	json_decref(doc);
-	return rc;
+	if (rc != 0)
+		fprintf(stderr, EXPORTER ": %s\n", why);
+	else
+		rc = record_once(x, r);
+	switch (rc) {
+	case 0:
+		return EXIT_OK;
+	case -EIO:
+		return EXIT_FAILED;
+	case -EBUSY:
+		return EXIT_REFUSED;
+	case -ETIMEDOUT:
+		return EXIT_TIMEOUT;
+	default:
+		return EXIT_NO_ENGINE;
+	}
+}
+
+/* Until it is ended: serves, unless recording is all that was asked for. */
+static int service(struct exporter *x, struct attach_opts *o, struct command *cmd, char **argv)
+{
+	bool records = cmd->record.interval_ns != 0, serves = !records || cmd->listen;
+	int fd = watch_inherit();
+
+	x->record = records ? &cmd->record : NULL;
+	if (serves && fd < 0)
+		fd = listen_open(&cmd->at);
+	return serves && fd < 0 ? EXIT_FAILED : watch_run(x, o, fd, argv);
 }
 
 int main(int argc, char **argv)
@@ -138,7 +172,7 @@ int main(int argc, char **argv)
 	struct command cmd = {0};
 	struct attach_opts o = {
 		.name = "stats-exporter", .kind = client_kind_EXPORTER, .read_only = true};
-	int fd, rc;
+	int rc;
 
 	standard_files();
 	prctl(PR_SET_NAME, EXPORTER); /* executed again by way of /proc it would be "exe" */
@@ -147,14 +181,7 @@ int main(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	o.prefix = cmd.prefix;
-	if (cmd.once) {
-		rc = once(&x, &o);
-	} else {
-		fd = watch_inherit();
-		if (fd < 0)
-			fd = listen_open(&cmd.at);
-		rc = fd < 0 ? EXIT_FAILED : watch_run(&x, &o, fd, argv);
-	}
+	rc = cmd.record.once ? once(&x, &o, &cmd.record) : service(&x, &o, &cmd, argv);
 	fflush(NULL);
 	_exit(rc); /* never rte_eal_cleanup() */
 }

@@ -41,7 +41,7 @@ static json_t *document(const char *schema, const struct seg *s, uint64_t seq)
 json_t *json_events(const struct seg *s, uint64_t since, uint64_t seq)
 {
 	uint64_t next = since + 1, last = journal_last(&s->events), lost = 0, passed;
-	json_t *a = json_array(), *o = document("warp17-events/1.1", s, seq);
+	json_t *a = json_array(), *o = document(documents[DOC_EVENTS].schema, s, seq);
 	struct note n;
 
 	/* those that come meanwhile are for the next one who asks */
@@ -68,7 +68,7 @@ static json_t *operator_json(uint32_t slot, struct seg_operator *o)
 
 json_t *json_operators(const struct seg *s, uint64_t seq)
 {
-	json_t *a = json_array(), *doc = document("warp17-operators/1.1", s, seq);
+	json_t *a = json_array(), *doc = document(documents[DOC_OPERATORS].schema, s, seq);
 
 	for (uint32_t i = 0; i < OPERATORS_MAX; i++) {
 		struct seg_operator o;

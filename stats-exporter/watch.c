@@ -4,7 +4,7 @@
  * written in place: a signal's handler may be what ends an image. */
 #include "common/util/clock.h"
 #include "common/util/image.h"
-#include "stats-exporter/exporter.h"
+#include "stats-exporter/record.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,6 +24,7 @@
 #define REFUSED_MS 1000    /* by an engine that is there */
 #define FAILED_MS_MAX 2000 /* doubles from LOOK_MS with each image that failed */
 #define DRAIN_MS 500
+#define LAST_MS 2000 /* for the last record */
 #define SAID_MAX 8
 
 static char state_env[sizeof(STATE_ENV) + 160] = STATE_ENV "=";
@@ -41,9 +42,18 @@ static struct {
 /* leave: it is time to; attaching: inside client_attach(), where nobody looks at leave */
 static _Atomic int leave, attaching;
 
+/* There is no more to record. */
+static void on_recorded(void)
+{
+	leave = 1;
+}
+
 static void on_signal(int sig)
 {
-	(void)sig;
+	if (sig == SIGHUP) {
+		record_reopen();
+		return;
+	}
 	if (attaching)
 		_exit(EXIT_OK);
 	leave = 1;
@@ -59,6 +69,8 @@ static void signals(int how)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGALRM); /* of an image that was stuck */
+	if (me.x->record != NULL)
+		sigaddset(&set, SIGHUP);
 	sigprocmask(how, &set, NULL);
 }
 
@@ -81,8 +93,10 @@ int watch_inherit(void)
 
 	/* exec keeps the pid: another's is of a parent that was an exporter too */
 	if (s == NULL || sscanf(s, "%d %d %" SCNu32 "%n", &pid, &fd, &me.failures, &at) != 3
-		|| pid != getpid() || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) != 0
-		|| on == 0) {
+		|| pid != getpid()
+		|| (fd >= 0
+			&& (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) != 0
+				|| on == 0))) {
 		unsetenv(WHY_ENV);
 		me.failures = 0;
 		return -1;
@@ -134,7 +148,9 @@ static void why_set(const char *why)
 static void depart(void)
 {
 	atomic_store(&me.x->attached, 0);
-	http_drain(me.http, DRAIN_MS);
+	record_stop(DRAIN_MS);
+	if (me.http != NULL)
+		http_drain(me.http, DRAIN_MS);
 	signals(SIG_BLOCK);
 	if (leave)
 		_exit(EXIT_OK);
@@ -273,15 +289,21 @@ int watch_run(struct exporter *x, struct attach_opts *o, int fd, char **argv)
 	o->stuck = again;
 	o->leaving = depart_for_layout;
 	o->keep_fd = fd;
-	me.http = http_start(x, fd);
-	if (me.http == NULL) {
+	me.http = fd >= 0 ? http_start(x, fd) : NULL;
+	if (fd >= 0 && me.http == NULL) {
 		fprintf(stderr, EXPORTER ": the HTTP server does not start\n");
 		return EXIT_FAILED;
 	}
+	if (x->record != NULL && record_start(x, x->record, on_recorded) != 0)
+		return EXIT_FAILED;
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
+	if (x->record != NULL)
+		signal(SIGHUP, on_signal);
 	signals(SIG_UNBLOCK);
 	watch(o);
-	http_drain(me.http, DRAIN_MS);
-	return EXIT_OK;
+	record_stop(LAST_MS);
+	if (me.http != NULL)
+		http_drain(me.http, DRAIN_MS);
+	return record_result();
 }

@@ -29,6 +29,7 @@ def test_destdir_and_the_systems_prefix(tmp_path):
     for name in ("warp17", "warp17-cli", "warp17-stats-exporter"):
         link = tmp_path / "usr/bin" / name
         assert os.access(link, os.X_OK) and str(link.resolve()).startswith(str(tmp_path))
+    assert sorted(os.listdir(tmp_path / "usr/share/warp17/schema")) == sorted(os.listdir(TOP / "doc/schema"))
     assert os.readlink(tmp_path / "usr/lib/warp17/config/warp17.conf") == "/etc/warp17/warp17.conf"
     assert "ExecStart=/usr/bin/warp17 run\n" in (tmp_path / "usr/lib/systemd/system/warp17-engine.service").read_text()
     (tmp_path / "etc/warp17/warp17.conf").write_text("# mine\n")
