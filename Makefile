@@ -167,8 +167,9 @@ $(BENCHES): $(B)/%: $(B)/%.o $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
 
 # what the exporter and the CLI make of a segment is pure too
-DOCUMENTS := $(filter $(addprefix $(B)/stats-exporter/,sample% json% document% people%),$(EXPORTER))
-$(B)/test/unit/exporter_test: $(DOCUMENTS) $(addprefix $(B)/stats-exporter/,prometheus.o listen.o)
+DOCUMENTS := $(filter $(addprefix $(B)/stats-exporter/,sample% json% document% people% prom% buckets% out% accept% process%),$(EXPORTER))
+$(B)/test/unit/exporter_test: $(DOCUMENTS) $(B)/stats-exporter/listen.o
+$(B)/test/unit/scrape_cost_test $(B)/test/unit/exporter_parts_test: $(DOCUMENTS)
 $(B)/test/unit/record_test: $(DOCUMENTS) $(addprefix $(B)/stats-exporter/,csv.o sink.o record_opts.o)
 VIEWS := $(filter $(addprefix $(B)/cli/,show% since% render% grid%),$(CLI))
 $(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(VIEWS)
@@ -294,9 +295,10 @@ docs: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 # The tree as the launcher knows it stands in LIB, what users call are links. A configuration that is there stays.
 LIB := $(PREFIX)/lib/warp17
 UNITS_TO := $(PREFIX)/lib/systemd/system
+SHARE := $(PREFIX)/share/warp17
 install: all
 	$(Q)install -d $(addprefix '$(DESTDIR)',$(LIB)/bin $(LIB)/scripts $(LIB)/config/examples $(PREFIX)/bin $(UNITS_TO) \
-		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(PREFIX)/share/warp17/schema $(SYSCONFDIR)/warp17)
+		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(addprefix $(SHARE)/,prometheus grafana schema) $(SYSCONFDIR)/warp17)
 	$(Q)install $(PROGS) '$(DESTDIR)$(LIB)/bin'
 	$(Q)install $(addprefix scripts/,warp17 hugepages doctor demo example) '$(DESTDIR)$(LIB)/scripts'
 	$(Q)install -m 644 scripts/lib.sh scripts/config.sh '$(DESTDIR)$(LIB)/scripts'
@@ -309,8 +311,10 @@ install: all
 	$(Q)for u in config/systemd/*; do sed 's#/usr/local/bin#$(PREFIX)/bin#; s#/etc/warp17#$(SYSCONFDIR)/warp17#' $$u | \
 		install -m 644 /dev/stdin '$(DESTDIR)$(UNITS_TO)/'$${u##*/} || exit 1; done
 	$(Q)install -m 644 doc/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
+	$(Q)install -m 644 config/prometheus/* '$(DESTDIR)$(SHARE)/prometheus'
+	$(Q)install -m 644 config/grafana/* '$(DESTDIR)$(SHARE)/grafana'
 	$(Q)install -m 644 doc/man/*.8 '$(DESTDIR)$(PREFIX)/share/man/man8'
-	$(Q)install -m 644 doc/schema/*.json '$(DESTDIR)$(PREFIX)/share/warp17/schema'
+	$(Q)install -m 644 doc/schema/*.json '$(DESTDIR)$(SHARE)/schema'
 compdb:
 	$(Q)scripts/compdb.sh > compile_commands.json
 clean:

@@ -166,7 +166,7 @@ static void group_print(const struct stats_group *g)
 static void counters(void)
 {
 	printf("# Counters\n\n" NOTICE "Tables have the label, JSON and the exporter the name "
-	       "(Prometheus: `warp17_<group>_<name>` with its unit). A "
+	       "(Prometheus: `warp17_<group>_<name>` with its unit; drops are one, by reason). A "
 	       "*counter* only grows; *now* goes\nup and down; of "
 	       "*largest* a total is the largest, not the sum. `clear statistics` is about "
 	       "counters and latencies.\n\n");

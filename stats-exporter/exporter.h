@@ -34,6 +34,9 @@ struct exporter {
 	const struct record_opts *record; /* NULL: nothing is recorded */
 };
 
+/* The steps of a latency histogram for Prometheus, half octaves up to 17 s: buckets.c. */
+#define LATENCY_STEPS 55
+
 /* What a port is, from one whole copy of its record. Texts are UTF-8 without control characters. */
 struct sample_port {
 	char name[64], driver[32];
@@ -59,6 +62,7 @@ struct sample_tc {
 	} apps[IMIX_GROUP_APPS];
 	uint32_t has_latency; /* it measures them: then */
 	uint64_t latency_min_ns, latency_ns[LATENCY_QUANTILES];
+	uint64_t latency_n, latency_upto[LATENCY_STEPS]; /* all samples, those up to each step */
 	struct latency_recent recent;
 };
 
@@ -106,6 +110,8 @@ struct sample *sample_head(const struct seg *s);
 
 /* Trees of a sample, which the caller owns. seq counts documents. */
 json_t *json_stats(const struct sample *s, uint64_t seq);
+/* json_stats() as compact text, to be freed, NULL: no memory; much faster when there is much. */
+char *json_stats_text(const struct sample *s, uint64_t seq, size_t *len);
 json_t *json_ports_doc(const struct sample *s, uint64_t seq);
 json_t *json_tests_doc(const struct sample *s, uint64_t seq);
 /* The same of one port, or one test case of each port, or both; UINT32_MAX: all. */
@@ -150,10 +156,24 @@ json_t *json_event(struct note *n);
 /* Every counter: name, unit, kind, help; and what documents there are. s: NULL without an engine. */
 json_t *json_schema(const struct seg *s, uint64_t seq);
 
-/* Prometheus text 0.0.4, to be freed, NULL: no memory. Works without an engine too. */
-char *prometheus_text(struct exporter *x, size_t *len);
-/* The same of a sample, NULL: no engine; took_s is what making it took so far. */
-char *prometheus_of(const struct sample *s, double took_s, size_t *len);
+/* The largest time that is within step i, and how many of a histogram's are within each; returns how
+ * many there are. */
+uint64_t latency_step_ns(uint32_t i);
+uint64_t latency_steps(const struct histogram *h, uint64_t upto[LATENCY_STEPS]);
+
+/* Formats of /metrics: which one an Accept header asks for (NULL: there is none), its Content-Type. */
+enum prom_format {
+	PROM_TEXT,       /* Prometheus text 0.0.4 */
+	PROM_OPENMETRICS /* 1.0.0 */
+};
+enum prom_format prometheus_accept(const char *accept);
+const char *prometheus_type(enum prom_format format);
+/* The document, to be freed, NULL: no memory. Works without an engine too. */
+char *prometheus_text(struct exporter *x, enum prom_format format, size_t *len);
+/* The same of a sample; NULL: no engine, or one that does not move, which is attached then. took_s
+ * is what making the sample took. */
+char *prometheus_of(
+	const struct sample *s, bool attached, enum prom_format format, double took_s, size_t *len);
 
 /* Where to listen: a TCP address, or a Unix socket and its permissions. Both parsers: 0, or -EINVAL
  * with what is expected in why[WHY_MAX]. */

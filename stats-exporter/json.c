@@ -122,12 +122,12 @@ json_t *json_head(const char *schema, const struct sample *s, uint64_t seq)
 		warp17_version(), "engine", s != NULL ? json_engine(s) : json_null());
 }
 
-json_t *json_stats(const struct sample *s, uint64_t seq)
+json_t *json_stats_of(const struct sample *s, uint64_t seq, bool with_ports)
 {
 	json_t *ports = json_array(), *lcores = json_array(), *tests = json_array();
 	json_t *o = json_head(documents[DOC_STATS].schema, s, seq);
 
-	for (uint32_t p = 0; p < s->n_ports; p++)
+	for (uint32_t p = 0; with_ports && p < s->n_ports; p++)
 		json_array_append_new(ports, json_port(s, p, true));
 	for (uint32_t lc = 0; lc < s->n_lcores; lc++)
 		json_array_append_new(lcores, json_lcore(s, lc, true));
@@ -136,6 +136,11 @@ json_t *json_stats(const struct sample *s, uint64_t seq)
 	json_object_update_new(
 		o, json_pack("{so so so}", "ports", ports, "lcores", lcores, "test_cases", tests));
 	return o;
+}
+
+json_t *json_stats(const struct sample *s, uint64_t seq)
+{
+	return json_stats_of(s, seq, true);
 }
 
 json_t *json_ports_of(const struct sample *s, uint64_t seq, uint32_t port)

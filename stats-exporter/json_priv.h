@@ -10,6 +10,9 @@ json_t *json_group(const struct stats_group *g, const void *block);
 /* All groups of a scope. */
 json_t *json_groups(enum stat_scope scope, const void *block);
 
+/* As json_stats(), with no port when there are to be none. */
+json_t *json_stats_of(const struct sample *s, uint64_t seq, bool with_ports);
+
 /* A number, or null where there is none. */
 static inline json_t *json_if(bool known, uint64_t v)
 {

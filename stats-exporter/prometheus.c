@@ -1,326 +1,312 @@
-/* Prometheus text format 0.0.4: one family a counter; labels port, lcore, test_case. */
+/* What /metrics says, as Prometheus text 0.0.4 or OpenMetrics 1.0. Rates are not among it where
+ * rate() makes them. No _created: in Prometheus it would be a series beside each, and when counting
+ * began is warp17_engine_start_time_seconds. */
+#include "common/abi/load.h"
+#include "common/util/clock.h"
 #include "common/util/version.h"
-#include "stats-exporter/exporter.h"
+#include "stats-exporter/process.h"
+#include "stats-exporter/prom.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-/* What a row of the counter table is called, and what its numbers are multiplied by. */
-struct family {
-	char name[128];
-	double scale; /* 1: as it is */
-	const struct stats_group *group;
-	const struct stat_desc *desc;
-};
+#define SECONDS(ns) (ns) / 1000000000, (ns) % 1000000000 /* for %.09 */
 
-static bool cut(char *s, const char *tail)
+/* What a type is called in either format, and what it adds to the name in text 0.0.4. */
+static const struct {
+	const char *name[2], *suffix;
+} types[PROM_TYPE_COUNT] = {[PROM_COUNTER] = {{"counter", "counter"}, "_total"},
+	[PROM_GAUGE] = {{"gauge", "gauge"}, ""},
+	[PROM_INFO] = {{"gauge", "info"}, "_info"},
+	[PROM_HISTOGRAM] = {{"histogram", "histogram"}, ""}};
+
+/* OpenMetrics' UNIT has to be the end of the name. */
+static const char *unit_of(const char *name)
 {
-	size_t n = strlen(s), k = strlen(tail);
+	static const char *const units[] = {"seconds", "bytes", "packets", "ratio"};
+	const char *tail = strrchr(name, '_');
 
-	if (n <= k || strcmp(s + n - k, tail) != 0)
-		return false;
-	s[n - k] = '\0';
-	return true;
-}
-
-/* Base units (seconds, bytes), _total for what only grows and for nothing else. */
-static struct family family_of(
-	const struct stats_group *g, const struct stat_desc *d, uint64_t tsc_hz)
-{
-	struct family f = {.scale = 1, .group = g, .desc = d};
-	const char *unit = "";
-	char field[64];
-
-	snprintf(field, sizeof(field), "%s", d->name);
-	switch (d->unit) {
-	case UNIT_USEC:
-	case UNIT_MSEC:
-		f.scale = d->unit == UNIT_USEC ? 1e-6 : 1e-3;
-		(void)(cut(field, "_us") || cut(field, "_ms"));
-		unit = "_seconds";
-		break;
-	case UNIT_CYCLES:
-		f.scale = 1.0 / (double)MAX_OF(tsc_hz, UINT64_C(1));
-		cut(field, "_cycles");
-		unit = "_seconds";
-		break;
-	case UNIT_NSEC:
-		f.scale = 1e-9;
-		cut(field, "_ns");
-		unit = "_seconds";
-		break;
-	case UNIT_PKTS:
-		if (cut(field, "_pkts"))
-			unit = "_packets";
-		break;
-	default:
-		if (d->kind != STAT_COUNTER && cut(field, "_total"))
-			unit = "_size";
+	for (size_t i = 0; tail != NULL && i < ARRAY_SIZE(units); i++) {
+		if (strcmp(tail + 1, units[i]) == 0)
+			return units[i];
 	}
-	snprintf(f.name, sizeof(f.name), "warp17_%s_%s%s%s", g->name, field, unit,
-		d->kind == STAT_COUNTER ? "_total" : "");
-	return f;
+	return NULL;
 }
 
-/* Text of a HELP line, or with quote of a label's value. */
-static void escaped(FILE *f, const char *s, bool quote)
+/* Text of a HELP line, or of a label's value. */
+static void escaped(struct out *o, const char *s, bool quotes)
 {
 	for (; *s; s++) {
-		if (*s == '\n')
-			fputs("\\n", f);
-		else if (*s == '\\' || (*s == '"' && quote))
-			fprintf(f, "\\%c", *s);
-		else
-			fputc(*s, f);
-	}
-}
-
-static void head(FILE *f, const char *name, const char *type, const char *help)
-{
-	fprintf(f, "# HELP %s ", name);
-	escaped(f, help, false);
-	fprintf(f, "\n# TYPE %s %s\n", name, type);
-}
-
-/* name="value" */
-static void label(FILE *f, const char *name, const char *value)
-{
-	fprintf(f, "%s=\"", name);
-	escaped(f, value, true);
-	fputc('"', f);
-}
-
-static void value(FILE *f, const struct family *fam, const void *block)
-{
-	uint64_t v;
-
-	memcpy(&v, (const char *)block + fam->group->off + fam->desc->off, sizeof(v));
-	if (fam->scale != 1)
-		fprintf(f, " %.9f\n", (double)v * fam->scale);
-	else if (fam->desc->kind == STAT_GAUGE) /* one lcore may take away what another added */
-		fprintf(f, " %" PRId64 "\n", (int64_t)v);
-	else
-		fprintf(f, " %" PRIu64 "\n", v);
-}
-
-static void of_ports(FILE *f, const struct sample *s, const struct family *fam)
-{
-	for (uint32_t p = 0; p < s->n_ports; p++) {
-		for (uint32_t lc = 0; lc < s->n_workers; lc++) {
-			fprintf(f, "%s{port=\"%u\",lcore=\"%u\"}", fam->name, p, s->lcore_id[lc]);
-			value(f, fam, sample_port_stats(s, lc, p));
+		if (*s == '\n') {
+			out_text(o, "\\n");
+			continue;
 		}
+		if (*s == '\\' || (*s == '"' && quotes))
+			out_char(o, '\\');
+		out_char(o, *s);
 	}
 }
 
-static void of_lcores(FILE *f, const struct sample *s, const struct family *fam)
+void prom_family(struct prom *p, const char *name, enum prom_type type, const char *help)
 {
-	for (uint32_t lc = 0; lc < s->n_lcores; lc++) {
-		if (lc < s->n_workers)
-			fprintf(f, "%s{lcore=\"%u\"}", fam->name, s->lcore_id[lc]);
-		else
-			fprintf(f, "%s{lcore=\"management\"}", fam->name);
-		value(f, fam, &s->lcore_stats[lc]);
+	bool open = p->format == PROM_OPENMETRICS;
+	const char *suffix = open ? "" : types[type].suffix, *unit = open ? unit_of(name) : NULL;
+
+	out_printf(&p->o, "# HELP %s%s ", name, suffix);
+	escaped(&p->o, help, open);
+	out_printf(&p->o, "\n# TYPE %s%s %s\n", name, suffix, types[type].name[open]);
+	if (unit != NULL)
+		out_printf(&p->o, "# UNIT %s %s\n", name, unit);
+}
+
+void prom_label(struct prom *p, const char *name, const char *value)
+{
+	out_printf(&p->o, "%s=\"", name);
+	escaped(&p->o, value, true);
+	out_char(&p->o, '"');
+}
+
+static void ports(struct prom *p, const struct sample *s)
+{
+	prom_family(p, "warp17_port", PROM_INFO, "What the port is");
+	for (uint32_t i = 0; i < s->n_ports; i++) {
+		out_printf(&p->o, "warp17_port_info{port=\"%u\",", i);
+		prom_label(p, "name", s->port[i].name);
+		prom_label(p, ",driver", s->port[i].driver);
+		prom_label(p, ",kind", port_kind_word(s->port[i].kind));
+		out_text(&p->o, "} 1\n");
+	}
+	prom_family(p, "warp17_port_link_up", PROM_GAUGE, "Is the link up?");
+	for (uint32_t i = 0; i < s->n_ports; i++)
+		out_printf(&p->o, "warp17_port_link_up{port=\"%u\"} %u\n", i, s->port[i].link_up);
+	prom_family(
+		p, "warp17_port_running", PROM_GAUGE, "Has the port been told to start its tests?");
+	for (uint32_t i = 0; i < s->n_ports; i++)
+		out_printf(&p->o, "warp17_port_running{port=\"%u\"} %u\n", i, s->port[i].running);
+	prom_family(p, "warp17_port_mtu_bytes", PROM_GAUGE, "MTU of IP");
+	for (uint32_t i = 0; i < s->n_ports; i++)
+		out_printf(&p->o, "warp17_port_mtu_bytes{port=\"%u\"} %u\n", i, s->port[i].mtu);
+	prom_family(p, "warp17_port_speed_bytes", PROM_GAUGE,
+		"Bytes a second of the link, each way; not there when that is not known");
+	for (uint32_t i = 0; i < s->n_ports; i++) {
+		if (s->port[i].speed_mbps != 0)
+			out_printf(&p->o, "warp17_port_speed_bytes{port=\"%u\"} %" PRIu64 "\n", i,
+				UINT64_C(125000) * s->port[i].speed_mbps);
 	}
 }
 
-static void of_tcs(FILE *f, const struct sample *s, const struct family *fam)
+static void loads(struct prom *p, const struct sample *s)
 {
-	for (uint32_t i = 0; i < s->n_tcs; i++) {
-		const struct sample_tc *t = &s->tcs[i];
+	prom_family(p, "warp17_lcore_load_ratio", PROM_GAUGE,
+		"How much of the worker was used in the last second; not there when it did not "
+		"turn");
+	for (uint32_t i = 0; i < s->n_workers; i++) {
+		struct load l = load_of(&s->load[i], s->tsc_hz);
 
-		fprintf(f, "%s{port=\"%u\",test_case=\"%u\"}", fam->name, t->port, t->tcid);
-		value(f, fam, &t->stats);
+		if (l.known)
+			out_printf(&p->o, "warp17_lcore_load_ratio{lcore=\"%u\"} %.6f\n",
+				s->lcore_id[i], l.percent / 100);
 	}
 }
 
-static void of_apps(FILE *f, const struct sample *s, const struct family *fam)
+/* name{port="0",test_case="0" */
+static void tc_series(struct prom *p, const char *name, const struct sample_tc *t)
 {
-	for (uint32_t i = 0; i < s->n_tcs; i++) {
-		const struct sample_tc *t = &s->tcs[i];
-
-		for (uint32_t a = 0; a < t->n_apps; a++) {
-			fprintf(f, "%s{port=\"%u\",test_case=\"%u\",app_index=\"%u\",app=\"%s\"}",
-				fam->name, t->port, t->tcid, t->apps[a].index,
-				app_kind_word(t->apps[a].kind));
-			value(f, fam, &t->apps[a].stats);
-		}
-	}
+	out_printf(&p->o, "%s{port=\"%u\",test_case=\"%u\"", name, t->port, t->tcid);
 }
 
-/* What the device counts, for all lcores. */
-static void of_devices(FILE *f, const struct sample *s, const struct family *fam)
+static void tc_about(struct prom *p, const struct sample *s)
 {
-	for (uint32_t p = 0; p < s->n_ports; p++) {
-		fprintf(f, "%s{port=\"%u\"}", fam->name, p);
-		value(f, fam, &s->port[p].device);
-	}
-}
-
-static void group(FILE *f, const struct sample *s, const struct stats_group *g,
-	void (*of)(FILE *, const struct sample *, const struct family *))
-{
-	for (size_t i = 0; i < g->n; i++) {
-		struct family fam = family_of(g, &g->stats[i], s->tsc_hz);
-
-		head(f, fam.name, g->stats[i].kind == STAT_COUNTER ? "counter" : "gauge",
-			g->stats[i].help);
-		of(f, s, &fam);
-	}
-}
-
-static void counters(FILE *f, const struct sample *s)
-{
-	static void (*const of[])(FILE *, const struct sample *, const struct family *) = {
-		[STAT_SCOPE_PORT] = of_ports,
-		[STAT_SCOPE_LCORE] = of_lcores,
-		[STAT_SCOPE_TC] = of_tcs};
-
-	for (size_t i = 0; i < stats_n_groups; i++)
-		group(f, s, &stats_groups[i], of[stats_groups[i].scope]);
-	group(f, s, &stats_device_group, of_devices);
-}
-
-/* A test case's counters of each application of its IMIX group, which its own are the sums of: in
- * families of their own, so that nobody adds both up. */
-static void apps(FILE *f, const struct sample *s)
-{
-	struct stats_group g = *stats_group_find("tc");
-
-	g.name = "imix";
-	group(f, s, &g, of_apps);
-}
-
-static void ports(FILE *f, const struct sample *s)
-{
-	head(f, "warp17_port_info", "gauge", "What the port is; always 1");
-	for (uint32_t p = 0; p < s->n_ports; p++) {
-		fprintf(f, "warp17_port_info{port=\"%u\",", p);
-		label(f, "name", s->port[p].name);
-		label(f, ",driver", s->port[p].driver);
-		label(f, ",kind", port_kind_word(s->port[p].kind));
-		fprintf(f, "} 1\n");
-	}
-	head(f, "warp17_port_link_up", "gauge", "Is the link up?");
-	for (uint32_t p = 0; p < s->n_ports; p++)
-		fprintf(f, "warp17_port_link_up{port=\"%u\"} %u\n", p, s->port[p].link_up);
-	head(f, "warp17_port_running", "gauge", "Has the port been told to start its tests?");
-	for (uint32_t p = 0; p < s->n_ports; p++)
-		fprintf(f, "warp17_port_running{port=\"%u\"} %u\n", p, s->port[p].running);
-}
-
-static void test_cases(FILE *f, const struct sample *s)
-{
-	head(f, "warp17_test_case_info", "gauge", "What the test case is; always 1");
+	prom_family(p, "warp17_test_case", PROM_INFO, "What the test case is");
 	for (uint32_t i = 0; i < s->n_tcs; i++) {
 		const struct tc_config *c = &s->tcs[i].tc.cfg;
 
-		fprintf(f,
-			"warp17_test_case_info{port=\"%u\",test_case=\"%u\",type=\"%s\",proto="
-			"\"%s\",app=\"%s\",criterion=\"%s\"} 1\n",
-			s->tcs[i].port, s->tcs[i].tcid, tc_side_word(c), l4proto_word(c->proto),
-			tc_app_word(c), criterion_word(c->criterion));
+		tc_series(p, "warp17_test_case_info", &s->tcs[i]);
+		out_printf(&p->o, ",type=\"%s\",proto=\"%s\",app=\"%s\",criterion=\"%s\"} 1\n",
+			tc_side_word(c), l4proto_word(c->proto), tc_app_word(c),
+			criterion_word(c->criterion));
 	}
-	head(f, "warp17_test_case_state", "gauge", "1 for the state the test case is in");
+	prom_family(p, "warp17_test_case_state", PROM_GAUGE,
+		"1 for the state the test case is in; PASSED and FAILED are verdicts");
 	for (uint32_t i = 0; i < s->n_tcs; i++) {
-		for (uint32_t k = 0; k < tc_state_COUNT; k++)
-			fprintf(f,
-				"warp17_test_case_state{port=\"%u\",test_case=\"%u\",state=\"%s\"} "
-				"%u\n",
-				s->tcs[i].port, s->tcs[i].tcid, tc_state_word(k),
+		for (uint32_t k = 0; k < tc_state_COUNT; k++) {
+			tc_series(p, "warp17_test_case_state", &s->tcs[i]);
+			out_printf(&p->o, ",state=\"%s\"} %u\n", tc_state_word(k),
 				s->tcs[i].tc.state == k);
+		}
 	}
 }
 
-/* A summary of all samples since the start; NaN: there were none. */
-static void latencies(FILE *f, const struct sample *s)
+static void tc_progress(struct prom *p, const struct sample *s)
 {
-	head(f, "warp17_test_case_latency_seconds", "summary",
+	prom_family(p, "warp17_test_case_target", PROM_GAUGE,
+		"What passes the test case, in its criterion's own unit: seconds, servers, "
+		"clients, MB");
+	for (uint32_t i = 0; i < s->n_tcs; i++) {
+		tc_series(p, "warp17_test_case_target", &s->tcs[i]);
+		out_printf(&p->o, "} %u\n", s->tcs[i].tc.cfg.criterion_count);
+	}
+	prom_family(p, "warp17_test_case_achieved", PROM_GAUGE,
+		"How much of its target the test case has reached");
+	for (uint32_t i = 0; i < s->n_tcs; i++) {
+		tc_series(p, "warp17_test_case_achieved", &s->tcs[i]);
+		out_printf(&p->o, "} %" PRIu64 "\n", s->tcs[i].tc.achieved);
+	}
+	prom_family(p, "warp17_test_case_behind", PROM_GAUGE,
+		"Has the test case fallen behind a rate it was to keep?");
+	for (uint32_t i = 0; i < s->n_tcs; i++) {
+		tc_series(p, "warp17_test_case_behind", &s->tcs[i]);
+		out_printf(&p->o, "} %u\n", s->tcs[i].tc.fell_behind != 0);
+	}
+}
+
+#define LATENCY "warp17_test_case_latency_seconds"
+
+static void tc_latency(struct prom *p, const struct sample_tc *t, char steps[LATENCY_STEPS][32])
+{
+	char labels[64];
+	int n = snprintf(labels, sizeof(labels), "{port=\"%u\",test_case=\"%u\"", t->port, t->tcid);
+
+	for (uint32_t i = 0; i < LATENCY_STEPS; i++) {
+		out_text(&p->o, LATENCY "_bucket");
+		out_bytes(&p->o, labels, (size_t)n);
+		out_text(&p->o, steps[i]);
+		out_u64(&p->o, t->latency_upto[i]);
+		out_char(&p->o, '\n');
+	}
+	out_printf(&p->o,
+		LATENCY "_bucket%s,le=\"+Inf\"} %" PRIu64 "\n" LATENCY "_sum%s} %" PRIu64
+			".%09" PRIu64 "\n" LATENCY "_count%s} %" PRIu64 "\n",
+		labels, t->latency_n, labels, SECONDS(t->stats.latency.sum_ns), labels,
+		t->latency_n);
+}
+
+/* Since the test case's start. A step's number is written the same in both formats, or a series
+ * would be another one when the format changes: as short as it is exact, as OpenMetrics asks. */
+static void latencies(struct prom *p, const struct sample *s)
+{
+	char steps[LATENCY_STEPS][32]; /* ,le="..."}, and a space */
+
+	for (uint32_t i = 0; i < LATENCY_STEPS; i++)
+		snprintf(steps[i], sizeof(steps[i]), ",le=\"%.11g\"} ",
+			(double)latency_step_ns(i) / 1e9);
+	prom_family(p, LATENCY, PROM_HISTOGRAM,
 		"One-way latency: receipt less the time that the sender wrote");
 	for (uint32_t i = 0; i < s->n_tcs; i++) {
+		if (s->tcs[i].has_latency)
+			tc_latency(p, &s->tcs[i], steps);
+	}
+}
+
+/* Of the fine histogram, since the start: what buckets of half an octave cannot tell. */
+static void percentiles(struct prom *p, const struct sample *s)
+{
+	prom_family(p, "warp17_test_case_latency_percentile_seconds", PROM_GAUGE,
+		"Latency that so many percent of the samples since the start are not above, "
+		"within 1/128");
+	for (uint32_t i = 0; i < s->n_tcs; i++) {
 		const struct sample_tc *t = &s->tcs[i];
-		const struct stats_latency *l = &t->stats.latency;
 
-		for (uint32_t q = 0; t->has_latency && q < LATENCY_QUANTILES; q++) {
-			fprintf(f,
-				"warp17_test_case_latency_seconds{port=\"%u\",test_case=\"%u\","
-				"quantile=\"%g\"} ",
-				t->port, t->tcid, latency_quantile_of[q]);
-			if (l->samples != 0)
-				fprintf(f, "%.9f\n", (double)t->latency_ns[q] / 1e9);
-			else
-				fputs("NaN\n", f);
+		for (uint32_t q = 0; t->stats.latency.samples && q < LATENCY_QUANTILES; q++) {
+			tc_series(p, "warp17_test_case_latency_percentile_seconds", t);
+			out_printf(&p->o, ",percentile=\"%g\"} %" PRIu64 ".%09" PRIu64 "\n",
+				latency_quantile_of[q] * 100, SECONDS(t->latency_ns[q]));
 		}
-		if (!t->has_latency)
-			continue;
-		fprintf(f,
-			"warp17_test_case_latency_seconds_sum{port=\"%u\",test_case=\"%u\"} %.9f\n",
-			t->port, t->tcid, (double)l->sum_ns / 1e9);
-		fprintf(f,
-			"warp17_test_case_latency_seconds_count{port=\"%u\",test_case=\"%u\"} "
-			"%" PRIu64 "\n",
-			t->port, t->tcid, l->samples);
 	}
 }
 
-static void about(FILE *f, const struct sample *s)
+static void process(struct prom *p)
 {
-	head(f, "warp17_up", "gauge", "Is the engine attached and its heartbeat fresh?");
-	fprintf(f, "warp17_up %d\n", s != NULL);
-	head(f, "warp17_build_info", "gauge", "Versions of the exporter and the engine; always 1");
-	fputs("warp17_build_info{", f);
-	label(f, "version", warp17_version());
-	if (s != NULL)
-		label(f, ",engine_version", s->version);
-	fputs("} 1\n", f);
-	if (s == NULL)
+	struct process is;
+
+	if (!process_look(&is))
 		return;
-	head(f, "warp17_engine_start_time_seconds", "gauge", "When the engine started");
-	fprintf(f, "warp17_engine_start_time_seconds %.3f\n", s->start_s);
+	prom_family(p, "process_cpu_seconds", PROM_COUNTER, "CPU time of the exporter");
+	out_printf(&p->o, "process_cpu_seconds_total %.6f\n", is.cpu_s);
+	prom_family(p, "process_start_time_seconds", PROM_GAUGE, "When the exporter started");
+	out_printf(&p->o, "process_start_time_seconds %.2f\n", is.start_s);
+	prom_family(p, "process_resident_memory_bytes", PROM_GAUGE, "Memory the exporter has");
+	out_printf(&p->o, "process_resident_memory_bytes %" PRIu64 "\n", is.resident_bytes);
+	prom_family(p, "process_virtual_memory_bytes", PROM_GAUGE, "Addresses the exporter has");
+	out_printf(&p->o, "process_virtual_memory_bytes %" PRIu64 "\n", is.virtual_bytes);
+	prom_family(p, "process_open_fds", PROM_GAUGE, "Files the exporter has open");
+	out_printf(&p->o, "process_open_fds %" PRIu64 "\n", is.open_files);
+	prom_family(p, "process_max_fds", PROM_GAUGE, "Files it may have open");
+	out_printf(&p->o, "process_max_fds %" PRIu64 "\n", is.most_files);
 }
 
-char *prometheus_of(const struct sample *s, double took_s, size_t *len)
+static void engine(struct prom *p, const struct sample *s)
 {
-	struct timespec from, to;
-	char *text = NULL;
-	FILE *f = open_memstream(&text, len);
+	prom_family(p, "warp17_engine_start_time_seconds", PROM_GAUGE, "When the engine started");
+	out_printf(&p->o, "warp17_engine_start_time_seconds %.3f\n", s->start_s);
+	prom_family(p, "warp17_engine_state", PROM_GAUGE, "1 for the state the engine is in");
+	for (uint32_t k = 0; k < engine_state_COUNT; k++)
+		out_printf(&p->o, "warp17_engine_state{state=\"%s\"} %u\n", engine_state_word(k),
+			s->state == k);
+}
 
-	if (f == NULL)
-		return NULL;
-	clock_gettime(CLOCK_MONOTONIC, &from);
-	about(f, s);
+static void about(struct prom *p, const struct sample *s, bool attached)
+{
+	prom_family(p, "warp17_up", PROM_GAUGE,
+		"Is the engine attached and its heartbeat fresh? Else nothing of it is here");
+	out_printf(&p->o, "warp17_up %d\n", s != NULL);
+	prom_family(p, "warp17_engine_attached", PROM_GAUGE,
+		"Is an engine attached? When it is and warp17_up is 0, it does not move");
+	out_printf(&p->o, "warp17_engine_attached %d\n", attached);
+	prom_family(p, "warp17_build", PROM_INFO, "Versions of the exporter and the engine");
+	out_text(&p->o, "warp17_build_info{");
+	prom_label(p, "version", warp17_version());
+	if (s != NULL)
+		prom_label(p, ",engine_version", s->version);
+	out_text(&p->o, "} 1\n");
+	process(p);
+	if (s != NULL)
+		engine(p, s);
+}
+
+/* Bytes that a document of that sample has, or nearly. */
+static size_t guess(const struct sample *s)
+{
+	size_t counters = sizeof(struct stats_port_block) / sizeof(uint64_t);
+
+	return 65536 + (s != NULL ? (size_t)s->n_ports * s->n_workers * counters * 80 : 0);
+}
+
+char *prometheus_of(
+	const struct sample *s, bool attached, enum prom_format format, double took_s, size_t *len)
+{
+	struct prom p = {.format = format};
+	uint64_t from = mono_ns();
+
+	out_init(&p.o, guess(s));
+	about(&p, s, attached);
 	if (s != NULL) {
-		ports(f, s);
-		test_cases(f, s);
-		latencies(f, s);
-		counters(f, s);
-		apps(f, s);
+		ports(&p, s);
+		loads(&p, s);
+		tc_about(&p, s);
+		tc_progress(&p, s);
+		latencies(&p, s);
+		percentiles(&p, s);
+		prom_counters(&p, s);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &to);
-	took_s += (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
-	head(f, "warp17_scrape_duration_seconds", "gauge", "Time it took to make this text");
-	fprintf(f, "warp17_scrape_duration_seconds %.9f\n", took_s);
-	if (fclose(f) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	prom_family(
+		&p, "warp17_scrape_duration_seconds", PROM_GAUGE, "Time it took to make this text");
+	out_printf(&p.o, "warp17_scrape_duration_seconds %.9f\n",
+		took_s + (double)(mono_ns() - from) / 1e9);
+	if (format == PROM_OPENMETRICS)
+		out_text(&p.o, "# EOF\n");
+	return out_end(&p.o, len);
 }
 
-char *prometheus_text(struct exporter *x, size_t *len)
+char *prometheus_text(struct exporter *x, enum prom_format format, size_t *len)
 {
-	struct timespec from, to;
-	struct sample *s;
+	uint64_t from = mono_ns();
 	char why[WHY_MAX], *text;
+	struct sample *s = sample_take(x, why);
+	bool attached = s != NULL || (atomic_load(&x->attached) && client_alive(&x->client));
 
-	clock_gettime(CLOCK_MONOTONIC, &from);
-	s = sample_take(x, why);
-	clock_gettime(CLOCK_MONOTONIC, &to);
-	text = prometheus_of(s,
-		(double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9, len);
+	text = prometheus_of(s, attached, format, (double)(mono_ns() - from) / 1e9, len);
 	sample_free(s);
 	return text;
 }

@@ -10,12 +10,13 @@ static enum MHD_Result unavailable(struct MHD_Connection *c, const char *why)
 
 static enum MHD_Result metrics(struct exporter *x, struct MHD_Connection *c)
 {
+	enum prom_format format = prometheus_accept(
+		MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept"));
 	size_t len;
-	char *text = prometheus_text(x, &len);
+	char *text = prometheus_text(x, format, &len);
 
-	return text
-		? answer_text(c, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", text, len)
-		: answer_json(c, MHD_HTTP_OK, NULL);
+	return text ? answer_text(c, MHD_HTTP_OK, prometheus_type(format), text, len)
+		    : answer_json(c, MHD_HTTP_OK, NULL);
 }
 
 static enum MHD_Result some(struct exporter *x, struct MHD_Connection *c, bool tests)
@@ -57,13 +58,15 @@ static enum MHD_Result stats(struct exporter *x, struct MHD_Connection *c)
 {
 	char why[WHY_MAX];
 	struct sample *s = sample_take(x, why);
-	enum MHD_Result rc;
+	size_t len;
+	char *text;
 
 	if (s == NULL)
 		return unavailable(c, why);
-	rc = answer_json(c, MHD_HTTP_OK, json_stats(s, x->seq++));
+	text = json_stats_text(s, x->seq++, &len);
 	sample_free(s);
-	return rc;
+	return text ? answer_text(c, MHD_HTTP_OK, "application/json", text, len)
+		    : answer_json(c, MHD_HTTP_OK, NULL);
 }
 
 static enum MHD_Result events(struct exporter *x, struct MHD_Connection *c)

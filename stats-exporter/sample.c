@@ -137,6 +137,7 @@ static void latency_take(struct sample_tc *t, const struct seg *s)
 	t->latency_min_ns = total.min_ns == UINT64_MAX ? 0 : total.min_ns;
 	for (uint32_t i = 0; i < LATENCY_QUANTILES; i++)
 		t->latency_ns[i] = latency_quantile(&total, &t->stats.latency, i);
+	t->latency_n = latency_steps(&total.hist, t->latency_upto);
 	t->recent = total.recent;
 }
 

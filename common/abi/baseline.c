@@ -224,7 +224,8 @@ void baseline_sum_latency(const struct baseline *b, const struct seg *s, uint32_
 					   *old = was(b, s, now);
 		uint64_t n = __atomic_load_n(&now->n, __ATOMIC_RELAXED) - old->n;
 
-		latency_total_add(out, now, (uint32_t)MIN_OF(n, samples));
+		latency_total_add(out, now, &seg_stats_tc(s, w, port, tcid)->latency,
+			(uint32_t)MIN_OF(n, samples));
 		hist_add(&then, &old->hist);
 	}
 	latency_total_since(out, st, &then);

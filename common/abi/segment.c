@@ -113,8 +113,10 @@ void seg_sum_port(const struct seg *s, uint32_t lc_lo, uint32_t lc_hi, uint32_t 
 
 static void add_imix(const struct seg *s, uint32_t group, uint32_t slot, struct stats_tc *out)
 {
+	const struct stats_group *tc = stats_group_find("tc");
+
 	for (uint32_t lc = 0; lc < s->hdr.n_lcores; lc++)
-		stats_merge(stats_group_find("tc"), out, &seg_stats_imix(s, lc, group, slot)->tc);
+		stats_merge(tc, out, &seg_stats_imix(s, lc, group, slot)->tc);
 }
 
 void seg_sum_imix(const struct seg *s, uint32_t group, uint32_t slot, struct stats_tc_block *out)
@@ -162,5 +164,6 @@ void seg_sum_latency(const struct seg *s, uint32_t port, uint32_t tcid, uint32_t
 {
 	latency_total_begin(out);
 	for (uint32_t w = 0; w < s->hdr.n_workers; w++)
-		latency_total_add(out, seg_latency(s, w, port, tcid), samples);
+		latency_total_add(out, seg_latency(s, w, port, tcid),
+			&seg_stats_tc(s, w, port, tcid)->latency, samples);
 }

@@ -14,10 +14,16 @@ uint64_t hist_value(uint32_t bucket)
 		+ (UINT64_C(1) << (shift - 1));
 }
 
+void hist_add_range(
+	struct histogram *total, const struct histogram *h, uint64_t least, uint64_t most)
+{
+	for (uint32_t i = hist_bucket(least), last = hist_bucket(most); i <= last; i++)
+		total->n[i] += __atomic_load_n(&h->n[i], __ATOMIC_RELAXED);
+}
+
 void hist_add(struct histogram *total, const struct histogram *h)
 {
-	for (uint32_t i = 0; i < HIST_BUCKETS; i++)
-		total->n[i] += __atomic_load_n(&h->n[i], __ATOMIC_RELAXED);
+	hist_add_range(total, h, 0, UINT64_MAX);
 }
 
 void hist_sub(struct histogram *total, const struct histogram *before)

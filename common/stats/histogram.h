@@ -41,6 +41,9 @@ static inline void hist_record(struct histogram *h, uint64_t v)
 uint64_t hist_value(uint32_t bucket);
 /* Adds one that may be being written. */
 void hist_add(struct histogram *total, const struct histogram *h);
+/* The same of one whose values are all from least to most. */
+void hist_add_range(
+	struct histogram *total, const struct histogram *h, uint64_t least, uint64_t most);
 /* Takes away what it had before. */
 void hist_sub(struct histogram *total, const struct histogram *before);
 uint64_t hist_count(const struct histogram *h);

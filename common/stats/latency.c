@@ -41,11 +41,13 @@ static void recent_add(struct latency_recent *r, const struct latency_block *b, 
 
 	for (int i = 0; i < TRIES; i++) {
 		n = __atomic_load_n(&b->n, __ATOMIC_ACQUIRE); /* pairs with latency_record() */
-		for (uint32_t k = 0; k < LATENCY_RING; k++)
-			copy[k] = __atomic_load_n(&b->recent[k], __ATOMIC_RELAXED);
+		from = n > samples ? n - samples : 0;
+		from = n - from > LATENCY_RING ? n - LATENCY_RING : from;
+		for (uint64_t k = from; k < n; k++)
+			copy[k % LATENCY_RING] = __atomic_load_n(
+				&b->recent[k % LATENCY_RING], __ATOMIC_RELAXED);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		now = __atomic_load_n(&b->n, __ATOMIC_RELAXED);
-		from = n > samples ? n - samples : 0;
 		safe = now >= LATENCY_RING ? now - LATENCY_RING + 1 : 0;
 		if (now >= n && safe <= from)
 			break;
@@ -54,12 +56,16 @@ static void recent_add(struct latency_recent *r, const struct latency_block *b, 
 		recent_take(r, copy, MIN_OF(MAX_OF(from, safe), n), n);
 }
 
-void latency_total_add(struct latency_total *t, const struct latency_block *b, uint32_t samples)
+void latency_total_add(struct latency_total *t, const struct latency_block *b,
+	const struct stats_latency *st, uint32_t samples)
 {
+	uint64_t least;
+
 	if (__atomic_load_n(&b->n, __ATOMIC_RELAXED) == 0)
 		return;
-	t->min_ns = MIN_OF(t->min_ns, __atomic_load_n(&b->min_ns, __ATOMIC_RELAXED));
-	hist_add(&t->hist, &b->hist);
+	least = __atomic_load_n(&b->min_ns, __ATOMIC_RELAXED);
+	t->min_ns = MIN_OF(t->min_ns, least);
+	hist_add_range(&t->hist, &b->hist, least, __atomic_load_n(&st->max_ns, __ATOMIC_RELAXED));
 	if (samples != 0)
 		recent_add(&t->recent, b, samples);
 }

@@ -31,8 +31,10 @@ struct latency_total {
 };
 
 void latency_total_begin(struct latency_total *t);
-/* Adds a worker's, its newest `samples` to what is recent. */
-void latency_total_add(struct latency_total *t, const struct latency_block *b, uint32_t samples);
+/* Adds a worker's, its newest `samples` to what is recent. st: the same worker's, whose largest and
+ * the least say which buckets have something: most have nothing. */
+void latency_total_add(struct latency_total *t, const struct latency_block *b,
+	const struct stats_latency *st, uint32_t samples);
 
 /* Takes away what the histogram had then: the least, and the largest in st, become those of what is
  * left, within a bucket. */

@@ -1,5 +1,5 @@
 """Speed on one ring pair and one worker, both ends of each session on it. JSON on stdout, a line a work on stderr.
-What has figures of another kind, latency and what stamping costs, is in stamps.py.
+What has figures of another kind is in stamps.py (latency, and what stamping costs) and watched.py (what being looked at costs).
 
 usage: bench.py [--list] [--runs N] [--save] [--compare] [WORK...]   (make bench WORK="sessions http_10k")
 exit: 0 ok; 1 a work lost something, or with --compare is more than 15 % slower than test/bench/baseline.json; 2 usage
@@ -20,12 +20,14 @@ import time
 
 import noise
 from look import Look, TOP, hugepages, lost, memory_mb, say
-from stamps import SPECIAL
+from stamps import SPECIAL as STAMPS
+from watched import WATCHED
 from warp17 import Engine, wait_for
 from windows import LIMIT_S, lost_at_stop, settled, spread, started, windows_running
 from works import BYTES_GOAL, BYTES_POOL, WORKS
 
 BASELINE = pathlib.Path(__file__).with_name("baseline.json")
+SPECIAL = (*STAMPS, *WATCHED)
 ALL = (*WORKS, *SPECIAL)
 RUNS = 3
 SLOWER = 0.85

@@ -42,7 +42,7 @@ class Look:
     """All counters of an engine, and the CPUs' time, at one moment."""
 
     def __init__(self, engine):
-        self.noise = noise.Sample(engine.proc.pid)
+        self.noise = noise.Sample(engine.proc.pid, getattr(engine, "companions", ()))
         doc = document(engine)
         self.time, self.tsc_hz = doc["timestamp"], doc["engine"]["tsc_hz"]
         self.ports = [p["stats"] for p in doc["ports"]]

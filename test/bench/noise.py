@@ -13,16 +13,16 @@ def process_ticks(stat):
 
 
 class Sample:
-    """CPU time until now; pid: of the engine."""
+    """CPU time until now; pid: of the engine; also: of others that belong to what is measured."""
 
-    def __init__(self, pid):
+    def __init__(self, pid, also=()):
         cpu = [int(x) for x in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
         self.all = sum(cpu[:8])  # the rest, guests, is in user and nice already
         self.steal = cpu[7]
         self.busy = self.all - cpu[3] - cpu[4] - cpu[7]
         own = process_ticks(pathlib.Path(f"/proc/{pid}/stat").read_text())[:2]
         me = process_ticks(pathlib.Path("/proc/self/stat").read_text())
-        self.ours = sum(own) + sum(me)
+        self.ours = sum(own) + sum(me) + sum(sum(process_ticks(pathlib.Path(f"/proc/{p}/stat").read_text())) for p in also)
         self.run_ns = self.wait_ns = 0
         for t in pathlib.Path(f"/proc/{pid}/task").iterdir():
             if (t / "comm").read_text().startswith("rte-worker"):

@@ -14,7 +14,6 @@ import look  # noqa: E402
 import noise  # noqa: E402
 import scaling  # noqa: E402
 import stages  # noqa: E402
-import stamps  # noqa: E402
 import works  # noqa: E402
 
 
@@ -81,7 +80,7 @@ def test_bad_arguments(program, args, env, why):
 
 
 def test_bench_lists_its_works():
-    assert [x.split()[0] for x in run("bench.py", "--list").stdout.splitlines()] == [w.name for w in (*works.WORKS, *stamps.SPECIAL)]
+    assert [x.split()[0] for x in run("bench.py", "--list").stdout.splitlines()] == [w.name for w in bench.ALL]
 
 
 def test_scaling_has_pairs_of_ports_and_lcores():

@@ -55,10 +55,10 @@ class Exporter:
         return json.loads(text)
 
     def series(self):
-        """name{labels} to value, of /metrics."""
+        """name{labels} to value, of /metrics; what is about the exporter itself is not among it."""
         status, text, _ = self.get("/metrics")
         assert status == 200
-        lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+        lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith(("#", "process_"))]
         assert len({k for k, _ in lines}) == len(lines)
         return {k: float(v) for k, v in lines}
 
@@ -315,9 +315,9 @@ def test_http_without_an_engine(exporter):
         assert status == 405 and headers["Allow"] == "GET, HEAD" and "GET" in json.loads(body)["error"]
     text = x.get("/metrics")[1]
     promtool(text)
-    assert set(x.series()) == {"warp17_up", "warp17_scrape_duration_seconds",
+    assert set(x.series()) == {"warp17_up", "warp17_engine_attached", "warp17_scrape_duration_seconds",
                                *(k for k in x.series() if k.startswith("warp17_build_info{version="))}
-    assert x.series()["warp17_up"] == 0
+    assert x.series()["warp17_up"] == 0 == x.series()["warp17_engine_attached"]
     # the reason is on stderr, once
     time.sleep(1)
     assert x.err.read_text().count("not running") == 1
@@ -488,7 +488,7 @@ def test_serves_waits_and_follows_restarts(exporter, engine, prefix):
         assert x.stats()["engine"]["pid"] == e.proc.pid
         e.kill()
         wait_for(lambda: not x.ready(), 2)
-        assert x.series()["warp17_up"] == 0 and len(x.series()) == 3
+        assert x.series()["warp17_up"] == 0 and len(x.series()) == 4
         assert x.get("/api/v1/stats")[0] == 503
         wait_for(lambda: "not running" in x.why(), 2)
         assert x.proc.poll() is None and pathlib.Path(f"/proc/{pid}/comm").read_text() == "warp17-stats-ex\n"
@@ -516,7 +516,7 @@ def test_stopped_engine_is_not_ready(exporter, engine, prefix):
     try:
         wait_for(lambda: not x.ready(), 2)
         assert "has not moved" in x.why() and "has not moved" in x.get("/api/v1/stats")[1]
-        assert x.series()["warp17_up"] == 0 and len(x.series()) == 3
+        assert x.series()["warp17_up"] == 0 and x.series()["warp17_engine_attached"] == 1 and len(x.series()) == 4
     finally:
         e.proc.send_signal(signal.SIGCONT)
     wait_for(x.ready, 1)

@@ -1,4 +1,5 @@
 """make install: a place from which everything works, and units that systemd finds nothing wrong with."""
+import json
 import os
 import re
 import subprocess
@@ -34,6 +35,14 @@ def test_destdir_and_the_systems_prefix(tmp_path):
     (tmp_path / "etc/warp17/warp17.conf").write_text("# mine\n")
     run("make", "-s", "-C", TOP, "install", f"DESTDIR={tmp_path}", "PREFIX=/usr", timeout=600, env=plain())
     assert (tmp_path / "etc/warp17/warp17.conf").read_text() == "# mine\n"
+
+
+def test_what_prometheus_and_grafana_take_is_there(there):
+    share = there / "share/warp17"
+    for args in (("check", "config", "prometheus.yml"), ("test", "rules", "warp17.rules.test.yml")):
+        done = run("promtool", *args, cwd=share / "prometheus")
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((share / "grafana/warp17.json").read_text())["uid"] == "warp17"
 
 
 def test_the_engine_starts_from_there(there, place):  # noqa: F811

@@ -1,6 +1,7 @@
 """Recordings: documents once or each interval, to standard output or into files that stay whole whatever happens."""
 import contextlib
 import csv
+import io
 import json
 import os
 import pathlib
@@ -54,11 +55,20 @@ def record(tmp_path, prefix):  # noqa: F811
         r.kill()
 
 
+def text_of(path):
+    """Of a file of whole lines, in which one may be just being written."""
+    text = ""
+    for _ in range(50):
+        text = pathlib.Path(path).read_text() if pathlib.Path(path).exists() else ""
+        if text == "" or text.endswith("\n"):
+            return text
+        time.sleep(0.01)
+    raise AssertionError(f"half a line stays: {text[-100:]}")
+
+
 def lines(path):
-    """The documents of a file of whole lines, each as its schema says."""
-    text = pathlib.Path(path).read_text() if pathlib.Path(path).exists() else ""
-    assert text == "" or text.endswith("\n")
-    return [schemas.check(json.loads(line)) for line in text.splitlines()]
+    """The documents, each as its schema says."""
+    return [schemas.check(json.loads(line)) for line in text_of(path).splitlines()]
 
 
 def parts(docs):
@@ -68,8 +78,7 @@ def parts(docs):
 
 
 def table(path):
-    with open(path, newline="") as f:
-        return list(csv.DictReader(f, strict=True))
+    return list(csv.DictReader(io.StringIO(text_of(path), newline=""), strict=True))
 
 
 def flat(o, way=""):

@@ -69,16 +69,21 @@ static json_t *json(void)
 	return back;
 }
 
-static char *prometheus(void)
+static char *metrics(enum prom_format format)
 {
 	struct sample *s = sample();
 	size_t len;
-	char *text = prometheus_of(s, 0, &len);
+	char *text = prometheus_of(s, true, format, 0, &len);
 
 	assert_non_null(text);
 	assert_int_equal(strlen(text), len);
 	sample_free(s);
 	return text;
+}
+
+static char *prometheus(void)
+{
+	return metrics(PROM_TEXT);
 }
 
 /* The value behind the keys a, b, ... in o; of the first element where o is an array. */
@@ -190,6 +195,8 @@ static void loads_are_of_the_last_second(void **state)
 	text = prometheus();
 	has(text, "\nwarp17_lcore_all_seconds_total{lcore=\"11\"} 4.500000000\n");
 	has(text, "\nwarp17_lcore_longest_now_seconds{lcore=\"11\"} 0.001000000\n");
+	has(text, "\nwarp17_lcore_load_ratio{lcore=\"11\"} 0.500000\n");
+	has_not(text, "load_ratio{lcore=\"10\"");
 	free(text);
 	seg_write_begin(&seg_worker(seg, 0)->seq);
 	assert_null(sample_of(seg, why));
@@ -321,10 +328,11 @@ static void families_are_whole(void **state)
 static void no_engine_no_series(void **state)
 {
 	size_t len;
-	char *text = prometheus_of(NULL, 0, &len);
+	char *text = prometheus_of(NULL, false, PROM_TEXT, 0, &len);
 
 	(void)state;
 	has(text, "\nwarp17_up 0\n");
+	has(text, "\nwarp17_engine_attached 0\n");
 	has(text, "\nwarp17_build_info{version=\"");
 	has_not(text, "engine_version");
 	has_not(text, "port=");
@@ -407,8 +415,21 @@ static void no_socket_to_be_had_is_said_to_be_that(void **state)
 	fclose(said);
 }
 
-/* Two workers' latencies in one summary; a test case that measures none has none. */
-static void latencies_are_a_summary(void **state)
+static void latency_add(uint32_t w, uint64_t ns)
+{
+	struct stats_latency *st = &seg_stats_tc(seg, w, 1, 2)->latency;
+	struct latency_block *b = seg_latency(seg, w, 1, 2);
+
+	b->min_ns = b->n == 0 ? ns : MIN_OF(b->min_ns, ns);
+	b->recent[b->n++ % LATENCY_RING] = ns;
+	hist_record(&b->hist, ns);
+	st->samples++;
+	st->sum_ns += ns;
+	st->max_ns = MAX_OF(st->max_ns, ns);
+}
+
+/* Two workers' latencies in one histogram; a test case that measures none has none. */
+static void latencies_are_a_histogram(void **state)
 {
 	char *text;
 	json_t *o;
@@ -417,27 +438,30 @@ static void latencies_are_a_summary(void **state)
 	test_case_add(1, 2);
 	test_case_add(1, 3);
 	text = prometheus();
-	has_not(text, "quantile");
+	has_not(text, "latency_seconds_bucket");
 	free(text);
 	seg_tc(seg, 1, 2)->has_latency = 1;
 	seg_tc(seg, 1, 2)->cfg.latency.samples = 1;
 	text = prometheus();
-	has(text, "_seconds{port=\"1\",test_case=\"2\",quantile=\"0.5\"} NaN\n");
+	has(text, "latency_seconds_bucket{port=\"1\",test_case=\"2\",le=\"+Inf\"} 0\n");
+	has_not(text, "percentile_seconds{");
 	free(text);
-	for (uint32_t w = 0; w < WORKERS; w++) {
-		struct stats_latency *st = &seg_stats_tc(seg, w, 1, 2)->latency;
-		struct latency_block *b = seg_latency(seg, w, 1, 2);
-
-		st->samples = b->n = 1;
-		st->sum_ns = st->max_ns = b->min_ns = b->recent[0] = 1000 * (w + 1);
-		hist_record(&b->hist, 1000 * (w + 1));
-	}
+	latency_add(0, 1000);
+	latency_add(1, 2000);
 	text = prometheus();
-	has(text, "\n# TYPE warp17_test_case_latency_seconds summary\n");
-	has(text, "{port=\"1\",test_case=\"2\",quantile=\"0.5\"} 0.00000100");
+	has(text, "\n# TYPE warp17_test_case_latency_seconds histogram\n");
+	has(text, "_seconds_bucket{port=\"1\",test_case=\"2\",le=\"7.67e-07\"} 0\n");
+	has(text, "_seconds_bucket{port=\"1\",test_case=\"2\",le=\"1.023e-06\"} 1\n");
+	has(text, "_seconds_bucket{port=\"1\",test_case=\"2\",le=\"1.535e-06\"} 1\n");
+	has(text, "_seconds_bucket{port=\"1\",test_case=\"2\",le=\"2.047e-06\"} 2\n");
+	has(text, "_seconds_bucket{port=\"1\",test_case=\"2\",le=\"17.179869183\"} 2\n");
+	has(text, "_seconds_bucket{port=\"1\",test_case=\"2\",le=\"+Inf\"} 2\n");
 	has(text, "warp17_test_case_latency_seconds_count{port=\"1\",test_case=\"2\"} 2\n");
 	has(text, "warp17_test_case_latency_seconds_sum{port=\"1\",test_case=\"2\"} 0.000003000\n");
-	has_not(text, "test_case=\"3\",quantile");
+	has(text, "percentile_seconds{port=\"1\",test_case=\"2\",percentile=\"50\"} 0.000001");
+	has(text,
+		"percentile_seconds{port=\"1\",test_case=\"2\",percentile=\"99.9\"} 0.000002000\n");
+	has_not(text, "test_case=\"3\",le=");
 	free(text);
 	o = json();
 	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.min_ns")), 1000);
@@ -446,6 +470,93 @@ static void latencies_are_a_summary(void **state)
 	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.recent.samples")), 2);
 	assert_true(json_is_null(at(o, "test_cases.1.latency")));
 	json_decref(o);
+}
+
+static void progress_and_state_of_what_runs(void **state)
+{
+	char *text;
+
+	(void)state;
+	test_case_add(0, 1);
+	seg_tc(seg, 0, 1)->cfg.criterion_count = 100;
+	seg_tc(seg, 0, 1)->achieved = 42;
+	seg_tc(seg, 0, 1)->fell_behind = 1;
+	seg_port(seg, 1)->speed_mbps = 40000;
+	seg_port(seg, 1)->mtu = 9000;
+	seg_stats_port(seg, 1, 0)->drop.tcp_seq = 3;
+	text = prometheus();
+	has(text, "\nwarp17_test_case_target{port=\"0\",test_case=\"1\"} 100\n");
+	has(text, "\nwarp17_test_case_achieved{port=\"0\",test_case=\"1\"} 42\n");
+	has(text, "\nwarp17_test_case_behind{port=\"0\",test_case=\"1\"} 1\n");
+	has(text, "\nwarp17_port_speed_bytes{port=\"1\"} 5000000000\n");
+	has(text, "\nwarp17_port_mtu_bytes{port=\"1\"} 9000\n");
+	has_not(text, "speed_bytes{port=\"0\"");
+	has(text, "\nwarp17_drop_packets_total{port=\"0\",lcore=\"11\",reason=\"tcp_seq\"} 3\n");
+	has(text, "\nwarp17_engine_state{state=\"READY\"} 1\n");
+	has(text, "\nwarp17_engine_state{state=\"STOPPING\"} 0\n");
+	free(text);
+}
+
+/* The same series, under families without _total, with units, and an end. */
+static void openmetrics_has_its_own_heads(void **state)
+{
+	char *text, *other;
+	size_t n;
+
+	(void)state;
+	test_case_add(1, 2);
+	seg_tc(seg, 1, 2)->has_latency = 1;
+	text = metrics(PROM_OPENMETRICS);
+	n = strlen(text);
+	assert_string_equal(text + n - 7, "\n# EOF\n");
+	has(text,
+		"\n# TYPE warp17_port_rx_packets counter\n# UNIT warp17_port_rx_packets packets\n");
+	has(text, "\nwarp17_port_rx_packets_total{port=\"0\",lcore=\"10\"} 0\n");
+	has(text, "\n# TYPE warp17_build info\n");
+	has(text, "\nwarp17_build_info{version=\"");
+	has(text, "\n# UNIT warp17_test_case_latency_seconds seconds\n");
+	has_not(text, "# TYPE warp17_device_rx_missed_total");
+	has_not(text, "_created");
+	other = prometheus();
+	has_not(other, "# UNIT");
+	has_not(other, "# EOF");
+	for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
+		*strrchr(line, ' ') = '\0'; /* the value: some are of the moment */
+		if (*line != '#')
+			has(other, line);
+	}
+	free(text);
+	free(other);
+}
+
+/* What is written without a tree is what the tree's text is. */
+static void the_fast_text_is_the_trees(void **state)
+{
+	(void)state;
+	test_case_add(1, 15);
+	seg_stats_port(seg, 0, 0)->port.rx_bytes = UINT64_MAX;
+	seg_stats_port(seg, 1, 0)->port.rx_pkts = 1234567890123;
+	seg_stats_port(seg, 1, 1)->tsm.in_estab = (uint64_t)-3;
+	snprintf(seg->hdr.prefix, sizeof(seg->hdr.prefix), "%s", "\"ports\":[]");
+	for (uint32_t ports = 0; ports <= PORTS; ports++) {
+		struct sample *s;
+		char *text, *fast;
+		size_t len;
+		json_t *o;
+
+		s = sample();
+		s->n_ports = ports;
+		o = json_stats(s, 7);
+		text = json_dumps(o, JSON_COMPACT);
+		fast = json_stats_text(s, 7, &len);
+		assert_string_equal(fast, text);
+		assert_int_equal(strlen(fast), len);
+		free(text);
+		free(fast);
+		json_decref(o);
+		sample_free(s);
+	}
 }
 
 #define with_segment(test) cmocka_unit_test_setup_teardown(test, segment_up, segment_down)
@@ -460,7 +571,10 @@ int main(void)
 		with_segment(a_record_being_changed_is_said_to_be),
 		with_segment(counts_that_make_no_sense),
 		with_segment(families_are_whole),
-		with_segment(latencies_are_a_summary),
+		with_segment(latencies_are_a_histogram),
+		with_segment(the_fast_text_is_the_trees),
+		with_segment(progress_and_state_of_what_runs),
+		with_segment(openmetrics_has_its_own_heads),
 		with_segment(an_engine_that_stops_is_not_ready_but_counted),
 		cmocka_unit_test(no_engine_no_series),
 		cmocka_unit_test(where_to_listen),

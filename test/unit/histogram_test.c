@@ -94,6 +94,7 @@ static void quantiles_of_two_workers(void **state)
 
 static struct latency_block block[2];
 static struct latency_total total;
+static const struct stats_latency any = {.max_ns = UINT64_MAX};
 
 static void put(struct latency_block *b, uint64_t v)
 {
@@ -114,7 +115,7 @@ static void recent_ones_of_two_workers(void **state)
 		put(&block[1], 10000 + (i & 1) * 100);
 	latency_total_begin(&total);
 	for (uint32_t w = 0; w < 2; w++)
-		latency_total_add(&total, &block[w], 1000);
+		latency_total_add(&total, &block[w], &any, 1000);
 	assert_int_equal(total.recent.samples, 1000 + 3);
 	assert_int_equal(total.recent.min_ns, 4001);
 	assert_int_equal(total.recent.max_ns, 10100);
@@ -127,11 +128,33 @@ static void recent_ones_of_two_workers(void **state)
 	for (uint32_t i = 0; i < 3; i++)
 		put(&block[0], 7000);
 	latency_total_begin(&total);
-	latency_total_add(&total, &block[0], 10);
+	latency_total_add(&total, &block[0], &any, 10);
 	assert_int_equal(total.recent.samples, 10);
 	assert_int_equal(total.recent.min_ns, 4994);
 	assert_int_equal(total.recent.max_ns, 7000);
 	assert_int_equal(total.recent.pairs, 9);
+}
+
+/* Only the buckets between the least and the largest are looked at, and those whole. */
+static void what_is_added_is_all_that_is_there(void **state)
+{
+	static const uint64_t ends[] = {0, 1, 63, 64, 127, 128, 129, 1000, 1 << 20,
+		(UINT64_C(1) << HIST_TOP_BITS) - 1, UINT64_C(1) << HIST_TOP_BITS, UINT64_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		for (size_t k = i; k < ARRAY_SIZE(ends); k++) {
+			struct stats_latency st = {.max_ns = ends[k]};
+
+			memset(block, 0, sizeof(block));
+			put(&block[0], ends[k]);
+			put(&block[0], ends[i]);
+			put(&block[0], ends[i] + (ends[k] - ends[i]) / 2);
+			latency_total_begin(&total);
+			latency_total_add(&total, &block[0], &st, 0);
+			assert_memory_equal(&total.hist, &block[0].hist, sizeof(total.hist));
+		}
+	}
 }
 
 static void quantiles_stay_within_what_was_measured(void **state)
@@ -141,12 +164,12 @@ static void quantiles_stay_within_what_was_measured(void **state)
 	(void)state;
 	memset(block, 0, sizeof(block));
 	latency_total_begin(&total);
-	latency_total_add(&total, &block[0], 10);
+	latency_total_add(&total, &block[0], &any, 10);
 	assert_int_equal(latency_quantile(&total, &st, 0), 0);
 	assert_int_equal(total.recent.samples, 0);
 	for (uint32_t i = 0; i < 3; i++)
 		put(&block[0], 1000001);
-	latency_total_add(&total, &block[0], 10);
+	latency_total_add(&total, &block[0], &any, 10);
 	for (uint32_t q = 0; q < LATENCY_QUANTILES; q++)
 		assert_int_equal(latency_quantile(&total, &st, q), 1000001);
 }
@@ -158,6 +181,7 @@ int main(void)
 		cmocka_unit_test(ends),
 		cmocka_unit_test(quantiles_of_two_workers),
 		cmocka_unit_test(recent_ones_of_two_workers),
+		cmocka_unit_test(what_is_added_is_all_that_is_there),
 		cmocka_unit_test(quantiles_stay_within_what_was_measured),
 	};
 

@@ -1,0 +1,234 @@
+/* What a whole scrape of a large engine costs the exporter: 64 ports, 16 workers, 256 test cases,
+ * every counter a large number, every test case with latencies. Time is the CPU's, so that a loaded
+ * machine changes little; the best of some runs counts. Prints its figures. */
+#include "common/util/clock.h"
+#include "stats-exporter/exporter.h"
+#include "test/unit/unit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define PORTS 64
+#define WORKERS 16
+#define TCS 256
+#define APPS 16 /* of each of the 16 IMIX groups */
+#define RUNS 7
+#define SAMPLES 2000 /* latencies of a worker and test case */
+
+/* Of CPU time, for a scrape; and kilobytes more, for its sample and its document. Builds for finding
+ * other things are slower and keep what is freed. */
+#ifdef NDEBUG
+#define MOST_MS 50.0
+#define MOST_KB (48 << 10)
+#define MOST_LEAK_KB 4096
+#else
+#define MOST_MS 5000.0
+#define MOST_KB (4 << 20)
+#define MOST_LEAK_KB MOST_KB
+#endif
+
+static struct seg *seg;
+static uint64_t rng = 1;
+
+static uint64_t random_u64(void)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return rng;
+}
+
+/* Numbers of 5 to 15 digits: as after hours. */
+static void fill(void *block, size_t size)
+{
+	for (size_t i = 0; i < size / sizeof(uint64_t); i++)
+		((uint64_t *)block)[i] = random_u64() >> (14 + random_u64() % 32);
+}
+
+static void latency_fill(uint32_t w, uint32_t port, uint32_t tcid)
+{
+	struct stats_latency *st = &seg_stats_tc(seg, w, port, tcid)->latency;
+	struct latency_block *b = seg_latency(seg, w, port, tcid);
+
+	*st = (struct stats_latency){.samples = SAMPLES};
+	b->n = SAMPLES;
+	b->min_ns = UINT64_MAX;
+	for (uint32_t i = 0; i < SAMPLES; i++) { /* 256 ns to 1 ms, as many in each octave */
+		uint32_t octave = 8 + (uint32_t)(random_u64() % 12);
+		uint64_t v = (UINT64_C(1) << octave) + random_u64() % (UINT64_C(1) << octave);
+
+		hist_record(&b->hist, v);
+		b->recent[i % LATENCY_RING] = v;
+		b->min_ns = MIN_OF(b->min_ns, v);
+		st->max_ns = MAX_OF(st->max_ns, v);
+		st->sum_ns += v;
+	}
+}
+
+static void test_case_fill(uint32_t i)
+{
+	uint32_t port = i % PORTS, tcid = i / PORTS * 5;
+	struct seg_tc *t = seg_tc(seg, port, tcid);
+
+	tc_config_init(&t->cfg, i % 2 ? tc_kind_SERVER : tc_kind_CLIENT, l4proto_TCP);
+	t->state = tc_state_RUNNING;
+	t->has_latency = 1;
+	t->cfg.latency.samples = 100;
+	t->cfg.imix = i < IMIX_GROUPS_MAX ? i + 1 : 0;
+	for (uint32_t lc = 0; lc < WORKERS; lc++) {
+		fill(seg_stats_tc(seg, lc, port, tcid), sizeof(struct stats_tc_block));
+		latency_fill(lc, port, tcid);
+	}
+}
+
+static void imix_fill(void)
+{
+	struct seg_imix *m = seg_imix(seg);
+
+	for (uint32_t g = 0; g < IMIX_GROUPS_MAX; g++) {
+		m->groups[g].n = APPS;
+		for (uint32_t a = 0; a < APPS; a++) {
+			m->groups[g].app[a] = (uint8_t)a;
+			for (uint32_t lc = 0; lc < WORKERS; lc++)
+				fill(seg_stats_imix(seg, lc, g, a),
+					sizeof(struct stats_imix_block));
+		}
+	}
+}
+
+static int segment_up(void **state)
+{
+	uint64_t size = seg_size(PORTS, WORKERS);
+
+	(void)state;
+	seg = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (seg == MAP_FAILED)
+		return -1;
+	madvise(seg, size, MADV_HUGEPAGE); /* as the engine's */
+	seg_init(seg, PORTS, WORKERS);
+	seg->hdr.tsc_hz = 2600000000;
+	seg->hdr.state = engine_state_READY;
+	for (uint32_t w = 0; w < WORKERS; w++)
+		seg_worker(seg, w)->lcore_id = w + 1;
+	for (uint32_t p = 0; p < PORTS; p++) {
+		snprintf(seg_port(seg, p)->name, sizeof(seg_port(seg, p)->name), "net_ring%u", p);
+		fill(&seg_port(seg, p)->device, sizeof(struct stats_device));
+	}
+	for (uint32_t lc = 0; lc < WORKERS; lc++) {
+		fill(seg_stats_lcore(seg, lc), sizeof(struct stats_lcore_block));
+		for (uint32_t p = 0; p < PORTS; p++)
+			fill(seg_stats_port(seg, lc, p), sizeof(struct stats_port_block));
+	}
+	for (uint32_t i = 0; i < TCS; i++)
+		test_case_fill(i);
+	imix_fill();
+	return 0;
+}
+
+static int segment_down(void **state)
+{
+	(void)state;
+	return munmap(seg, seg_size(PORTS, WORKERS));
+}
+
+static double cpu_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+static int64_t peak_kb(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_maxrss;
+}
+
+static char *prometheus_make(const struct sample *s, size_t *len)
+{
+	return prometheus_of(s, true, PROM_TEXT, 0, len);
+}
+
+static char *open_make(const struct sample *s, size_t *len)
+{
+	return prometheus_of(s, true, PROM_OPENMETRICS, 0, len);
+}
+
+static char *json_make(const struct sample *s, size_t *len)
+{
+	return json_stats_text(s, 1, len);
+}
+
+/* From the segment to the document, as a request does. */
+static void cost(const char *name, char *(*make)(const struct sample *s, size_t *len))
+{
+	double best = 1e9, best_sample = 1e9;
+	int64_t before = peak_kb(), first = 0;
+	char why[WHY_MAX];
+	size_t len = 0;
+
+	for (int i = 0; i < RUNS; i++) {
+		double from = cpu_ms(), sampled, took;
+		struct sample *s = sample_of(seg, why);
+		char *text;
+
+		assert_non_null(s);
+		sampled = cpu_ms() - from;
+		text = make(s, &len);
+		assert_non_null(text);
+		free(text);
+		sample_free(s);
+		took = cpu_ms() - from;
+		best_sample = MIN_OF(best_sample, sampled);
+		best = MIN_OF(best, took);
+		if (i == 0)
+			first = peak_kb();
+	}
+	print_message("%s: %.1f ms of CPU, %.1f of them for the sample; %zu bytes; %" PRId64
+		      " KB more\n",
+		name, best, best_sample, len, first - before);
+	if (best > MOST_MS)
+		fail_msg("%s took %.1f ms, more than %.0f", name, best, MOST_MS);
+	if (first - before > MOST_KB)
+		fail_msg("%s took %" PRId64 " KB", name, first - before);
+	if (peak_kb() - first > MOST_LEAK_KB)
+		fail_msg("%s took %" PRId64 " KB more with each time", name,
+			(peak_kb() - first) / (RUNS - 1));
+}
+
+static void prometheus_is_cheap(void **state)
+{
+	(void)state;
+	cost("text 0.0.4", prometheus_make);
+}
+
+static void openmetrics_is_cheap(void **state)
+{
+	(void)state;
+	cost("OpenMetrics", open_make);
+}
+
+static void json_is_cheap(void **state)
+{
+	(void)state;
+	cost("json", json_make);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(prometheus_is_cheap),
+		cmocka_unit_test(openmetrics_is_cheap),
+		cmocka_unit_test(json_is_cheap),
+	};
+
+	return cmocka_run_group_tests(tests, segment_up, segment_down);
+}
