@@ -220,7 +220,8 @@ static int words_of(const struct arg_desc *a, struct words *w, const json_t *v, 
 	}
 }
 
-/* Of words that are values no short form is taken: a program's text stays right when there are more. */
+/* Of words that are values no short form is taken: what a program says stays clear when there are
+ * more words. */
 static bool whole_word(const struct arg_desc *a, const void *value, const char *word)
 {
 	const char *usage = arg_usage(a->tag);

@@ -27,7 +27,7 @@ static const struct shape parts[] = {
 	{"ipv4_options", "{tos:i,dscp:s|i,ecn:s,tx-timestamp:i,rx-timestamp:i}"},
 	{"latency_limits", "{max_us:i,max_avg_us:i,samples:i}"},
 	{"latency_recent", "{samples:i,min_ns:i?,avg_ns:i?,max_ns:i?,jitter_ns:i?}"},
-	{"latency",
+	{"latency_shown",
 		"{global:{samples:i,invalid:i,max_exceeded:i,max_avg_exceeded:i,min_ns:i?,"
 		"avg_ns:i?,max_ns:i?,jitter_ns:i?},recent?:@latency_recent}"},
 	{"faults_settings",
@@ -67,7 +67,7 @@ static const struct {
 	{CMD_show_tests_stats,
 		"{port:i,test_case_id:i,type:s,app:s,state:s,rates:{established_per_second:i,"
 		"closed_per_second:i,messages_per_second:i,requests_per_second:i},stats:@tc,"
-		"apps?:@imix_stats,latency?:@latency,since_clear?:b}"},
+		"apps?:@imix_stats,latency?:@latency_shown,since_clear?:b}"},
 	{CMD_show_tests_tcp_options,
 		"{port:i,test_case_id:i,win-size:i,syn-retry:i,syn-ack-retry:i,data-retry:i,"
 		"retry:i,rto:i,fin-to:i,twait-to:i,orphan-to:i,twait-skip:i,ack-delay:i,"
@@ -79,7 +79,7 @@ static const struct {
 		"tx-timestamp:i,rx-timestamp:i}"},
 	{CMD_show_tests_latency,
 		"{port:i,test_case_id:i,on:b,limits:@latency_limits,"
-		"latency:@latency,since_clear?:b}"},
+		"latency:@latency_shown,since_clear?:b}"},
 	{CMD_show_tests_faults, "{port:i,tx:@faults_settings,rx:@faults_settings}"},
 	{CMD_show_tests_imix,
 		"{groups:[{imix_id:i,apps:@imix_stats,port?:i,test_case_id?:i,"
@@ -272,8 +272,10 @@ json_t *rpc_result_parts(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		json_object_set_new(o, parts[i].name, schema_of(parts[i].notation));
-	for (size_t i = 0; i < stats_n_groups; i++)
+	for (size_t i = 0; i < stats_n_groups; i++) {
+		BUG_ON(json_object_get(o, stats_groups[i].name) != NULL); /* a part has that name */
 		json_object_set_new(o, stats_groups[i].name, counters(&stats_groups[i]));
+	}
 	json_object_set_new(o, "device", counters(&stats_device_group));
 	return o;
 }

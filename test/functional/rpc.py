@@ -52,13 +52,13 @@ class Client:
             self.told.append(m)
         return m
 
-    def post(self, method, **params):
+    def post(self, method, /, **params):
         """Asks and does not wait; the id."""
         self.n += 1
         self.send({"jsonrpc": "2.0", "id": self.n, "method": method, "params": params})
         return self.n
 
-    def call(self, method, **params):
+    def call(self, method, /, **params):
         n = self.post(method, **params)
         m = self.answer()
         assert m is not None, "hung up on"
@@ -67,7 +67,7 @@ class Client:
             raise RpcError(m["error"])
         return m["result"]
 
-    def fails(self, method, **params):
+    def fails(self, method, /, **params):
         """The error of a call that has to be refused."""
         try:
             result = self.call(method, **params)
@@ -99,7 +99,7 @@ class Server:
     def __init__(self, engine, tmp, *options, at=None):
         tmp.mkdir(exist_ok=True)
         self.engine, self.log, self.path, self.clients = engine, tmp / "rpc.log", str(tmp / "s"), []
-        where = at or ("127.0.0.1:0", f"unix:{self.path}")
+        where = at if at is not None else ("127.0.0.1:0", f"unix:{self.path}")
         with open(self.log, "a") as log:
             self.proc = subprocess.Popen([CLI, "--prefix", engine.prefix, "--rpc", *where, *options], stdin=subprocess.DEVNULL,
                                          stdout=log, stderr=log)
