@@ -120,9 +120,9 @@ static void op_drop(uint32_t i)
 		close(ops[i].pidfd);
 	if (ops[i].state != operator_state_FREE) {
 		op_left(i);
-		state_set(i, operator_state_FREE);
-		if (!has_another(i))
+		if (!has_another(i)) /* first: who sees the place free finds the files gone */
 			rundir_sweep(segment->hdr.prefix, ops[i].pid);
+		state_set(i, operator_state_FREE);
 	}
 	ops[i] = (struct op){.fd = -1, .pidfd = -1, .generation = generation};
 }

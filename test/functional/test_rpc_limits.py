@@ -267,34 +267,41 @@ def test_a_token_that_others_can_read_is_none(token, mode):
     assert done.returncode == 2 and "can be read by others: chmod 600 it" in done.stderr
 
 
-def test_tls_by_stunnel_as_the_manual_has_it(engine, rpc, token, tmp_path):  # noqa: F811
+FRONTS = {"stunnel4": ("    [warp17]", "0.0.0.0:42425", "foreground = yes\npid =\n", ()),
+          "haproxy": ("    frontend warp17", ":42425", "", ("-db", "-f"))}
+
+
+@pytest.mark.parametrize("program", FRONTS)
+def test_tls_by_a_front_as_the_manual_has_it(engine, rpc, token, tmp_path, program):  # noqa: F811
     s = rpc(engine(*RING), "--token-file", str(token), at=("127.0.0.1:0",))
+    first, accept, before, options = FRONTS[program]
     text = (TOP / "doc/rpc.md").read_text()
-    lines = [line[4:] for line in text[text.index("    [warp17]"):text.index("or haproxy")].splitlines() if line.startswith("    ")]
+    lines = re.sub(r"(?m)^    ", "", re.match(r"(?:    .*\n)+", text[text.index(first):])[0])
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    pem, conf_file = tmp_path / "rpc.pem", tmp_path / "stunnel.conf"
+    pem, conf_file = tmp_path / "rpc.pem", tmp_path / "front.conf"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", "-keyout",
                     tmp_path / "key", "-out", tmp_path / "crt"], check=True, capture_output=True)
     pem.write_text((tmp_path / "key").read_text() + (tmp_path / "crt").read_text())
     pem.chmod(0o600)
-    conf_file.write_text("foreground = yes\npid =\n" + "\n".join(lines).replace("0.0.0.0:42425", f"127.0.0.1:{port}")
-                         .replace("42424", str(s.port)).replace("/etc/warp17/rpc.pem", str(pem)) + "\n")
-    proc = subprocess.Popen(["stunnel4", conf_file], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    conf_file.write_text(before + lines.replace(accept, f"127.0.0.1:{port}").replace("42424", str(s.port))
+                         .replace("/etc/warp17/rpc.pem", str(pem)))
+    with open(tmp_path / "front.log", "w") as log:
+        proc = subprocess.Popen([program, *options, conf_file], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         context = ssl.create_default_context(cafile=tmp_path / "crt")
         context.check_hostname = False
-        c = Client.__new__(Client)
         raw = wait_for(lambda: connected(port) or proc.poll() is not None, 10)
-        assert raw is not True, proc.stderr.read()
+        assert raw is not True, (tmp_path / "front.log").read_text()
+        c = Client.__new__(Client)
         c.socket, c.buffer, c.told, c.n = context.wrap_socket(raw), b"", [], 0
         assert c.call("session.open", name="far", token=token.read_text().strip())["name"] == "far"
         assert c.call("show.version")["ports"] == 2
         c.close()
     finally:
         proc.terminate()
-        proc.communicate(timeout=10)
+        proc.wait(10)
 
 
 def connected(port):
