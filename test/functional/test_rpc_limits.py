@@ -16,7 +16,7 @@ from test_conf_file import conf, warp17  # noqa: F401: a fixture
 from test_rpc import TALK, TC, operators, rpc, two  # noqa: F401: a fixture
 from test_scripts import SCRIPTS, alive, place, run  # noqa: F401: a fixture
 from test_traffic import RING, pair
-from warp17 import CLI, TOP, wait_for
+from warp17 import CLI, MODE, TOP, wait_for
 
 PING = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "rpc.ping"}).encode() + b"\n"
 
@@ -71,7 +71,7 @@ def test_who_does_not_read_loses_notifications_and_holds_up_nobody(engine, rpc):
     seqs = [t["seq"] for t in told]
     assert seqs == list(range(len(seqs)))
     memory = int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{s.proc.pid}/status").read_text())[1])
-    assert memory < 60000, memory
+    assert MODE == "asan" or memory < 60000, memory  # KB; the sanitizer has its own
 
 
 def test_who_never_reads_is_cut_off(engine, rpc):  # noqa: F811
