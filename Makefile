@@ -125,7 +125,7 @@ FUZZERS  := $(patsubst %_fuzz.c,$(B)/%,$(sort $(wildcard test/fuzz/*_fuzz.c)))
 # what a unit test links: the packet path whole, but for ports, which world.c plays; no main(), nothing that starts up
 TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out $(addprefix $(B)/engine/,main.o boot/% mgmt/% l1_port/port.o \
 	l1_port/mtu.o l1_port/ring_pair.o l1_port/tap.o),$(ENGINE))
-DOCS     := commands counters
+DOCS     := commands counters rpc-methods
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
 .PHONY: all demo test unit asan fuzz fuzzers replay sim sim-run peers functional torture interop bench bench-compare bench-scaling bench-40m profile path check lint style format docs install compdb clean help FORCE
@@ -173,6 +173,8 @@ $(B)/test/unit/scrape_cost_test $(B)/test/unit/exporter_parts_test: $(DOCUMENTS)
 $(B)/test/unit/record_test: $(DOCUMENTS) $(addprefix $(B)/stats-exporter/,csv.o sink.o record_opts.o)
 VIEWS := $(filter $(addprefix $(B)/cli/,show% since% render% grid%),$(CLI))
 $(B)/test/unit/show_test $(B)/test/unit/show_config_test: $(VIEWS)
+RPC_PURE := $(VIEWS) $(patsubst %,$(B)/cli/rpc_%.o,frame map method result schema listen token)
+$(B)/test/unit/rpc_test: $(RPC_PURE)
 $(B)/test/unit/ui_test: $(VIEWS) $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)
 
 # a fuzz target: with libFuzzer, or with a main() that runs it on files
@@ -180,6 +182,7 @@ $(FUZZERS): $(B)/%: $(B)/%_fuzz.o $(TESTABLE) $(if $(filter fuzz,$(MODE)),,$(B)/
 	$(call say,LD,$@)$(CC) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIBS_TEST) $(call pc,--libs libmicrohttpd gnutls)
 $(B)/test/fuzz/request: $(filter-out %/server.o,$(filter $(B)/engine/mgmt/%,$(ENGINE)))
 $(B)/test/fuzz/header: $(addprefix $(B)/stats-exporter/,access.o query.o listen.o)
+$(B)/test/fuzz/rpc: $(RPC_PURE)
 $(B)/test/fuzz/scrape: $(filter-out %/main.o %/watch.o,$(EXPORTER))
 
 # A file that holds a text, new when the text is: what is built by it depends on it.

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include <errno.h>
 #include <stdio.h>
 
 /* Exit codes of the program, and what running a command answers. */
@@ -17,6 +18,18 @@ enum cli_exit {
 	CLI_REFUSED,
 	CLI_TIMEOUT
 };
+
+/* Of what the engine, or a view, answered: 0 or -errno. */
+static inline enum cli_exit cli_exit_of(int code)
+{
+	if (code == 0)
+		return CLI_OK;
+	if (code == -EPIPE)
+		return CLI_NO_ENGINE;
+	if (code == -ETIMEDOUT)
+		return CLI_TIMEOUT;
+	return code == -EPERM || code == -EACCES || code == -EBUSY ? CLI_REFUSED : CLI_FAILED;
+}
 
 struct cli {
 	struct client client;
@@ -72,8 +85,9 @@ json_t *show(struct cli *cli, enum cmd_id id, const union cmd_req *req, char *er
 /* A string of at most max bytes from anywhere: what is not UTF-8 becomes U+FFFD. */
 json_t *show_text(const char *s, size_t max);
 
-/* reference.c: prints the reference of all "commands" or "counters", in Markdown. 0 or -1: there is
- * no such part. */
+/* reference.c: prints the reference of all commands, counters or RPC methods, in Markdown, or the
+ * latter's description as OpenRPC. 0 or -1: there is no such part. */
+#define REFERENCES "commands, counters, rpc-methods or openrpc"
 int reference_print(const char *part);
 
 /* render.c: a view as text. */

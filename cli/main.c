@@ -1,6 +1,7 @@
 /* warp17-cli: options, then a shell, a batch, or one command. */
 #include "cli/cli.h"
 #include "cli/monitor.h"
+#include "cli/rpc.h"
 #include "common/util/clock.h"
 #include "common/util/crash.h"
 #include "common/util/version.h"
@@ -30,9 +31,14 @@ static void usage(FILE *to)
 		"      --name NAME       what other operators see (default user@tty)\n"
 		"      --read-only       look only: every change is refused\n"
 		"      --monitor         print events as they happen, until Ctrl-C\n"
+		"      --rpc [WHERE...]  serve JSON-RPC 2.0 at ADDR:PORT, [ADDR6]:PORT or "
+		"unix:PATH\n"
+		"                        (default 127.0.0.1:42424 and rpc.sock beside the "
+		"engine's)\n"
+		"      --token-file FILE what TCP clients of --rpc have to say first\n"
 		"      --timeout SEC     longest wait for an answer (default 60)\n"
 		"      --wait SEC        wait so long for an engine to come up (default 0)\n"
-		"      --reference WHAT  print the reference of commands or counters (Markdown)\n"
+		"      --reference WHAT  print " REFERENCES "\n"
 		"  -h, --help   -V, --version\n"
 		"exit: 0 ok, 1 command failed, 2 usage, 3 no engine, 4 refused, 5 time-out\n");
 }
@@ -42,6 +48,8 @@ enum {
 	O_NAME,
 	O_READ_ONLY,
 	O_MONITOR,
+	O_RPC,
+	O_TOKEN_FILE,
 	O_TIMEOUT,
 	O_WAIT,
 	O_REFERENCE
@@ -51,6 +59,7 @@ static const struct option longs[] = {{"command", 1, NULL, 'c'}, {"file", 1, NUL
 	{"json", 0, NULL, 'j'}, {"stop-on-error", 0, NULL, 'e'}, {"echo", 0, NULL, 'x'},
 	{"prefix", 1, NULL, O_PREFIX}, {"name", 1, NULL, O_NAME},
 	{"read-only", 0, NULL, O_READ_ONLY}, {"monitor", 0, NULL, O_MONITOR},
+	{"rpc", 2, NULL, O_RPC}, {"token-file", 1, NULL, O_TOKEN_FILE},
 	{"timeout", 1, NULL, O_TIMEOUT}, {"wait", 1, NULL, O_WAIT},
 	{"reference", 1, NULL, O_REFERENCE}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'},
 	{0}};
@@ -127,6 +136,8 @@ static int name(const char *s, const char **out)
 	return CLI_USAGE;
 }
 
+static struct rpc_opts rpc;
+
 /* Words of the command line as one line that splits into the same words. A single one is a line as
  * it is: "show version". */
 static char *bare_line(int argc, char **argv)
@@ -181,6 +192,12 @@ static int options(int argc, char **argv, struct cli *cli, struct attach_opts *o
 		case O_MONITOR:
 			cli->monitor = true;
 			break;
+		case O_RPC:
+			rc = rpc_opt_where(&rpc, argc, argv);
+			break;
+		case O_TOKEN_FILE:
+			rc = rpc_opt_token(&rpc, optarg);
+			break;
 		case O_TIMEOUT:
 			rc = seconds("--timeout", optarg, 1, &timeout_s);
 			break;
@@ -190,7 +207,7 @@ static int options(int argc, char **argv, struct cli *cli, struct attach_opts *o
 		case O_REFERENCE:
 			if (reference_print(optarg) == 0)
 				return CLI_OK;
-			complain("--reference", optarg, "given, expected commands or counters");
+			complain("--reference", optarg, "given, expected " REFERENCES);
 			return CLI_USAGE;
 		case 'h':
 			usage(stdout);
@@ -206,6 +223,8 @@ static int options(int argc, char **argv, struct cli *cli, struct attach_opts *o
 	cli->timeout_ms = timeout_s * 1000;
 	if (rc == 0 && optind < argc)
 		rc = job_add(jobs, bare_line(argc - optind, argv + optind), false);
+	if (rc == 0)
+		rc = rpc_opt_check(&rpc, jobs->n != 0);
 	return rc == 0 ? -1 : rc;
 }
 
@@ -286,6 +305,8 @@ static int jobs_run(struct cli *cli, const struct job_list *l)
 
 static int run(struct cli *cli, const struct job_list *jobs)
 {
+	if (rpc.on)
+		return rpc_run(cli, &rpc);
 	if (jobs->n != 0)
 		jobs_run(cli, jobs);
 	if (cli->monitor && !cli->leave && cli->worst == CLI_OK)
@@ -312,6 +333,12 @@ int main(int argc, char **argv)
 	close(fd);
 	rc = options(argc, argv, &cli, &o, &jobs, &wait_s);
 	o.prefix = cli.prefix;
+	if (rpc.on) {
+		rpc.read_only = o.read_only; /* its clients are; itself changes nothing */
+		o.read_only = true;
+		o.kind = client_kind_SCRIPT;
+		o.name = o.name ? o.name : "rpc-server";
+	}
 	if (rc < 0) {
 		rc = attach(&cli, &o, wait_s);
 		if (rc == CLI_OK)

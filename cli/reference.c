@@ -1,5 +1,6 @@
 /* The reference of commands and counters, made from their tables. Needs no engine. */
 #include "cli/cli.h"
+#include "cli/rpc.h"
 #include "cli/show_config.h"
 
 #include <inttypes.h>
@@ -175,12 +176,25 @@ static void counters(void)
 	group_print(&stats_device_group);
 }
 
+static void openrpc(void)
+{
+	json_t *o = rpc_openrpc();
+
+	json_dumpf(o, stdout, JSON_INDENT(1));
+	putchar('\n');
+	json_decref(o);
+}
+
 int reference_print(const char *part)
 {
 	if (strcmp(part, "commands") == 0)
 		commands();
 	else if (strcmp(part, "counters") == 0)
 		counters();
+	else if (strcmp(part, "rpc-methods") == 0)
+		rpc_reference();
+	else if (strcmp(part, "openrpc") == 0)
+		openrpc();
 	else
 		return -1;
 	return 0;

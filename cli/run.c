@@ -17,17 +17,6 @@ struct command {
 	enum cmd_id id;
 };
 
-static int exit_of(int code)
-{
-	if (code == 0)
-		return CLI_OK;
-	if (code == -EPIPE)
-		return CLI_NO_ENGINE;
-	if (code == -ETIMEDOUT)
-		return CLI_TIMEOUT;
-	return code == -EPERM || code == -EACCES || code == -EBUSY ? CLI_REFUSED : CLI_FAILED;
-}
-
 static void busy_add(struct cli *cli, int n)
 {
 	__atomic_add_fetch(&cli->busy, n, __ATOMIC_RELEASE); /* pairs with on_gone() */
@@ -94,11 +83,11 @@ static int engine_command(const struct command *c, const union cmd_req *req)
 	char late[200];
 
 	if (rc == 0)
-		return answer(c, exit_of(rep.code), rep.code, rep.text, NULL);
+		return answer(c, cli_exit_of(rep.code), rep.code, rep.text, NULL);
 	snprintf(late, sizeof(late),
 		"no answer in %d s: the engine is busy, stopped or hung, and may still do it",
 		c->cli->timeout_ms / 1000);
-	return answer(c, exit_of(rc), rc,
+	return answer(c, cli_exit_of(rc), rc,
 		rc == -EPIPE               ? "the engine is gone"
 			: rc == -ETIMEDOUT ? late
 					   : "no longer waited for: the engine may still do it",
@@ -159,7 +148,7 @@ static int screen(const struct command *c)
 	char err[REPLY_TEXT_MAX] = "";
 	int rc = ui_run(c->cli, err, sizeof(err));
 
-	return answer(c, exit_of(rc), rc, *err || rc == 0 ? err : strerror(-rc), NULL);
+	return answer(c, cli_exit_of(rc), rc, *err || rc == 0 ? err : strerror(-rc), NULL);
 }
 
 static int command(struct command *c, const union cmd_req *req)

@@ -150,8 +150,7 @@ json_t *show_arp(const struct seg *s)
 	return json_pack("{so}", "entries", a);
 }
 
-/* The ports that an operator holds. */
-static json_t *held(const struct seg *s, uint32_t slot)
+json_t *show_held(const struct seg *s, uint32_t slot)
 {
 	static struct seg_port p;
 	json_t *a = json_array();
@@ -175,7 +174,7 @@ static json_t *operator_view(const struct seg *s, uint32_t i, const struct seg_o
 	return json_pack("{sI so ss ss sI sI ss sb so sI so}", "slot", INT(i), "name",
 		TEXT(o->name), "kind", client_kind_word(o->kind), "state",
 		operator_state_word(o->state), "pid", INT(o->pid), "uid", INT(o->uid), "since",
-		since, "read_only", o->read_only != 0, "ports", held(s, i), "commands",
+		since, "read_only", o->read_only != 0, "ports", show_held(s, i), "commands",
 		INT(o->n_commands), "last_command", TEXT(o->last_command));
 }
 

@@ -9,6 +9,8 @@
 
 /* An address that may be missing. */
 json_t *show_ip(const struct ip_addr *a);
+/* The ports that an operator holds. */
+json_t *show_held(const struct seg *s, uint32_t slot);
 /* Of a link that is up, else null. */
 json_t *show_duplex(const struct seg_port *p);
 /* Adds what an application is told. side: enum tc_kind. */

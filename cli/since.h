@@ -3,6 +3,8 @@
 
 #include "common/abi/baseline.h"
 
+/* From now on all of this is about another baseline: that of the RPC server's client. */
+void since_use(struct baseline *b);
 /* What clear statistics of a port, or of everything, does: 0 or -errno. */
 int since_now(const struct seg *s, bool one_port, uint32_t port);
 /* Were they cleared? Of a port (UINT32_MAX: of what belongs to none). */

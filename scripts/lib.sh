@@ -46,6 +46,15 @@ engine_of() (
 	return 1
 )
 
+# rpcs_of PREFIX: pids of its RPC servers
+rpcs_of() (
+	real=$(readlink -f "$rundirs")
+	for p in $(programs | sed -n 's/ warp17-cli$//p'); do
+		grep -qsF "$real/$1/" "/proc/$p/maps" || continue
+		! tr '\0' '\n' 2>/dev/null <"/proc/$p/cmdline" | grep -qx -e '--rpc' -e '--rpc=.*' || echo "$p"
+	done
+)
+
 # mappers PREFIX: pids of all that map its files, clients and engine
 mappers() {
 	grep -lsF "$(readlink -f "$rundirs")/$1/" /proc/[0-9]*/maps | cut -d/ -f3 | tr '\n' ' '

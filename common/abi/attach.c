@@ -49,29 +49,34 @@ static const char *prefix_of(const struct attach_opts *o)
 	return o->prefix ? o->prefix : PREFIX_DEFAULT;
 }
 
-/* The socket, or -errno. An engine that is stopped accepts nobody: once its queue is full, -EAGAIN
- * comes at once, and -ETIMEDOUT from here. */
-static int dial(const char *prefix)
+/* The socket, or -errno: -EAGAIN when the engine's queue is full, as that of one that is stopped. */
+static int dial_once(const char *prefix)
 {
-	const struct timespec nap = {0, DIAL_NAP_MS * 1000000};
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), rc;
-	int64_t until = mono_ms() + HANDSHAKE_MS;
 	char dir[RUNDIR_MAX];
 
 	if (fd < 0)
 		return -errno;
 	rundir_path(prefix, dir);
 	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", dir, SEG_SOCKET)
-		>= (int)sizeof(a.sun_path)) {
-		close(fd);
-		return -ENAMETOOLONG; /* an engine does not start there either */
-	}
-	while ((rc = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 ? fd : -errno) == -EAGAIN
-		&& mono_ms() < until)
-		nanosleep(&nap, NULL);
+		>= (int)sizeof(a.sun_path))
+		rc = -ENAMETOOLONG; /* an engine does not start there either */
+	else
+		rc = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 ? fd : -errno;
 	if (rc < 0)
 		close(fd);
+	return rc;
+}
+
+static int dial(const char *prefix)
+{
+	const struct timespec nap = {0, DIAL_NAP_MS * 1000000};
+	int64_t until = mono_ms() + HANDSHAKE_MS;
+	int rc;
+
+	while ((rc = dial_once(prefix)) == -EAGAIN && mono_ms() < until)
+		nanosleep(&nap, NULL);
 	return rc == -EAGAIN ? -ETIMEDOUT : rc;
 }
 
@@ -120,58 +125,79 @@ static int no_engine(int rc, const struct attach_opts *o, char *err, size_t errl
 	return rc;
 }
 
-/* The engine's answer to the hello. One that has no room says so and hangs up without having read
- * the hello, which is first told as a reset; what it said comes after that. */
+/* The engine's answer to the hello, -EAGAIN: not yet. */
+static int welcome_read(struct client *c, struct welcome *w)
+{
+	ssize_t n = recv(c->sock, w, sizeof(*w), MSG_DONTWAIT);
+
+	if (n == 0)
+		return -ECONNRESET;
+	if (n > 0)
+		return n == sizeof(*w) && w->magic == HELLO_MAGIC ? 0 : -EPROTO;
+	return -EAGAIN;
+}
+
+/* One that has no room says so and hangs up without having read the hello, which is first told as a
+ * reset; what it said comes after that. */
 static int welcome_get(struct client *c, struct welcome *w)
 {
 	int64_t until = mono_ms() + HANDSHAKE_MS, left;
 	struct pollfd p = {.fd = c->sock, .events = POLLIN};
 
 	while ((left = until - mono_ms()) > 0) {
-		ssize_t n;
+		int rc;
 
 		if (poll(&p, 1, (int)left) != 1)
 			continue;
-		n = recv(c->sock, w, sizeof(*w), MSG_DONTWAIT);
-		if (n == 0)
-			return -ECONNRESET;
-		if (n > 0)
-			return n == sizeof(*w) && w->magic == HELLO_MAGIC ? 0 : -EPROTO;
+		rc = welcome_read(c, w);
+		if (rc != -EAGAIN)
+			return rc;
 	}
 	return -ETIMEDOUT;
 }
 
-static int handshake(struct client *c, const struct attach_opts *o, char *err, size_t errlen)
+static void hello_say(struct client *c, const struct attach_opts *o)
 {
 	struct hello h = {.magic = HELLO_MAGIC,
 		.kind = o->kind,
 		.fingerprint = schema_fingerprint(),
 		.read_only = o->read_only};
-	struct welcome w = {0};
-	int rc;
 
 	if (o->name)
 		snprintf(h.name, sizeof(h.name), "%s", o->name);
 	else
 		own_name(h.name, sizeof(h.name));
 	send(c->sock, &h, sizeof(h), MSG_NOSIGNAL); /* whether it went is seen by the answer */
+}
+
+/* What the engine said is taken, if it is a yes. */
+static int welcome_take(
+	struct client *c, struct welcome *w, const struct attach_opts *o, char *err, size_t errlen)
+{
+	if (w->code != 0) {
+		w->text[sizeof(w->text) - 1] = '\0';
+		snprintf(err, errlen, "%s", w->text);
+		return w->code;
+	}
+	if (w->slot >= OPERATORS_MAX)
+		return no_engine(-EPROTO, o, err, errlen);
+	c->slot_no = w->slot;
+	c->generation = w->generation;
+	c->seg = (const struct seg *)(uintptr_t)w->seg;
+	c->slot = (struct slot *)(uintptr_t)w->slots + w->slot;
+	return 0;
+}
+
+static int handshake(struct client *c, const struct attach_opts *o, char *err, size_t errlen)
+{
+	struct welcome w = {0};
+	int rc;
+
+	hello_say(c, o);
 	CRASH_POINT("hello_sent");
 	rc = welcome_get(c, &w);
 	CRASH_POINT("welcome_read");
-	if (rc != 0)
-		return no_engine(rc, o, err, errlen);
-	if (w.code != 0) {
-		w.text[sizeof(w.text) - 1] = '\0';
-		snprintf(err, errlen, "%s", w.text);
-		return w.code;
-	}
-	if (w.slot >= OPERATORS_MAX)
-		return no_engine(-EPROTO, o, err, errlen);
-	c->slot_no = w.slot;
-	c->generation = w.generation;
-	c->seg = (const struct seg *)(uintptr_t)w.seg;
-	c->slot = (struct slot *)(uintptr_t)w.slots + w.slot;
-	return 0;
+	return rc != 0 ? no_engine(rc, o, err, errlen) : welcome_take(c, &w, o, err, errlen);
 }
 
 static void (*stuck)(void);
@@ -387,6 +413,57 @@ int client_attach(struct client *c, const struct attach_opts *o, char *err, size
 	return rc;
 }
 
+static pid_t listener_of(int sock)
+{
+	struct ucred who = {0};
+	socklen_t len = sizeof(who);
+
+	getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &who, &len);
+	return who.pid;
+}
+
+/* Is it the engine whose memory is mapped here? One that has come in its place may have the same
+ * addresses. */
+static bool same_engine(const struct client *c, const struct client *mapped)
+{
+	return c->seg == mapped->seg && c->slot - c->slot_no == mapped->slot - mapped->slot_no
+		&& listener_of(c->sock) == listener_of(mapped->sock);
+}
+
+static int open_step(struct client *c, const struct client *mapped, const struct attach_opts *o,
+	char *err, size_t errlen)
+{
+	struct welcome w;
+	int rc;
+
+	if (c->sock < 0) {
+		rc = dial_once(o->prefix);
+		if (rc < 0)
+			return rc == -EAGAIN ? rc : no_engine(rc, o, err, errlen);
+		c->sock = rc;
+		hello_say(c, o);
+	}
+	rc = welcome_read(c, &w);
+	if (rc == -EAGAIN)
+		return rc;
+	rc = rc != 0 ? no_engine(rc, o, err, errlen) : welcome_take(c, &w, o, err, errlen);
+	if (rc != 0)
+		return rc;
+	if (!same_engine(c, mapped) || send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+		return no_engine(-EPIPE, o, err, errlen);
+	return 0;
+}
+
+int client_open(struct client *c, const struct client *mapped, const struct attach_opts *o,
+	char *err, size_t errlen)
+{
+	int rc = open_step(c, mapped, o, err, errlen);
+
+	if (rc != 0 && rc != -EAGAIN)
+		client_detach(c);
+	return rc;
+}
+
 /* In two halves: what a client leaves that dies between them is a case of its own. */
 static void cell_copy(void *to, const void *from, size_t size, const char *half)
 {
@@ -427,6 +504,19 @@ static int bell_wait(struct client *c, int timeout_ms)
 	return p[1].revents ? -EINTR : 0;
 }
 
+/* Takes what is there out of the ring of replies, so that there is room for one more. */
+static void replies_drop(struct client *c, struct rep_cell *rep)
+{
+	while (ring_ready(c->rep_cons, &c->slot->rep_prod) == 0)
+		reply_get(c, rep);
+}
+
+static bool room(const struct client *c)
+{
+	return c->req_prod - c->rep_cons < RING_CELLS
+		&& ring_room(c->req_prod, &c->slot->req_cons) == 0;
+}
+
 /* Waits until there is room for a request, and in the ring of replies for that of each request
  * under way: those of calls given up are taken out, else the engine finds the ring full and hangs
  * up. */
@@ -436,10 +526,8 @@ static int room_wait(struct client *c, struct rep_cell *rep, int64_t until)
 		int64_t left = until - mono_ms();
 		int rc;
 
-		while (ring_ready(c->rep_cons, &c->slot->rep_prod) == 0)
-			reply_get(c, rep);
-		if (c->req_prod - c->rep_cons < RING_CELLS
-			&& ring_room(c->req_prod, &c->slot->req_cons) == 0)
+		replies_drop(c, rep);
+		if (room(c))
 			return 0;
 		rc = left > 0 ? bell_wait(c, (int)left) : -ETIMEDOUT;
 		if (rc != 0)
@@ -447,15 +535,11 @@ static int room_wait(struct client *c, struct rep_cell *rep, int64_t until)
 	}
 }
 
-int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, struct rep_cell *rep,
-	int timeout_ms)
+/* There is room. */
+static void request_put(struct client *c, enum cmd_id id, const union cmd_req *req)
 {
-	int64_t until = mono_ms() + timeout_ms, left;
 	struct req_cell cell = {.magic = CELL_MAGIC, .generation = c->generation, .cmd_id = id};
-	int rc = room_wait(c, rep, until);
 
-	if (rc != 0)
-		return rc;
 	cell.seq = ++c->seq;
 	cell.req = *req;
 	CRASH_POINT("cell_before");
@@ -463,9 +547,45 @@ int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, stru
 	CRASH_POINT("cell_written");
 	ring_give(&c->slot->req_prod, &c->req_prod);
 	CRASH_POINT("given");
-	/* when the bell does not go through, nobody is there (seen below) or it rings already */
+	/* when the bell does not go through, nobody is there (seen later) or it rings already */
 	send(c->sock, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	CRASH_POINT("bell_rung");
+}
+
+int client_send(struct client *c, enum cmd_id id, const union cmd_req *req)
+{
+	struct rep_cell late;
+
+	replies_drop(c, &late);
+	if (!room(c))
+		return -EAGAIN;
+	request_put(c, id, req);
+	return 0;
+}
+
+int client_reply(struct client *c, struct rep_cell *rep)
+{
+	char bells[64];
+	ssize_t n;
+
+	while ((n = recv(c->sock, bells, sizeof(bells), MSG_DONTWAIT)) > 0)
+		;
+	while (ring_ready(c->rep_cons, &c->slot->rep_prod) == 0) {
+		if (reply_get(c, rep) == 0)
+			return 0;
+	}
+	return n < 0 && (errno == EAGAIN || errno == EINTR) ? -EAGAIN : -EPIPE;
+}
+
+int client_call(struct client *c, enum cmd_id id, const union cmd_req *req, struct rep_cell *rep,
+	int timeout_ms)
+{
+	int64_t until = mono_ms() + timeout_ms, left;
+	int rc = room_wait(c, rep, until);
+
+	if (rc != 0)
+		return rc;
+	request_put(c, id, req);
 	while (rc == 0 && (left = until - mono_ms()) > 0) {
 		if (reply_get(c, rep) == 0)
 			return 0;

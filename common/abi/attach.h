@@ -76,6 +76,22 @@ struct client {
  * common/util/image.h). */
 int client_attach(struct client *c, const struct attach_opts *o, char *err, size_t errlen);
 
+/* A place more, with a name, a role and rings of its own, for a process that has the engine's memory
+ * mapped (client_attach()): no EAL, and it does not wait. c begins as CLIENT_NONE; 0: it is there,
+ * -EAGAIN: not yet, to be called again when c->sock can be read (< 0: a little later) until the
+ * caller has had enough (HANDSHAKE_MS) and calls client_detach(); else as client_attach(), and c is
+ * as it began. Of o prefix, name, kind and read_only count. */
+#define CLIENT_NONE ((struct client){.sock = -1, .cancel_fd = -1})
+int client_open(struct client *c, const struct client *mapped, const struct attach_opts *o,
+	char *err, size_t errlen);
+
+/* The halves of client_call(), neither of which waits. Sends a request: 0, or -EAGAIN when there is
+ * no room, as the engine takes none. The reply of the last one that was sent: 0, -EAGAIN: not yet,
+ * to be called again when c->sock can be read, or -EPIPE when the engine has hung up. A reply that
+ * came before the next request is sent is lost. */
+int client_send(struct client *c, enum cmd_id id, const union cmd_req *req);
+int client_reply(struct client *c, struct rep_cell *rep);
+
 /* Sends a request and waits for its reply. 0 when a reply came (rep->code is the command's),
  * -ETIMEDOUT, -EINTR by cancel_fd (the engine may still do what it was asked), or -EPIPE when the
  * engine is gone. */
@@ -91,8 +107,8 @@ uint64_t client_beat_age_ms(const struct client *c);
  * client must leave the dead engine's memory at once. One watch a process. 0 or -errno. */
 int client_watch(const struct client *c, void (*gone)(void *arg), void *arg);
 
-/* Maps the engine's memory read only, but for (keep_slots) the page that holds the slots. Bug
- * containment, not security. 0 or -1 with errno. */
+/* Maps the engine's memory read only, but for (keep_slots) the page that holds the slots, all of
+ * them. Bug containment, not security. 0 or -1 with errno. */
 int client_protect(struct client *c, bool keep_slots);
 
 /* Gives the slot back. The caller then leaves with _exit(): rte_eal_cleanup() would reset the

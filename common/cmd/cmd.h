@@ -111,6 +111,8 @@ const char *arg_usage(enum arg_tag tag);
 /* What word i of a type's usage means, "" where nothing more is to be said of it. */
 const char *arg_word_help(enum arg_tag tag, uint32_t i);
 
+/* The largest number that an argument of numbers takes. */
+uint64_t arg_max(const struct arg_desc *a);
 /* Which values an argument takes: "1..65535", "0..10 or infinite", "<percent>, 0..100", "<ip>". */
 void arg_expected(const struct arg_desc *a, char *buf, size_t len);
 

@@ -22,6 +22,3 @@ bool path_done(const struct path_walk *w, enum cmd_id id);
 #define ARG_NONE (-1)
 #define ARG_SEVERAL (-2)
 int arg_at(const struct cmd_desc *c, uint64_t seen, const char *word, bool *named);
-
-/* The largest number that an argument of numbers takes. */
-uint64_t arg_max(const struct arg_desc *a);

@@ -60,6 +60,16 @@ static void state_set(uint32_t i, enum operator_state state)
 	seg_write_end(&so->seq);
 }
 
+/* A process may have several places, as that of the RPC server has. */
+static bool has_another(uint32_t i)
+{
+	for (uint32_t k = 0; k < OPERATORS_MAX; k++) {
+		if (k != i && ops[k].state == operator_state_ATTACHED && ops[k].pid == ops[i].pid)
+			return true;
+	}
+	return false;
+}
+
 /* One went that had all the time there is to attach, and did not. When it came after the last such
  * one had gone, and nobody has attached since, no client that is stopped was in its way. */
 static void hung_note(uint32_t i)
@@ -67,7 +77,7 @@ static void hung_note(uint32_t i)
 	uint64_t now = mono_ns();
 
 	if (ops[i].state != operator_state_ATTACHING
-		|| now - ops[i].came_ns < ATTACH_EAL_S * SECOND_NS)
+		|| now - ops[i].came_ns < ATTACH_EAL_S * SECOND_NS || has_another(i))
 		return;
 	if (hung.last_ns != 0 && ops[i].came_ns > hung.last_ns && !hung.said) {
 		log_line(loglevel_ERR,
@@ -110,7 +120,8 @@ static void op_drop(uint32_t i)
 		close(ops[i].pidfd);
 	if (ops[i].state != operator_state_FREE) {
 		op_left(i);
-		rundir_sweep(segment->hdr.prefix, ops[i].pid); /* a place that is free is clean */
+		if (!has_another(i)) /* first: who sees the place free finds the files gone */
+			rundir_sweep(segment->hdr.prefix, ops[i].pid);
 		state_set(i, operator_state_FREE);
 	}
 	ops[i] = (struct op){.fd = -1, .pidfd = -1, .generation = generation};
@@ -312,10 +323,11 @@ void operators_accept(int listen_fd)
 }
 
 /* One that was stopped or hangs while it attaches may hold a file lock of the EAL's and so keep all
- * others out: it is ended. One that does not even say hello is dropped. */
+ * others out: it is ended. Not one that is past that, and wants a place more; nor one that does not
+ * even say hello: these are dropped. */
 static void op_overdue(uint32_t i)
 {
-	if (ops[i].state == operator_state_ATTACHING && ops[i].pidfd >= 0) {
+	if (ops[i].state == operator_state_ATTACHING && ops[i].pidfd >= 0 && !has_another(i)) {
 		log_line(loglevel_WARNING,
 			"operator %s (pid %u) did not finish attaching in %u s: ended", name_of(i),
 			ops[i].pid, (uint32_t)(ATTACH_MAX_NS / SECOND_NS));

@@ -55,7 +55,7 @@ static uint64_t touch(uint8_t *memory, size_t size, uint64_t x)
 		x ^= x << 13; /* Marsaglia's xorshift */
 		x ^= x >> 7;
 		x ^= x << 17;
-		((volatile uint8_t *)memory)[x % size]++;
+		__atomic_store_n(&memory[x % size], (uint8_t)i, __ATOMIC_RELAXED);
 	}
 	return x;
 }

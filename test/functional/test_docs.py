@@ -1,5 +1,5 @@
 """What is written about the programs: man pages that are clean and name every option, and the reference, which needs no
-engine. That doc/commands.md and counters.md are current is part of make style."""
+engine. That doc/commands.md, counters.md and rpc-methods.md are current is part of make style."""
 import re
 import subprocess
 
@@ -26,7 +26,7 @@ def test_man_pages(page):
     assert options and not [o for o in options if not re.search(re.escape(o) + r"(?![a-z-])", text)]
 
 
-@pytest.mark.parametrize("part", ["commands", "counters"])
+@pytest.mark.parametrize("part", ["commands", "counters", "rpc-methods"])
 def test_the_reference_needs_no_engine(part):
     done = subprocess.run([CLI, "--reference", part], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stderr) == (0, "")
@@ -40,4 +40,4 @@ def test_the_reference_has_bounds_and_defaults():
         assert row in text, row
     assert "* `cubic`: RFC 9438" in text
     done = subprocess.run([CLI, "--reference", "colours"], capture_output=True, text=True)
-    assert done.returncode == 2 and "expected commands or counters" in done.stderr
+    assert done.returncode == 2 and "expected commands, counters, rpc-methods or openrpc" in done.stderr

@@ -71,7 +71,7 @@ def units(there):
 
 
 def test_systemd_finds_nothing_wrong_with_the_units(there):
-    assert [u.name for u in units(there)] == ["warp17-engine.service", "warp17-exporter.service"]
+    assert [u.name for u in units(there)] == ["warp17-engine.service", "warp17-exporter.service", "warp17-rpc.service"]
     done = run("systemd-analyze", "--man=no", "verify", *units(there))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     for u in units(there):
