@@ -112,6 +112,8 @@ struct sample *sample_head(const struct seg *s);
 json_t *json_stats(const struct sample *s, uint64_t seq);
 /* json_stats() as compact text, to be freed, NULL: no memory; much faster when there is much. */
 char *json_stats_text(const struct sample *s, uint64_t seq, size_t *len);
+/* json_ports_of() so. */
+char *json_ports_text(const struct sample *s, uint64_t seq, uint32_t port, size_t *len);
 json_t *json_ports_doc(const struct sample *s, uint64_t seq);
 json_t *json_tests_doc(const struct sample *s, uint64_t seq);
 /* The same of one port, or one test case of each port, or both; UINT32_MAX: all. */

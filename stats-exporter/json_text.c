@@ -1,4 +1,4 @@
-/* The text of /api/v1/stats without a tree of what there is most of, the counters of each lcore of
+/* The text of /api/v1/stats and ports without a tree of what there is most of, the counters of each lcore of
  * each port: with one, 64 ports of 16 workers take several times as long. */
 #include "stats-exporter/json_priv.h"
 #include "stats-exporter/out.h"
@@ -76,47 +76,76 @@ static bool tree_text(struct out *o, json_t *tree)
 	return ok;
 }
 
-static void ports_text(struct out *o, const struct sample *s)
+/* One port. config: with what it was told. */
+static bool port_text(struct out *o, const struct sample *s, uint32_t port, const struct piece *p,
+	uint32_t n, bool config)
+{
+	if (!tree_text(o, json_port(s, port, false)))
+		return false;
+	o->len--; /* it goes on */
+	out_text(o, ",\"lcores\":[");
+	for (uint32_t lc = 0; lc < s->n_workers; lc++) {
+		out_printf(o, "%s{\"lcore\":%" PRIu32 ",\"stats\":", lc != 0 ? "," : "",
+			s->lcore_id[lc]);
+		block_text(o, p, n, sample_port_stats(s, lc, port));
+		out_char(o, '}');
+	}
+	out_char(o, ']');
+	if (config) {
+		out_text(o, ",\"config\":");
+		if (!tree_text(o, json_port_config(&s->port[port])))
+			return false;
+	}
+	out_char(o, '}');
+	return !o->failed;
+}
+
+static void ports_text(struct out *o, const struct sample *s, uint32_t only, bool config)
 {
 	struct piece p[sizeof(struct stats_port_block) / sizeof(uint64_t)];
-	uint32_t n = pieces_of_ports(p, ARRAY_SIZE(p));
+	uint32_t n = pieces_of_ports(p, ARRAY_SIZE(p)), given = 0;
 
 	for (uint32_t i = 0; i < s->n_ports; i++) {
-		if (i != 0)
+		if (only != UINT32_MAX && i != only)
+			continue;
+		if (given++ != 0)
 			out_char(o, ',');
-		if (!tree_text(o, json_port(s, i, false)))
+		if (!port_text(o, s, i, p, n, config))
 			return;
-		o->len--; /* it goes on */
-		out_text(o, ",\"lcores\":[");
-		for (uint32_t lc = 0; lc < s->n_workers; lc++) {
-			out_printf(o, "%s{\"lcore\":%" PRIu32 ",\"stats\":", lc != 0 ? "," : "",
-				s->lcore_id[lc]);
-			block_text(o, p, n, sample_port_stats(s, lc, i));
-			out_char(o, '}');
-		}
-		out_text(o, "]}");
 	}
 }
 
-char *json_stats_text(const struct sample *s, uint64_t seq, size_t *len)
+/* The document around them: a tree without ports, which is given away. */
+static char *around(json_t *tree, const struct sample *s, uint32_t only, bool config, size_t *len)
 {
 	static const char none[] = "\"ports\":[]"; /* in no string: it would have backslashes */
+	uint32_t n_ports = only == UINT32_MAX ? s->n_ports : 1;
 	struct out o, rest;
 	const char *at;
 
 	out_init(&rest, 65536);
-	out_init(&o, 65536 + (size_t)s->n_ports * (s->n_workers + 1) * 8192);
-	if (tree_text(&rest, json_stats_of(s, seq, false)) && out_room(&rest, 0) != NULL) {
+	out_init(&o, 65536 + (size_t)n_ports * (s->n_workers + 1) * 8192);
+	if (tree_text(&rest, tree) && out_room(&rest, 0) != NULL) {
 		rest.text[rest.len] = '\0';
 		at = strstr(rest.text, none);
 		BUG_ON(at == NULL);
 		at += sizeof(none) - 2; /* before "]" */
 		out_bytes(&o, rest.text, (size_t)(at - rest.text));
-		ports_text(&o, s);
+		ports_text(&o, s, only, config);
 		out_text(&o, at);
 	} else {
 		out_free(&o);
 	}
 	out_free(&rest);
 	return out_end(&o, len);
+}
+
+char *json_stats_text(const struct sample *s, uint64_t seq, size_t *len)
+{
+	return around(json_stats_of(s, seq, false), s, UINT32_MAX, false, len);
+}
+
+char *json_ports_text(const struct sample *s, uint64_t seq, uint32_t port, size_t *len)
+{
+	return around(json_ports_of(s, seq, PORTS_MAX), s, port, true, len); /* which has none */
 }

@@ -19,12 +19,21 @@ static enum MHD_Result metrics(struct exporter *x, struct MHD_Connection *c)
 		    : answer_json(c, MHD_HTTP_OK, NULL);
 }
 
+/* A document's text that is given away; NULL: out of memory. */
+static enum MHD_Result document(struct MHD_Connection *c, char *text, size_t len)
+{
+	return text ? answer_text(c, MHD_HTTP_OK, "application/json", text, len)
+		    : answer_json(c, MHD_HTTP_OK, NULL);
+}
+
 static enum MHD_Result some(struct exporter *x, struct MHD_Connection *c, bool tests)
 {
 	uint64_t port = UINT32_MAX, tcid = UINT32_MAX;
 	char why[WHY_MAX];
 	struct sample *s;
 	enum MHD_Result rc;
+	size_t len;
+	char *text;
 
 	if (!query_number(c, "port", 0, PORTS_MAX - 1, &port))
 		return answer_error(c, MHD_HTTP_BAD_REQUEST, "port: expected a number, 0..63");
@@ -36,10 +45,13 @@ static enum MHD_Result some(struct exporter *x, struct MHD_Connection *c, bool t
 		return unavailable(c, why);
 	if (port != UINT32_MAX && port >= s->n_ports)
 		rc = answer_error(c, MHD_HTTP_BAD_REQUEST, "port: the engine has no such port");
-	else
-		rc = answer_json(c, MHD_HTTP_OK,
-			tests ? json_tests_of(s, x->seq++, (uint32_t)port, (uint32_t)tcid)
-			      : json_ports_of(s, x->seq++, (uint32_t)port));
+	else if (tests)
+		rc = answer_json(
+			c, MHD_HTTP_OK, json_tests_of(s, x->seq++, (uint32_t)port, (uint32_t)tcid));
+	else {
+		text = json_ports_text(s, x->seq++, (uint32_t)port, &len);
+		rc = document(c, text, len);
+	}
 	sample_free(s);
 	return rc;
 }
@@ -65,8 +77,7 @@ static enum MHD_Result stats(struct exporter *x, struct MHD_Connection *c)
 		return unavailable(c, why);
 	text = json_stats_text(s, x->seq++, &len);
 	sample_free(s);
-	return text ? answer_text(c, MHD_HTTP_OK, "application/json", text, len)
-		    : answer_json(c, MHD_HTTP_OK, NULL);
+	return document(c, text, len);
 }
 
 static enum MHD_Result events(struct exporter *x, struct MHD_Connection *c)

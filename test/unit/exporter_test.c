@@ -555,6 +555,17 @@ static void the_fast_text_is_the_trees(void **state)
 		free(text);
 		free(fast);
 		json_decref(o);
+		for (uint32_t only = 0; only <= ports; only++) {
+			uint32_t port = only < ports ? only : UINT32_MAX; /* all */
+
+			o = json_ports_of(s, 8, port);
+			text = json_dumps(o, JSON_COMPACT);
+			fast = json_ports_text(s, 8, port, &len);
+			assert_string_equal(fast, text);
+			free(text);
+			free(fast);
+			json_decref(o);
+		}
 		sample_free(s);
 	}
 }

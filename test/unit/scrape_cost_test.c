@@ -167,6 +167,11 @@ static char *json_make(const struct sample *s, size_t *len)
 	return json_stats_text(s, 1, len);
 }
 
+static char *ports_make(const struct sample *s, size_t *len)
+{
+	return json_ports_text(s, 1, UINT32_MAX, len);
+}
+
 /* From the segment to the document, as a request does. */
 static void cost(const char *name, char *(*make)(const struct sample *s, size_t *len))
 {
@@ -219,7 +224,8 @@ static void openmetrics_is_cheap(void **state)
 static void json_is_cheap(void **state)
 {
 	(void)state;
-	cost("json", json_make);
+	cost("JSON of stats", json_make);
+	cost("JSON of ports", ports_make);
 }
 
 int main(void)
