@@ -57,7 +57,7 @@ Q := $(if $(filter 1,$V),,@)
 say = $(if $(filter 1,$V),,@printf '  %-7s %s\n' $(1) $(2);)
 
 comma := ,
-PKGS := libdpdk libedit jansson numa libbsd libmicrohttpd ncursesw
+PKGS := libdpdk libedit jansson numa libbsd libmicrohttpd gnutls ncursesw
 pc = $(shell pkg-config $(1) 2>/dev/null)
 # these install what they need, or need nothing
 NO_PKGS_GOALS := demo test clean help format
@@ -94,7 +94,7 @@ LIBS_EAL := -Wl,--wrap=rte_eal_memzone_init,--wrap=rte_service_init,--wrap=rte_s
 LEAVE := $(if $(filter asan,$(MODE)),$(B)/test/asan/leave.o)
 LIBS_EAL += $(if $(LEAVE),-Wl$(comma)--wrap=_exit)
 LIBS_CLI := $(LIBS_EAL) $(call pc,--libs libedit jansson ncursesw)
-LIBS_EXPORTER := $(LIBS_EAL) $(call pc,--libs jansson libmicrohttpd)
+LIBS_EXPORTER := $(LIBS_EAL) $(call pc,--libs jansson libmicrohttpd gnutls)
 LIBS_TEST := $(call pc,--libs libdpdk jansson cmocka) -lm
 LIBS_SIM := $(patsubst %,-Wl$(comma)--wrap=%,app_conn_up app_deliver app_payload traffic_begun traffic_closed traffic_failed) $(LIBS_TEST)
 
@@ -171,8 +171,9 @@ $(B)/test/unit/ui_test: $(VIEWS) $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)
 
 # a fuzz target: with libFuzzer, or with a main() that runs it on files
 $(FUZZERS): $(B)/%: $(B)/%_fuzz.o $(TESTABLE) $(if $(filter fuzz,$(MODE)),,$(B)/test/fuzz/replay.o) $(B)/objects
-	$(call say,LD,$@)$(CC) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIBS_TEST) $(call pc,--libs libmicrohttpd)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIBS_TEST) $(call pc,--libs libmicrohttpd gnutls)
 $(B)/test/fuzz/request: $(filter-out %/server.o,$(filter $(B)/engine/mgmt/%,$(ENGINE)))
+$(B)/test/fuzz/header: $(addprefix $(B)/stats-exporter/,access.o query.o listen.o)
 $(B)/test/fuzz/scrape: $(filter-out %/main.o %/watch.o,$(EXPORTER))
 
 # A file that holds a text, new when the text is: what is built by it depends on it.

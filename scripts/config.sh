@@ -2,9 +2,10 @@
 # The launcher's: what warp17.conf says. It is read, not run as a shell would; the engine and the exporter judge what is
 # theirs, so that their limits stand there alone. Arguments are kept quoted, for eval.
 config=${WARP17_CONFIG:-$top/config/warp17.conf} config_asked=${WARP17_CONFIG:-}
-config_eal='' config_engine='' config_listen='' config_prefix=''
+config_eal='' config_engine='' config_exporter='' config_listen='' config_prefix=''
 config_keys=' PREFIX LCORES EAL_ARGS RING_IF_PAIRS TAP_IFS TAP_NETNS DEVICES VDEVS QMAP QMAP_DEFAULT TCB_POOL_SZ '
-config_keys="$config_keys UCB_POOL_SZ MBUF_POOL_SZ MBUF_SZ MPOOL_ANY_SOCK SW_CHECKSUM CMD_FILE SYSLOG EXPORTER_LISTEN "
+config_keys="$config_keys UCB_POOL_SZ MBUF_POOL_SZ MBUF_SZ MPOOL_ANY_SOCK SW_CHECKSUM CMD_FILE SYSLOG EXPORTER_LISTEN EXPORTER_TOKEN_FILE "
+config_keys="$config_keys EXPORTER_TLS_CERT EXPORTER_TLS_KEY "
 cr=$(printf '\r')
 
 quoted() { for w in "$@"; do printf "'%s' " "$(printf %s "$w" | sed "s/'/'\\\\''/g")"; done; }
@@ -86,11 +87,14 @@ config_take() {
 		config_engine=$config_engine$(config_words --qmap)
 		;;
 	EXPORTER_LISTEN)
-		[ ! -x "$bin/warp17-stats-exporter" ] ||
-			why=$("$bin/warp17-stats-exporter" --listen "$value" --help 2>&1 >/dev/null) ||
-			fail 2 "$config:$line_number: $key: ${why#warp17-stats-exporter: }"
-		config_listen=$value
+		for w in $value; do
+			[ ! -x "$bin/warp17-stats-exporter" ] ||
+				why=$("$bin/warp17-stats-exporter" --listen "$w" --help 2>&1 >/dev/null) ||
+				fail 2 "$config:$line_number: $key: ${why#warp17-stats-exporter: }"
+			config_listen=$config_listen$(quoted --listen "$w")
+		done
 		;;
+	EXPORTER_*) config_exporter=$config_exporter$(quoted "--$(echo "${key#EXPORTER_}" | tr 'A-Z_' 'a-z-')" "$value") ;;
 	CMD_FILE)
 		case $value in /*) config_option ;; *) config_bad "the whole path of a file" ;; esac
 		;;

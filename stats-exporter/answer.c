@@ -22,8 +22,11 @@ static void headers(struct MHD_Response *r, const char *type, const char *csp)
 
 static enum MHD_Result give(struct MHD_Connection *c, unsigned int status, struct MHD_Response *r)
 {
+	static const char *const challenges[] = ACCESS_CHALLENGES;
 	enum MHD_Result rc;
 
+	for (size_t i = 0; status == MHD_HTTP_UNAUTHORIZED && i < ARRAY_SIZE(challenges); i++)
+		MHD_add_response_header(r, "WWW-Authenticate", challenges[i]);
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(r, "Allow", "GET, HEAD");
 	if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
@@ -56,6 +59,20 @@ enum MHD_Result answer_static(
 	if (r == NULL)
 		return MHD_NO;
 	headers(r, type, csp);
+	return give(c, MHD_HTTP_OK, r);
+}
+
+enum MHD_Result answer_stream(struct MHD_Connection *c, size_t block,
+	MHD_ContentReaderCallback read, MHD_ContentReaderFreeCallback closed, void *cls)
+{
+	struct MHD_Response *r = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, block, read, cls, closed);
+
+	if (r == NULL) {
+		closed(cls);
+		return MHD_NO;
+	}
+	headers(r, "text/event-stream", NULL);
 	return give(c, MHD_HTTP_OK, r);
 }
 

@@ -145,6 +145,8 @@ json_t *document_take(
 /* people.c: events after number since, of those that are kept; who is attached. NULL: it cannot be read now. */
 json_t *json_events(const struct seg *s, uint64_t since, uint64_t seq);
 json_t *json_operators(const struct seg *s, uint64_t seq);
+/* One event; its texts are made fit. */
+json_t *json_event(struct note *n);
 /* Every counter: name, unit, kind, help; and what documents there are. s: NULL without an engine. */
 json_t *json_schema(const struct seg *s, uint64_t seq);
 
@@ -153,29 +155,48 @@ char *prometheus_text(struct exporter *x, size_t *len);
 /* The same of a sample, NULL: no engine; took_s is what making it took so far. */
 char *prometheus_of(const struct sample *s, double took_s, size_t *len);
 
-/* Where to listen. Both: 0, or -EINVAL with what is expected in why[WHY_MAX]. */
+/* Where to listen: a TCP address, or a Unix socket and its permissions. Both parsers: 0, or -EINVAL
+ * with what is expected in why[WHY_MAX]. */
+#define LISTEN_MAX 8
 struct listen_at {
 	struct sockaddr_storage addr;
 	socklen_t len;
+	mode_t mode;
 };
 int listen_parse(struct listen_at *at, const char *text, char *why);
 int listen_parse_port(struct listen_at *at, const char *text, char *why);
-/* A listening socket, or -1 after a sentence on stderr. Port 0: the one it got is printed. */
+/* Can only this machine's processes reach it? */
+bool listen_local(const struct listen_at *at);
+/* A listening socket, or -1 after a sentence on stderr. Port 0: the one it got is printed. A Unix
+ * socket that is there is replaced when nobody listens at it. */
 int listen_open(const struct listen_at *at);
+/* One that the image before had opened: listen_end() is for it too. */
+void listen_mine(int fd);
+/* The paths of Unix sockets that are open: how many, and *to where they are. */
+int listen_paths(const char *to[LISTEN_MAX]);
+/* Removes the Unix sockets; the last that a process does which does not execute itself again. May be
+ * called in a signal's context. */
+void listen_end(void);
 
-/* Serves on a listening socket. NULL when it cannot. */
-struct MHD_Daemon *http_start(struct exporter *x, int listen_fd);
-/* Cuts the connections that have lasted too long; to be called some times a second, by one thread,
- * with its clock. */
-void http_cut(int64_t now_ms);
-/* Takes no more connections (they wait in the socket) and answers what is under way; returns when
- * that is done, or after some time. May be called in a signal's context. */
-void http_drain(struct MHD_Daemon *d, int timeout_ms);
+/* Who may ask, and how it is read on the way; files by name, NULL: none. */
+struct http_opts {
+	const char *token_file;         /* what each request but /healthz must know */
+	const char *tls_cert, *tls_key; /* TLS at TCP sockets; both or none */
+};
+/* Reads those files. 0, or -errno with what is wrong in why[WHY_MAX]; then what was read before still
+ * holds. */
+int http_files(const struct http_opts *o, char *why);
+/* Serves on a listening socket, with TLS where it is TCP and there are certificates. 0, or -1 when it cannot. */
+int http_start(struct exporter *x, int listen_fd);
+/* Takes no more connections (they wait in the sockets), ends streams, and answers what is under way;
+ * returns when that is done, or after some time. May be called in a signal's context. */
+void http_drain(int timeout_ms);
 
-/* The socket of this program's image before, -1: this is the first one. */
-int watch_inherit(void);
+/* The sockets of this program's image before: how many; -1: this is the first one. */
+int watch_inherit(int fds[LISTEN_MAX]);
 /* Attaches, and makes the engine's memory read only. 0, or -errno with why[WHY_MAX]. */
 int watch_attach(struct exporter *x, const struct attach_opts *o, char *why);
-/* Serves on fd (-1: no HTTP), records, and watches for engines until SIGTERM or SIGINT, or until no more is
- * to be recorded. The exit code. */
-int watch_run(struct exporter *x, struct attach_opts *o, int fd, char **argv);
+/* Serves on n sockets (0: no HTTP), records, and watches for engines until SIGTERM or SIGINT, or until
+ * no more is to be recorded. The exit code. */
+int watch_run(struct exporter *x, struct attach_opts *o, const struct http_opts *h, const int *fds,
+	int n, char **argv);

@@ -1,6 +1,7 @@
 /* warp17-stats-exporter: options; then a document once, or the watch. */
 #include "common/util/version.h"
 #include "stats-exporter/record.h"
+#include "stats-exporter/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
+
+#define FILES_TRIES 25
+#define DESCRIPTORS 8192
 
 static void usage(FILE *to)
 {
@@ -17,12 +23,17 @@ static void usage(FILE *to)
 		"usage: " EXPORTER " [options]\n"
 		"Serves the statistics of a WARP17 engine over HTTP: /metrics (Prometheus), "
 		"/api/v1/... (JSON),\n"
-		"/healthz, /readyz; or records them. Waits for the engine, and follows it over "
+		"/events (live), /healthz, /readyz; or records them. Waits for the engine, and "
+		"follows it over "
 		"restarts.\n"
-		"      --listen ADDR:PORT  where (default 127.0.0.1:9417); [ADDR6]:PORT too; port "
-		"0: any, printed\n"
+		"      --listen WHERE      ADDR:PORT, [ADDR6]:PORT (port 0: any, printed) or "
+		"unix:/PATH[,mode=0660];\n"
+		"                          may be given again (default 127.0.0.1:9417)\n"
 		"      --port PORT         the same on 127.0.0.1\n"
+		"      --token-file FILE   who asks must know the token in it (all but /healthz)\n"
+		"      --tls-cert FILE --tls-key FILE   PEM; TLS at TCP sockets\n"
 		"      --prefix NAME       the engine's file prefix (default " PREFIX_DEFAULT ")\n"
+		"      --no-sandbox        keep rights that are not needed\n"
 		"      --once              print a document, and leave; what of --interval's below "
 		"fits goes with it\n"
 		"      --interval SECONDS  record a document so often (0.01..86400), without HTTP "
@@ -56,9 +67,12 @@ static void standard_files(void)
 }
 
 struct command {
-	struct listen_at at;
+	struct listen_at at[LISTEN_MAX];
+	int n_at;
+	struct http_opts http;
 	const char *prefix;
-	bool listen; /* was asked for */
+	bool listen;  /* was asked for */
+	bool sandbox; /* is not forbidden */
 	struct record_opts record;
 };
 
@@ -71,26 +85,58 @@ static int prefix_parse(struct command *cmd, const char *text, char *why)
 	return -EINVAL;
 }
 
+/* --listen, or with port --port. */
+static int listen_add(struct command *cmd, const char *text, bool port, char *why)
+{
+	struct listen_at *at = &cmd->at[cmd->n_at];
+
+	if (cmd->n_at == LISTEN_MAX) {
+		snprintf(why, WHY_MAX, "--listen: at most %d times", LISTEN_MAX);
+		return -EINVAL;
+	}
+	cmd->n_at++;
+	return port ? listen_parse_port(at, text, why) : listen_parse(at, text, why);
+}
+
+/* What options say together. */
+static int complete(struct command *cmd, char *why)
+{
+	int rc = record_opts_check(&cmd->record, why);
+
+	if (rc != 0)
+		return rc;
+	if ((cmd->http.tls_cert == NULL) != (cmd->http.tls_key == NULL)) {
+		snprintf(why, WHY_MAX, "--tls-cert and --tls-key: both or none");
+		return -EINVAL;
+	}
+	cmd->listen = cmd->n_at != 0;
+	return cmd->listen ? 0 : listen_add(cmd, "127.0.0.1:9417", false, why);
+}
+
 /* An exit code, or -1 to go on. */
 static int options(struct command *cmd, int argc, char **argv)
 {
 	static const struct option longs[] = {{"listen", 1, NULL, 'l'}, {"port", 1, NULL, 'p'},
-		{"prefix", 1, NULL, 'P'}, RECORD_LONGS, {"help", 0, NULL, 'h'},
-		{"version", 0, NULL, 'V'}, {0}};
+		{"prefix", 1, NULL, 'P'}, {"token-file", 1, NULL, 't'}, {"tls-cert", 1, NULL, 'c'},
+		{"tls-key", 1, NULL, 'k'}, {"no-sandbox", 0, NULL, 'n'}, RECORD_LONGS,
+		{"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
 	char why[WHY_MAX];
 	int c, rc = 0;
 
-	listen_parse(&cmd->at, "127.0.0.1:9417", why);
 	record_opts_init(&cmd->record);
 	while (rc == 0 && (c = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
-		if (c == 'l') {
-			rc = listen_parse(&cmd->at, optarg, why);
-			cmd->listen = true;
-		} else if (c == 'p') {
-			rc = listen_parse_port(&cmd->at, optarg, why);
-			cmd->listen = true;
+		if (c == 'l' || c == 'p') {
+			rc = listen_add(cmd, optarg, c == 'p', why);
+		} else if (c == 't') {
+			cmd->http.token_file = optarg;
+		} else if (c == 'c') {
+			cmd->http.tls_cert = optarg;
+		} else if (c == 'k') {
+			cmd->http.tls_key = optarg;
 		} else if (c == 'P') {
 			rc = prefix_parse(cmd, optarg, why);
+		} else if (c == 'n') {
+			cmd->sandbox = false;
 		} else if ((rc = record_option(&cmd->record, c, optarg, why)) <= 0) {
 			continue;
 		} else if (c == 'V') {
@@ -106,7 +152,7 @@ static int options(struct command *cmd, int argc, char **argv)
 		rc = -EINVAL;
 	}
 	if (rc == 0)
-		rc = record_opts_check(&cmd->record, why);
+		rc = complete(cmd, why);
 	if (rc == 0)
 		return -1;
 	fprintf(stderr, EXPORTER ": %s\n", why);
@@ -154,22 +200,100 @@ static int once(struct exporter *x, struct attach_opts *o, const struct record_o
 	}
 }
 
+/* Who listens for others than this machine's should know what goes over the wire. */
+static void warn(const struct command *cmd)
+{
+	bool far = false;
+
+	for (int i = 0; i < cmd->n_at; i++)
+		far |= !listen_local(&cmd->at[i]);
+	if (far && cmd->http.token_file == NULL)
+		fprintf(stderr,
+			EXPORTER ": whoever reaches it can read everything: --token-file asks for "
+				 "a token\n");
+	else if (far && cmd->http.tls_cert == NULL)
+		fprintf(stderr,
+			EXPORTER ": the token goes over the network in clear: --tls-cert and "
+				 "--tls-key encrypt\n");
+}
+
+/* How many sockets it listens at. -1: it cannot. */
+static int listen_all(const struct command *cmd, int fds[LISTEN_MAX])
+{
+	int n = 0;
+
+	warn(cmd);
+	while (n < cmd->n_at && (fds[n] = listen_open(&cmd->at[n])) >= 0)
+		n++;
+	return n == cmd->n_at ? n : -1;
+}
+
+/* So many that each door has all its places. */
+static void descriptors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return;
+	r.rlim_cur = MAX_OF(r.rlim_cur, MIN_OF((rlim_t)DESCRIPTORS, r.rlim_max));
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
+static void sandbox(const struct command *cmd)
+{
+	struct sandbox_paths p = {.prefix = cmd->prefix, .output = cmd->record.output};
+	char why[WHY_MAX];
+
+	p.n_sockets = listen_paths(p.sockets);
+	if (sandbox_enter(&p, why) != 0)
+		fprintf(stderr, EXPORTER ": not all of its sandbox is to be had: %s\n", why);
+}
+
+/* Token and certificates. To the next image they may be just being renewed. False: after a sentence. */
+static bool files(const struct command *cmd, bool first)
+{
+	const struct timespec nap = {0, 200 * 1000000};
+	char why[WHY_MAX];
+
+	for (int left = first ? 1 : FILES_TRIES; http_files(&cmd->http, why) != 0;) {
+		if (--left == 0) {
+			fprintf(stderr, EXPORTER ": %s\n", why);
+			return false;
+		}
+		nanosleep(&nap, NULL);
+	}
+	return true;
+}
+
 /* Until it is ended: serves, unless recording is all that was asked for. */
-static int service(struct exporter *x, struct attach_opts *o, struct command *cmd, char **argv)
+static int serve(struct exporter *x, struct attach_opts *o, const struct command *cmd, char **argv)
 {
 	bool records = cmd->record.interval_ns != 0, serves = !records || cmd->listen;
-	int fd = watch_inherit();
+	int fds[LISTEN_MAX], n = watch_inherit(fds), rc = EXIT_FAILED;
+	bool first = n < 0;
 
 	x->record = records ? &cmd->record : NULL;
-	if (serves && fd < 0)
-		fd = listen_open(&cmd->at);
-	return serves && fd < 0 ? EXIT_FAILED : watch_run(x, o, fd, argv);
+	if (serves && !files(cmd, first)) {
+		listen_end();
+		return EXIT_USAGE;
+	}
+	if (first)
+		n = serves ? listen_all(cmd, fds) : 0;
+	descriptors();
+	if (first && n >= 0 && cmd->sandbox)
+		sandbox(cmd);
+	if (cmd->sandbox)
+		sandbox_threads();
+	if (n >= 0)
+		rc = watch_run(x, o, &cmd->http, fds, n, argv);
+	listen_end();
+	return rc;
 }
 
 int main(int argc, char **argv)
 {
 	static struct exporter x = {.lock = PTHREAD_MUTEX_INITIALIZER};
-	struct command cmd = {0};
+	struct command cmd = {.sandbox = SANDBOX};
 	struct attach_opts o = {
 		.name = "stats-exporter", .kind = client_kind_EXPORTER, .read_only = true};
 	int rc;
@@ -181,7 +305,7 @@ int main(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	o.prefix = cmd.prefix;
-	rc = cmd.record.once ? once(&x, &o, &cmd.record) : service(&x, &o, &cmd, argv);
+	rc = cmd.record.once ? once(&x, &o, &cmd.record) : serve(&x, &o, &cmd, argv);
 	fflush(NULL);
 	_exit(rc); /* never rte_eal_cleanup() */
 }

@@ -13,7 +13,7 @@ static double seconds(uint64_t realtime_ns)
 	return (double)realtime_ns / 1e9;
 }
 
-static json_t *event_json(struct note *n)
+json_t *json_event(struct note *n)
 {
 	json_t *who = json_null();
 
@@ -47,7 +47,7 @@ json_t *json_events(const struct seg *s, uint64_t since, uint64_t seq)
 	/* those that come meanwhile are for the next one who asks */
 	while (since < last && next <= last && journal_read(&s->events, &next, &n, &passed)) {
 		lost += passed;
-		json_array_append_new(a, event_json(&n));
+		json_array_append_new(a, json_event(&n));
 	}
 	json_object_update_new(o,
 		json_pack("{sI sI so}", "last", (json_int_t)last, "lost", (json_int_t)lost,

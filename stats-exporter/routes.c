@@ -114,21 +114,23 @@ static enum MHD_Result readyz(struct exporter *x, struct MHD_Connection *c)
 	return answer_json(c, MHD_HTTP_OK, json_pack("{ss}", "status", "ready"));
 }
 
-#define ROUTES(X)                         \
-	X("/metrics", metrics)            \
-	X("/api/v1/stats", stats)         \
-	X("/api/v1/ports", ports)         \
-	X("/api/v1/tests", tests)         \
-	X("/api/v1/schema", schema)       \
-	X("/api/v1/events", events)       \
-	X("/api/v1/operators", operators) \
-	X("/healthz", healthz)            \
-	X("/readyz", readyz)
+/* open: to who has no token, too */
+#define ROUTES(X)                                \
+	X("/metrics", metrics, false)            \
+	X("/api/v1/stats", stats, false)         \
+	X("/api/v1/ports", ports, false)         \
+	X("/api/v1/tests", tests, false)         \
+	X("/api/v1/schema", schema, false)       \
+	X("/api/v1/events", events, false)       \
+	X("/api/v1/operators", operators, false) \
+	X("/events", sse_give, false)            \
+	X("/healthz", healthz, true)             \
+	X("/readyz", readyz, false)
 
-#define X(path, give) {path, give},
+#define X(path, give, open) {path, give, open},
 static const struct route routes[] = {ROUTES(X)};
 #undef X
-#define X(path, give) " " path
+#define X(path, give, open) " " path
 const char route_paths[] = "paths:" ROUTES(X);
 #undef X
 

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <microhttpd.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* pid, listening socket, failures in a row, what was said; and why the last attempt failed */
+/* pid, listening sockets, failures in a row, what was said; and why the last attempt failed */
 #define STATE_ENV "WARP17_EXPORTER_STATE"
 #define WHY_ENV "WARP17_EXPORTER_WHY"
+#define NO_SOCKETS " -"    /* in place of them, where nothing is served */
 #define LOOK_MS 200        /* from one look for an engine to the next */
 #define REFUSED_MS 1000    /* by an engine that is there */
 #define FAILED_MS_MAX 2000 /* doubles from LOOK_MS with each image that failed */
@@ -27,20 +27,27 @@
 #define LAST_MS 2000 /* for the last record */
 #define SAID_MAX 8
 
-static char state_env[sizeof(STATE_ENV) + 160] = STATE_ENV "=";
+static char state_env[sizeof(STATE_ENV) + 240] = STATE_ENV "=";
 static char why_env[sizeof(WHY_ENV) + WHY_MAX] = WHY_ENV "=";
 
 static struct {
 	struct exporter *x;
-	struct MHD_Daemon *http;
+	const struct http_opts *http;
 	char **argv;
-	int fd;
+	int fds[LISTEN_MAX], n_fds;
 	uint32_t failures;       /* images in a row that started the EAL for nothing */
 	uint32_t said[SAID_MAX]; /* hashes of the reasons that stderr has seen, 0: free */
-} me = {.fd = -1};
+} me;
 
-/* leave: it is time to; attaching: inside client_attach(), where nobody looks at leave */
-static _Atomic int leave, attaching;
+/* leave: it is time to; reload: its files are to be read again; attaching: inside client_attach(),
+ * where nobody looks at leave */
+static _Atomic int leave, reload, attaching;
+
+static void end(int code)
+{
+	listen_end();
+	_exit(code);
+}
 
 /* There is no more to record. */
 static void on_recorded(void)
@@ -52,11 +59,12 @@ static void on_signal(int sig)
 {
 	if (sig == SIGHUP) {
 		record_reopen();
-		return;
+		reload = 1;
+	} else if (attaching) {
+		end(EXIT_OK);
+	} else {
+		leave = 1;
 	}
-	if (attaching)
-		_exit(EXIT_OK);
-	leave = 1;
 }
 
 /* How: SIG_BLOCK around the re-execution, so that a signal then is seen by the next image;
@@ -68,43 +76,73 @@ static void signals(int how)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGALRM); /* of an image that was stuck */
-	if (me.x->record != NULL)
-		sigaddset(&set, SIGHUP);
 	sigprocmask(how, &set, NULL);
 }
 
 /* For the next image, should this one end before the next call. */
 static void carry(uint32_t failures, const char *why)
 {
-	char *at = state_env + sizeof(STATE_ENV), *end = state_env + sizeof(state_env);
+	char *at = state_env + sizeof(STATE_ENV), *end_of = state_env + sizeof(state_env);
 
-	at += snprintf(at, (size_t)(end - at), "%d %d %" PRIu32, (int)getpid(), me.fd, failures);
+	at += snprintf(at, (size_t)(end_of - at), "%d", (int)getpid());
+	if (me.n_fds == 0)
+		at += snprintf(at, (size_t)(end_of - at), NO_SOCKETS);
+	for (int i = 0; i < me.n_fds; i++)
+		at += snprintf(at, (size_t)(end_of - at), "%c%d", i == 0 ? ' ' : ',', me.fds[i]);
+	at += snprintf(at, (size_t)(end_of - at), " %" PRIu32, failures);
 	for (int i = 0; i < SAID_MAX; i++)
-		at += snprintf(at, (size_t)(end - at), " %" PRIx32, me.said[i]);
+		at += snprintf(at, (size_t)(end_of - at), " %" PRIx32, me.said[i]);
 	snprintf(why_env + sizeof(WHY_ENV), WHY_MAX, "%s", why);
 }
 
-int watch_inherit(void)
+static bool is_listening(int fd)
 {
-	const char *s = getenv(STATE_ENV);
-	int pid, fd, at, on = 0;
+	int on = 0;
 	socklen_t len = sizeof(on);
 
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on != 0;
+}
+
+/* What carry() wrote; how many sockets. 0: it makes no sense. */
+static int state_parse(const char *s, int fds[LISTEN_MAX])
+{
+	int pid, at, n = 0, len;
+
 	/* exec keeps the pid: another's is of a parent that was an exporter too */
-	if (s == NULL || sscanf(s, "%d %d %" SCNu32 "%n", &pid, &fd, &me.failures, &at) != 3
-		|| pid != getpid()
-		|| (fd >= 0
-			&& (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) != 0
-				|| on == 0))) {
+	if (s == NULL || sscanf(s, "%d%n", &pid, &at) != 1 || pid != getpid())
+		return -1;
+	while (n < LISTEN_MAX && s[at] == (n == 0 ? ' ' : ',')
+		&& sscanf(s + at + 1, "%d%n", &fds[n], &len) == 1 && is_listening(fds[n])) {
+		at += 1 + len;
+		n++;
+	}
+	if (n == 0 && strncmp(s + at, NO_SOCKETS, strlen(NO_SOCKETS)) == 0)
+		at += (int)strlen(NO_SOCKETS);
+	else if (n == 0)
+		return -1;
+	if (sscanf(s + at, " %" SCNu32 "%n", &me.failures, &len) != 1)
+		return -1;
+	at += len;
+	for (int i = 0; i < SAID_MAX && sscanf(s + at, " %" SCNx32 "%n", &me.said[i], &len) == 1;
+		i++)
+		at += len;
+	return n;
+}
+
+int watch_inherit(int fds[LISTEN_MAX])
+{
+	int n = state_parse(getenv(STATE_ENV), fds);
+
+	signals(SIG_BLOCK); /* until there is somebody to see to them: Unix sockets are to be removed */
+	if (n < 0) {
 		unsetenv(WHY_ENV);
 		me.failures = 0;
-		return -1;
 	}
-	for (int i = 0, n; i < SAID_MAX && sscanf(s + at, " %" SCNx32 "%n", &me.said[i], &n) == 1;
-		i++)
-		at += n;
-	return fd;
+	for (int i = 0; i < n; i++)
+		listen_mine(fds[i]);
+	return n;
 }
 
 static uint32_t hash(const char *s)
@@ -149,18 +187,17 @@ static void depart(void)
 {
 	atomic_store(&me.x->attached, 0);
 	record_stop(DRAIN_MS);
-	if (me.http != NULL)
-		http_drain(me.http, DRAIN_MS);
+	http_drain(DRAIN_MS);
 	signals(SIG_BLOCK);
 	if (leave)
-		_exit(EXIT_OK);
+		end(EXIT_OK);
 }
 
 static void again(void)
 {
 	depart();
-	image_again(me.argv, me.fd);
-	_exit(EXIT_FAILED);
+	image_again(me.argv);
+	end(EXIT_FAILED);
 }
 
 /* The same for a fixed layout: nothing has failed for good yet. */
@@ -246,12 +283,28 @@ static void wait_ms(int64_t ms)
 	}
 }
 
+/* What is wrong with new files is told, and the old ones go on. */
+static void files_again(void)
+{
+	char why[WHY_MAX];
+
+	reload = 0;
+	if (me.http->token_file == NULL && me.http->tls_cert == NULL)
+		return;
+	if (http_files(me.http, why) == 0)
+		fprintf(stderr, EXPORTER ": has read its files again\n");
+	else
+		fprintf(stderr, EXPORTER ": %s; what it had before still holds\n", why);
+}
+
 static void watch(const struct attach_opts *o)
 {
 	int64_t next = mono_ms() + failed_ms();
 
 	while (!leave) {
-		http_cut(mono_ms());
+
+		if (reload)
+			files_again();
 		if (atomic_load(&me.x->attached)) {
 			if (!client_alive(&me.x->client))
 				again();
@@ -278,32 +331,42 @@ static void inherit_why(const char *prefix)
 	}
 }
 
-int watch_run(struct exporter *x, struct attach_opts *o, int fd, char **argv)
+/* 0, or -1 after a sentence. */
+static int serve(const int *fds, int n)
+{
+	for (int i = 0; i < n; i++) {
+		me.fds[me.n_fds++] = fds[i];
+		image_keep(fds[i]);
+		if (http_start(me.x, fds[i]) != 0) {
+			fprintf(stderr, EXPORTER ": the HTTP server does not start\n");
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int watch_run(struct exporter *x, struct attach_opts *o, const struct http_opts *h, const int *fds,
+	int n, char **argv)
 {
 	me.x = x;
-	me.fd = fd;
+	me.http = h;
 	me.argv = argv;
 	inherit_why(o->prefix);
 	putenv(state_env);
 	putenv(why_env);
 	o->stuck = again;
 	o->leaving = depart_for_layout;
-	o->keep_fd = fd;
-	me.http = fd >= 0 ? http_start(x, fd) : NULL;
-	if (fd >= 0 && me.http == NULL) {
-		fprintf(stderr, EXPORTER ": the HTTP server does not start\n");
-		return EXIT_FAILED;
-	}
-	if (x->record != NULL && record_start(x, x->record, on_recorded) != 0)
-		return EXIT_FAILED;
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
-	if (x->record != NULL)
+	if (h->token_file != NULL || h->tls_cert != NULL || x->record != NULL)
 		signal(SIGHUP, on_signal);
+	if (serve(fds, n) != 0)
+		return EXIT_FAILED;
+	if (x->record != NULL && record_start(x, x->record, on_recorded) != 0)
+		return EXIT_FAILED;
 	signals(SIG_UNBLOCK);
 	watch(o);
 	record_stop(LAST_MS);
-	if (me.http != NULL)
-		http_drain(me.http, DRAIN_MS);
+	http_drain(DRAIN_MS);
 	return record_result();
 }

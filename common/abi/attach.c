@@ -319,7 +319,7 @@ static void again_without_aslr(const struct attach_opts *o)
 		personality(ADDR_NO_RANDOMIZE);
 		if (o->leaving)
 			o->leaving();
-		image_again(argv, o->keep_fd);
+		image_again(argv);
 	}
 	free(argv);
 	free(text);

@@ -57,7 +57,6 @@ struct attach_opts {
 	/* Called before this process re-executes itself, to map the memory at addresses that suit
 	 * the engine's. NULL: nothing to be done. */
 	void (*leaving)(void);
-	int keep_fd; /* stays open over that, beside 0..2; 0: none */
 };
 
 struct client {

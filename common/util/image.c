@@ -5,7 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
-void image_again(char *const argv[], int keep_fd)
+static int kept[IMAGE_KEEP_MAX], n_kept;
+
+void image_keep(int fd)
+{
+	if (fd > STDERR_FILENO && n_kept < IMAGE_KEEP_MAX)
+		kept[n_kept++] = fd;
+}
+
+void image_again(char *const argv[])
 {
 	static const char gone[] = " (deleted)"; /* the kernel's mark: another build stands there */
 	char path[4096];
@@ -13,8 +21,8 @@ void image_again(char *const argv[], int keep_fd)
 
 	/* by the exec, not now: other threads may be in the middle of using them */
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-	if (keep_fd > STDERR_FILENO)
-		fcntl(keep_fd, F_SETFD, 0);
+	for (int i = 0; i < n_kept; i++)
+		fcntl(kept[i], F_SETFD, 0);
 	if (n > 0) {
 		path[n] = '\0';
 		n -= (ssize_t)sizeof(gone) - 1;

@@ -38,7 +38,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	MUST(fd >= 0 && bind(fd, (struct sockaddr *)&at.addr, at.len) == 0 && listen(fd, 64) == 0);
 	MUST(getsockname(fd, (struct sockaddr *)&a, &len) == 0);
 	port_be = a.sin_port;
-	MUST(http_start(&x, fd) != NULL);
+	MUST(http_start(&x, fd) == 0);
 	return 0;
 }
 
