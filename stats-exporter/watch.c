@@ -57,14 +57,12 @@ static void on_recorded(void)
 
 static void on_signal(int sig)
 {
-	if (sig == SIGHUP) {
-		record_reopen();
+	if (sig == SIGHUP)
 		reload = 1;
-	} else if (attaching) {
+	else if (attaching)
 		end(EXIT_OK);
-	} else {
+	else
 		leave = 1;
-	}
 }
 
 /* How: SIG_BLOCK around the re-execution, so that a signal then is seen by the next image;
@@ -289,6 +287,7 @@ static void files_again(void)
 	char why[WHY_MAX];
 
 	reload = 0;
+	record_reopen();
 	if (me.http->token_file == NULL && me.http->tls_cert == NULL)
 		return;
 	if (http_files(me.http, why) == 0)
