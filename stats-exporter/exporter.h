@@ -142,6 +142,7 @@ struct document_desc {
 };
 extern const struct document_desc documents[DOC_COUNT];
 #define ERROR_SCHEMA "warp17-error/1.0"
+#define LIVE_SCHEMA "warp17-live/1.0" /* of /events */
 #define GAP_SCHEMA "warp17-gap/1.0"
 /* DOC_COUNT: there is none of that word. */
 enum document document_find(const char *word);

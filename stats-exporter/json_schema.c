@@ -39,7 +39,7 @@ static json_t *list(void)
 {
 	static const struct {
 		const char *word, *schema;
-	} beside[] = {{"gap", GAP_SCHEMA}, {"error", ERROR_SCHEMA}};
+	} beside[] = {{"live", LIVE_SCHEMA}, {"gap", GAP_SCHEMA}, {"error", ERROR_SCHEMA}};
 	json_t *a = json_array();
 
 	for (enum document d = 0; d < DOC_COUNT; d++)

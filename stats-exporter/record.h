@@ -61,7 +61,7 @@ int record_start(struct exporter *x, const struct record_opts *r, void (*done)(v
 /* Takes no more records, and waits some time for the one that is under way. May be called in a signal's
  * context. Does nothing where there is nothing to record. */
 void record_stop(int timeout_ms);
-/* The file is opened anew before the next record; for a signal's handler. */
+/* The file is opened anew before the next record. */
 void record_reopen(void);
 /* After record_stop(): EXIT_OK, EXIT_FAILED when records were lost, which it says. */
 int record_result(void);

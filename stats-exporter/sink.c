@@ -198,7 +198,7 @@ int sink_put(struct sink *s, const char *text)
 		return replace(s, text);
 	if (s->fd < 0)
 		rc = sink_open(s, &cut);
-	at = rc == 0 && s->rotate_bytes != 0 ? place(s->fd) : 0;
+	at = rc == 0 && s->path != NULL && s->rotate_bytes != 0 ? place(s->fd) : 0;
 	if (at > 0 && (uint64_t)at + strlen(text) > s->rotate_bytes)
 		rc = rotate(s);
 	return rc != 0 ? rc : append(s, text);

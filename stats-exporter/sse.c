@@ -156,7 +156,7 @@ static struct text *state_make(struct exporter *x)
 {
 	char why[WHY_MAX];
 	struct sample *s = sample_take(x, why);
-	json_t *o = json_head("warp17-live/1.0", s, sse.seq);
+	json_t *o = json_head(LIVE_SCHEMA, s, sse.seq);
 
 	json_object_update_new(o,
 		json_pack("{ss? so so so}", "why", s ? NULL : why, "ports", ports(s), "tests",

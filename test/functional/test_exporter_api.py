@@ -6,6 +6,7 @@ import time
 import pytest
 import schemas
 from test_exporter import exporter, prefix  # noqa: F401  fixtures
+from test_sse import stream  # noqa: F401  fixture
 from warp17 import CLI, EXPORTER, TOP, wait_for
 
 RING = ("--ring-if-pairs", "1", "--tcb-pool-sz", "64", "--ucb-pool-sz", "64", "--mbuf-pool-sz", "16")
@@ -135,10 +136,10 @@ def test_every_counter_is_in_the_schema_document(engine):
     told = [(c["group"], c["name"]) for c in schema["counters"]]
     assert len(told) == len(set(told)) > 150 and set(told) == there
     assert all(c["help"] and c["label"] for c in schema["counters"])
-    assert {d["document"] for d in schema["documents"]} == {*DOCUMENTS, "gap", "error"}
+    assert {d["document"] for d in schema["documents"]} == {*DOCUMENTS, "live", "gap", "error"}
     for d in schema["documents"]:
         assert json.loads((schemas.DIR / f"warp17-{d['document']}.json").read_text())["$id"] == "urn:" + d["schema"].replace("/", ":")
-        assert (d["path"] is None) == (d["document"] in ("gap", "error"))
+        assert (d["path"] is None) == (d["document"] not in DOCUMENTS)
         if d["path"]:
             assert get(e, d["document"])["schema"] == d["schema"]
     text = (TOP / "doc/counters.md").read_text()
@@ -344,3 +345,19 @@ def test_documents_over_http_are_numbered_and_those_of_once(exporter, engine, pr
         if d in ("ports", "tests"):
             assert {**doc, "seq": 0, "timestamp": 0} == {**get(e, d), "seq": 0, "timestamp": 0}
     assert seq == list(range(seq[0], seq[0] + len(DOCUMENTS)))
+
+
+def test_what_streams_say_is_as_the_schemas_say(exporter, engine, prefix, stream):  # noqa: F811
+    x = exporter()
+    wait_for(lambda: "not running" in x.why())
+    gone = schemas.check(stream(x).first("state"))
+    assert gone["engine"] is None and gone["why"]
+    e = engine(*RING, prefix=prefix)
+    e.cli(*WORLDS["faults"], *START)
+    wait_for(x.ready)
+    live = stream(x)
+    for kind, schema in {"state": "warp17-live", "operators": "warp17-operators"}.items():
+        data = schemas.check(live.first(kind))
+        assert data["schema"].startswith(schema + "/") and data["engine"]["pid"] == e.proc.pid
+    events = schemas.check(json.loads(x.get("/api/v1/events")[1]))
+    assert not schemas.wrong({**events, "events": [live.first("event")]})
