@@ -49,19 +49,6 @@ enum MHD_Result answer_text(
 	return give(c, status, r);
 }
 
-enum MHD_Result answer_static(
-	struct MHD_Connection *c, const char *type, const char *csp, const void *data, size_t len)
-{
-	/* not written to, whatever the type says */
-	struct MHD_Response *r = MHD_create_response_from_buffer(
-		len, (void *)(uintptr_t)data, MHD_RESPMEM_PERSISTENT);
-
-	if (r == NULL)
-		return MHD_NO;
-	answer_head(r, type, csp, "no-store");
-	return give(c, MHD_HTTP_OK, r);
-}
-
 enum MHD_Result answer_stream(struct MHD_Connection *c, size_t block,
 	MHD_ContentReaderCallback read, MHD_ContentReaderFreeCallback closed, void *cls)
 {

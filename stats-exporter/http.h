@@ -27,10 +27,6 @@ void answer_head(struct MHD_Response *r, const char *type, const char *csp, cons
 /* A text that is given away and freed by free(). */
 enum MHD_Result answer_text(
 	struct MHD_Connection *c, unsigned int status, const char *type, char *text, size_t len);
-/* 200 with what is there for ever, such as a page built into the program. csp: what the page may
- * load (Content-Security-Policy); NULL: nothing. */
-enum MHD_Result answer_static(
-	struct MHD_Connection *c, const char *type, const char *csp, const void *data, size_t len);
 /* A document that is given away; NULL: out of memory. */
 enum MHD_Result answer_json(struct MHD_Connection *c, unsigned int status, json_t *doc);
 /* {"error": what}. A 405 tells what is allowed. */
