@@ -261,7 +261,7 @@ style: $(BIN)/warp17-cli
 	$(Q)scripts/check-conformance.sh >/dev/null
 	$(Q)scripts/check-app.sh
 	$(Q)scripts/check-headers.sh $(CC) '$(filter-out -MMD -MP,$(CFLAGS))' $(filter %.h,$(ALL_SRC))
-	$(Q)shellcheck -S warning scripts/* test/sim/*.sh .ci/run
+	$(Q)shellcheck -S warning $$(find scripts -maxdepth 1 -type f) test/sim/*.sh .ci/run
 lint:
 	$(Q)printf '%s\n' $(filter-out test/%,$(filter %.c,$(ALL_SRC))) | xargs -P $$(nproc) -I{} \
 		clang-tidy --quiet {} -- -std=gnu2x -D_GNU_SOURCE -I. $(call sys,$(PKGS)) -march=$(ARCH) 2>/dev/null
