@@ -271,6 +271,7 @@ docs: $(BIN)/warp17-cli
 	$(Q)for d in $(DOCS); do $(BIN)/warp17-cli --reference $$d > doc/$$d.md; done
 # The tree as the launcher knows it stands in LIB, what users call are links. A configuration that is there stays.
 LIB := $(PREFIX)/lib/warp17
+SHARE := $(PREFIX)/share/warp17
 UNITS_TO := $(PREFIX)/lib/systemd/system
 install: all
 	$(Q)install -d $(addprefix '$(DESTDIR)',$(LIB)/bin $(LIB)/scripts $(LIB)/config/examples $(PREFIX)/bin $(UNITS_TO) \
@@ -286,6 +287,12 @@ install: all
 	$(Q)ln -sfn ../lib/warp17/bin/warp17-stats-exporter '$(DESTDIR)$(PREFIX)/bin/warp17-stats-exporter'
 	$(Q)for u in config/systemd/*; do sed 's#/usr/local/bin#$(PREFIX)/bin#; s#/etc/warp17#$(SYSCONFDIR)/warp17#' $$u | \
 		install -m 644 /dev/stdin '$(DESTDIR)$(UNITS_TO)/'$${u##*/} || exit 1; done
+	$(Q)install -d $(addprefix '$(DESTDIR)$(SHARE)'/,python/warp17 perl examples/python examples/perl)
+	$(Q)install -m 644 scripts/python/warp17/*.py scripts/python/warp17/py.typed '$(DESTDIR)$(SHARE)/python/warp17'
+	$(Q)install -m 644 scripts/python/pyproject.toml '$(DESTDIR)$(SHARE)/python'
+	$(Q)install -m 644 scripts/perl/Warp17.pm '$(DESTDIR)$(SHARE)/perl'
+	$(Q)install examples/python/*.py '$(DESTDIR)$(SHARE)/examples/python'
+	$(Q)install examples/perl/*.pl '$(DESTDIR)$(SHARE)/examples/perl'
 	$(Q)install -m 644 doc/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
 	$(Q)install -m 644 doc/man/*.8 '$(DESTDIR)$(PREFIX)/share/man/man8'
 compdb:

@@ -418,3 +418,27 @@ def test_the_benchmark_draws_what_it_measured(ledger, tmp_path):
         png = (out / name).read_bytes()
         assert png.startswith(b"\x89PNG") and base64.b64encode(png).decode() in page
     assert "http" not in re.sub(r"base64,[^\"]*|tcp_http", "", page)  # needs nothing from elsewhere
+
+
+# ---- what is written about it
+
+
+def snippets(language):
+    text = (TOP / "doc/scripting.md").read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def test_the_snippets_run(ledger, tmp_path):
+    python, perl = snippets("python"), snippets("perl")
+    assert (len(python), len(perl)) == (2, 1)
+    outputs = []
+    for i, (text, command) in enumerate([*[(t, [PY]) for t in python], *[(t, ["perl", "-w", f"-I{TOP}/scripts/perl"]) for t in perl]]):
+        f = tmp_path / f"snippet{i}"
+        f.write_text(text)
+        done = run(*command, f, env={**ledger.env, "PYTHONPATH": str(PACKAGE.parent)})
+        assert (done.returncode, done.stderr) == (0, ""), (text, done.stdout, done.stderr)
+        outputs.append(done.stdout)
+    for out in (outputs[0], outputs[2]):
+        assert "port 0 test case 0 PASSED: clients-estab 1000 of 1000\n" in out and int(re.search(r"(\d+) responses", out)[1]) > 0
+    assert "port | port: 64 is out of range, expected 0..63\n" in outputs[1]
+    assert float(re.search(r"^([\d.]+) us$", outputs[1], re.M)[1]) >= 200, outputs[1]
