@@ -6,7 +6,7 @@
 # --attach: HOST:PORT or unix:PATH of a running RPC server
 # --rate: sessions opened per second (default: as fast as it goes)
 # --within: seconds until all have to be established (600); --seconds: that they go on talking then (5)
-# exit: 0 PASS, 1 FAIL, 2 usage, 3 no engine, 4 refused, 5 no answer
+# exit: 0 PASS, 1 FAIL, 2 usage, 3 no engine, 4 refused, 5 no answer, 130 interrupted
 use strict;
 use warnings;
 use FindBin;
@@ -73,8 +73,8 @@ sub verdict {
 
 sub run {
 	my $pool = int(int(2 * $sessions / 1024) * 17 / 16) + 16;    # both ends are here; in 1024
-	my $w = $of{attach} ? Warp17->new(addr => $of{attach}) : Warp17->launch(ring_if_pairs => 1, tcb_pool_sz => $pool, ucb_pool_sz => 16);
 	local $SIG{INT} = local $SIG{TERM} = sub { die "interrupted\n" };    # the engine ends with $w
+	my $w = $of{attach} ? Warp17->new(addr => $of{attach}) : Warp17->launch(ring_if_pairs => 1, tcb_pool_sz => $pool, ucb_pool_sz => 16);
 	configure($w);
 	$w->start($SERVER, $CLIENT);
 	my @states = eval { watch($w) };
@@ -92,6 +92,6 @@ my $rc = eval { run() };
 if (!defined $rc) {
 	my $e = $@;
 	print STDERR "error: $e", "$e" =~ /\n\z/ ? '' : "\n";
-	exit(blessed $e && $e->can('exit_code') ? $e->exit_code : 1);
+	exit(blessed $e && $e->can('exit_code') ? $e->exit_code : $e eq "interrupted\n" ? 130 : 1);
 }
 exit $rc;

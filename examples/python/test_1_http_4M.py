@@ -3,11 +3,12 @@
 
 Starts an engine with a pair of ports joined in memory, or attaches to one (ports 0 and 1 have to reach each other). Shows
 how it goes, stops, and says PASS or FAIL.
-exit: 0 PASS, 1 FAIL, 2 usage, 3 no engine, 4 refused, 5 no answer
+exit: 0 PASS, 1 FAIL, 2 usage, 3 no engine, 4 refused, 5 no answer, 130 interrupted
 """
 import argparse
 import os
 import pathlib
+import signal
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parents[2]  # the tree, or share/warp17
@@ -105,8 +106,11 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # an engine of ours shall end then too
     try:
         sys.exit(main())
     except Warp17Error as e:
         print(f"error: {e}", file=sys.stderr)
         sys.exit(e.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -5,7 +5,7 @@ packets per second and the setup rate, as PNG and in one HTML report.
 Starts an engine with a pair of ports joined in memory, or attaches to one (ports 0 and 1 have to reach each other). A link
 without a speed is drawn in Mbit/s. UDP goes one way, from clients to servers.
 Needs matplotlib: apt-get install python3-matplotlib
-exit: 0 all runs are good, 1 one is not, 2 usage, 3 no engine, 4 refused, 5 no answer
+exit: 0 all runs are good, 1 one is not, 2 usage, 3 no engine, 4 refused, 5 no answer, 130 interrupted
 """
 import argparse
 import base64
@@ -13,6 +13,7 @@ import html
 import json
 import os
 import pathlib
+import signal
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parents[2]  # the tree, or share/warp17
@@ -171,8 +172,11 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # an engine of ours shall end then too
     try:
         sys.exit(main())
     except Warp17Error as e:
         print(f"error: {e}", file=sys.stderr)
         sys.exit(e.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -164,7 +164,11 @@ sub _receive {
 	}
 	my $line = substr $self->{buffer}, 0, $end + 1, '';
 	my $message = eval { $JSON->decode($line) };
-	die $self->_lost("no JSON came: $@") unless ref $message;
+	if (!ref $message) {
+		my $why = $@;
+		die $why if ref eval { $JSON->decode($line) };    # a signal's handler died meanwhile
+		die $self->_lost("no JSON came: $why");
+	}
 	return $message;
 }
 
@@ -368,9 +372,11 @@ sub _spawn {    # _spawn(OUT, ERR, COMMAND...): pid
 	my ($out, $err, @command) = @_;
 	my $pid = fork // die Warp17::Error::kind(LaunchFailed => "fork: $!");
 	return $pid if $pid;
+	$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
 	open STDIN,  '<',  '/dev/null';
 	open STDOUT, '>>', $out;
 	open STDERR, '>>', $err;
+	POSIX::setsid();    # Ctrl-C is for us, who then end it
 	exec { $command[0] } @command or POSIX::_exit(127);
 }
 
@@ -386,7 +392,13 @@ sub _launch {
 	my ($out, $err) = map { "$engine->{dir}/$command.$_" } qw(out err);
 	local @ENV{qw(WARP17_CONFIG WARP17_LOG_DIR)} = ($engine->{config}, $engine->{dir});
 	local $?;
-	waitpid _spawn($out, $err, $engine->{launcher}, $command, '--prefix', $engine->{prefix}, @args), 0;
+	my $pid = _spawn($out, $err, $engine->{launcher}, $command, '--prefix', $engine->{prefix}, @args);
+	if (!eval { waitpid $pid, 0; 1 }) {    # interrupted: told so, it takes back what it did
+		my $why = $@;
+		kill TERM => $pid;
+		waitpid $pid, 0;
+		die $why;
+	}
 	return ($?, _slurp($out), _slurp($err));
 }
 
@@ -397,9 +409,12 @@ sub launch {
 		prefix => $prefix // "pl$$-" . int(time * 1000) % 1000000, config => $config // '/dev/null' };
 	my @words = map { my $v = $of{$_}; (my $w = "--$_") =~ tr/_/-/; defined $v ? ($w, "$v" eq 'on' ? () : $v) : () } sort keys %of;
 	my $self = eval {
+		$engine->{running} = 1;    # also while it starts: who is interrupted then has to end it
 		my ($rc, $out, $err) = _launch($engine, 'start', $eal ? (@$eal, '--') : (), @{ $args // [] }, @words);
-		die Warp17::Error::kind(LaunchFailed => _said($err) || "the launcher ended with $rc") if $rc;
-		$engine->{running} = 1;
+		if ($rc) {                 # it took back what it did, and one of that prefix may be another's
+			delete $engine->{running};
+			die Warp17::Error::kind(LaunchFailed => _said($err) || "the launcher ended with $rc");
+		}
 		($engine->{pid}) = $out =~ /READY .*\bpid=(\d+)/;
 		_serve($engine);
 		$class->new(addr => $engine->{address}, timeout => $timeout, name => $name);
@@ -431,7 +446,7 @@ sub _serve {
 
 sub _engine_stop {
 	my ($engine) = @_;
-	return if delete $engine->{stopped} || !-d $engine->{dir};
+	return if $engine->{owner} != $$ || !-d $engine->{dir};    # a child of ours may have come here
 	my ($rc, undef, $err) = delete $engine->{running} ? _launch($engine, 'stop') : (0);
 	local $?;
 	if (my $server = delete $engine->{server}) {    # it ends with its engine
@@ -451,7 +466,7 @@ sub engine { return $_[0]{engine} }
 sub close {    ## no critic: it is the name of Python's
 	my ($self) = @_;
 	CORE::close(delete $self->{socket}) if $self->{socket};
-	_engine_stop($self->{engine}) if $self->{engine} && $self->{engine}{owner} == $$;
+	_engine_stop($self->{engine}) if $self->{engine};
 	return;
 }
 

