@@ -286,7 +286,7 @@ style: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 	$(Q)scripts/check-conformance.sh >/dev/null
 	$(Q)scripts/check-app.sh
 	$(Q)scripts/check-headers.sh $(CC) '$(filter-out -MMD -MP,$(CFLAGS))' $(filter %.h,$(ALL_SRC))
-	$(Q)shellcheck -S warning scripts/* test/sim/*.sh .ci/run
+	$(Q)shellcheck -S warning $$(find scripts -maxdepth 1 -type f) test/sim/*.sh .ci/run
 lint:
 	$(Q)printf '%s\n' $(filter-out test/%,$(filter %.c,$(ALL_SRC))) | xargs -P $$(nproc) -I{} \
 		clang-tidy --quiet {} -- -std=gnu2x -D_GNU_SOURCE -I. $(call sys,$(PKGS)) -march=$(ARCH) 2>/dev/null
@@ -297,6 +297,7 @@ docs: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 	$(Q)stats-exporter/schema/make.py $(BIN)/warp17-stats-exporter
 # The tree as the launcher knows it stands in LIB, what users call are links. A configuration that is there stays.
 LIB := $(PREFIX)/lib/warp17
+SHARE := $(PREFIX)/share/warp17
 UNITS_TO := $(PREFIX)/lib/systemd/system
 SHARE := $(PREFIX)/share/warp17
 install: all
@@ -313,6 +314,12 @@ install: all
 	$(Q)ln -sfn ../lib/warp17/bin/warp17-stats-exporter '$(DESTDIR)$(PREFIX)/bin/warp17-stats-exporter'
 	$(Q)for u in config/systemd/*; do sed 's#/usr/local/bin#$(PREFIX)/bin#; s#/etc/warp17#$(SYSCONFDIR)/warp17#' $$u | \
 		install -m 644 /dev/stdin '$(DESTDIR)$(UNITS_TO)/'$${u##*/} || exit 1; done
+	$(Q)install -d $(addprefix '$(DESTDIR)$(SHARE)'/,python/warp17 perl examples/python examples/perl)
+	$(Q)install -m 644 scripts/python/warp17/*.py scripts/python/warp17/py.typed '$(DESTDIR)$(SHARE)/python/warp17'
+	$(Q)install -m 644 scripts/python/pyproject.toml '$(DESTDIR)$(SHARE)/python'
+	$(Q)install -m 644 scripts/perl/Warp17.pm '$(DESTDIR)$(SHARE)/perl'
+	$(Q)install examples/python/*.py '$(DESTDIR)$(SHARE)/examples/python'
+	$(Q)install examples/perl/*.pl '$(DESTDIR)$(SHARE)/examples/perl'
 	$(Q)install -m 644 doc/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
 	$(Q)install -m 644 config/prometheus/* '$(DESTDIR)$(SHARE)/prometheus'
 	$(Q)install -m 644 config/grafana/* '$(DESTDIR)$(SHARE)/grafana'

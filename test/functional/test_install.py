@@ -66,6 +66,17 @@ def test_the_engine_starts_from_there(there, place):  # noqa: F811
     conf.write_text(was)
 
 
+def test_scripts_find_the_engine_from_there(there, place):  # noqa: F811
+    """The modules and the examples of share/warp17 are of that place, with the launcher of its bin."""
+    share = there / "share/warp17"
+    for language, name in (("python", "test_1_http_4M.py"), ("perl", "test_1_http_4M.pl")):
+        done = run(share / "examples" / language / name, "--scale", "10000", "--seconds", "1", env={**place.env, "PYTHONDONTWRITEBYTECODE": "1"})
+        assert done.returncode == 0 and "PASS: 400 HTTP sessions" in done.stdout, (done.stdout, done.stderr)
+    says = run("/usr/bin/python3", "-c", "import warp17.engine as e; print(e.__file__, e.launcher())",
+               env={"PYTHONPATH": str(share / "python"), "PYTHONDONTWRITEBYTECODE": "1"}, cwd=there).stdout
+    assert says.split() == [str(share / "python/warp17/engine.py"), str(there / "bin/warp17")]
+
+
 def units(there):
     return sorted((there / "lib/systemd/system").iterdir())
 
