@@ -7,6 +7,7 @@
 # make replay          what fuzzing has kept, without libFuzzer; part of make test
 # make sim             two stacks and a bad link, simulated: SEEDS=2000 FROM=0, PREDICT_SEEDS=500; see doc/sim.md
 # make functional      pytest on the programs and on peers that misbehave (hugepages, root)
+# make long            those of its tests that take more than ten seconds each, which make test leaves out
 # make torture         clients killed, stopped and gone mad under full traffic (10 minutes): SECONDS=60 KILLS=1000; see doc/torture.md
 # make interop         our ends against other people's servers, clients and the kernel's TCP over bad links (minutes)
 # make bench           measures speed: WORK="sessions http_10k"; prints one JSON object (hugepages, root); see doc/performance.md
@@ -128,7 +129,7 @@ TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out
 DOCS     := commands counters rpc-methods
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit asan fuzz fuzzers replay sim sim-run peers functional torture interop bench bench-compare bench-scaling bench-40m profile path check lint style format docs install compdb clean help FORCE
+.PHONY: all demo test unit asan fuzz fuzzers replay sim sim-run peers functional long torture interop bench bench-compare bench-scaling bench-40m profile path check lint style format docs install compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(if $(LTO),-O3 -g -flto=2) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
@@ -255,9 +256,11 @@ sim-run: $(SIM) $(SIM_STEPS)
 	$(Q)$(SIM) --file test/sim/regressions.txt
 	$(Q)test/sim/predict.sh $(SIM) $(SIM_STEPS) $(PREDICT_SEEDS) $(FROM)
 	$(Q)$(SIM) --seeds $(SEEDS) --from $(FROM)
-peers: $(PEERS) $(BRIDGE) $(VICTIM) $(PROBER)
+peers: $(PEERS) $(BRIDGE) $(VICTIM) $(PROBER) $(BENCHES)
 functional: all peers
-	$(Q)/usr/bin/python3 -m pytest -q test/functional
+	$(Q)/usr/bin/python3 -m pytest -q -m 'not long' test/functional
+long: all peers
+	$(Q)/usr/bin/python3 -m pytest -q -m long test/functional
 torture: all peers
 	$(Q)/usr/bin/python3 test/torture/torture.py $(if $(SECONDS),--seconds $(SECONDS)) $(if $(KILLS),--kills $(KILLS))
 interop: all peers

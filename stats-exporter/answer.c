@@ -1,8 +1,12 @@
 /* Answers of the HTTP side, and what all of them have in their head. */
 #include "stats-exporter/http.h"
 
+#include <malloc.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define SMALL 16384u /* an answer that nobody counts: as many as there are connections */
 
 /* Nothing of ours is a page that others may show, load from, or learn where a reader came from. */
 #define NOTHING "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -36,13 +40,43 @@ static enum MHD_Result give(struct MHD_Connection *c, unsigned int status, struc
 	return rc;
 }
 
+/* Bytes of answers that have not been read yet. */
+static _Atomic size_t unread;
+static size_t unread_max = UNREAD_MB << 20;
+
+void http_unread_max(uint32_t mb)
+{
+	unread_max = (size_t)mb << 20;
+}
+
+static size_t counted(char *text)
+{
+	size_t size = malloc_usable_size(text);
+
+	return size > SMALL ? size : 0;
+}
+
+static void text_read(void *text)
+{
+	atomic_fetch_sub(&unread, counted(text));
+	free(text);
+}
+
 enum MHD_Result answer_text(
 	struct MHD_Connection *c, unsigned int status, const char *type, char *text, size_t len)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
+	size_t size = counted(text);
+	struct MHD_Response *r;
 
+	if (atomic_fetch_add(&unread, size) + size > unread_max && size != 0) {
+		text_read(text);
+		return answer_error(c, MHD_HTTP_SERVICE_UNAVAILABLE,
+			"others have not read their answers, which take all the memory there may "
+		        "be");
+	}
+	r = MHD_create_response_from_buffer_with_free_callback(len, text, text_read);
 	if (r == NULL) {
-		free(text);
+		text_read(text);
 		return MHD_NO;
 	}
 	answer_head(r, type, NULL, "no-store");

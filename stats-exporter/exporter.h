@@ -209,6 +209,10 @@ struct http_opts {
 /* Reads those files. 0, or -errno with what is wrong in why[WHY_MAX]; then what was read before still
  * holds. */
 int http_files(const struct http_opts *o, char *why);
+/* So much may answers take that have not been read yet, MB; more than that gets 503. To be called before http_start(). */
+#define UNREAD_MB 256u
+#define UNREAD_MB_MAX 65536u
+void http_unread_max(uint32_t mb);
 /* Serves on a listening socket, with TLS where it is TCP and there are certificates. 0, or -1 when it cannot. */
 int http_start(struct exporter *x, int listen_fd);
 /* Takes no more connections (they wait in the sockets), ends streams, and answers what is under way;

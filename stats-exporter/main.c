@@ -32,6 +32,9 @@ static void usage(FILE *to)
 		"      --port PORT         the same on 127.0.0.1\n"
 		"      --token-file FILE   who asks must know the token in it (all but /healthz)\n"
 		"      --tls-cert FILE --tls-key FILE   PEM; TLS at TCP sockets\n"
+		"      --unread MB         what answers may take that are not read yet (default "
+	        "256; more "
+		"get 503)\n"
 		"      --prefix NAME       the engine's file prefix (default " PREFIX_DEFAULT ")\n"
 		"      --no-sandbox        keep rights that are not needed\n"
 		"      --once              print a document, and leave; what of --interval's below "
@@ -98,6 +101,20 @@ static int listen_add(struct command *cmd, const char *text, bool port, char *wh
 	return port ? listen_parse_port(at, text, why) : listen_parse(at, text, why);
 }
 
+static int unread_parse(const char *text, char *why)
+{
+	char *end;
+	unsigned long mb = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || mb == 0 || mb > UNREAD_MB_MAX) {
+		snprintf(why, WHY_MAX, "--unread: expected MB, 1..%u, not '%.64s'", UNREAD_MB_MAX,
+			text);
+		return -EINVAL;
+	}
+	http_unread_max((uint32_t)mb);
+	return 0;
+}
+
 /* What options say together. */
 static int complete(struct command *cmd, char *why)
 {
@@ -118,8 +135,8 @@ static int options(struct command *cmd, int argc, char **argv)
 {
 	static const struct option longs[] = {{"listen", 1, NULL, 'l'}, {"port", 1, NULL, 'p'},
 		{"prefix", 1, NULL, 'P'}, {"token-file", 1, NULL, 't'}, {"tls-cert", 1, NULL, 'c'},
-		{"tls-key", 1, NULL, 'k'}, {"no-sandbox", 0, NULL, 'n'}, RECORD_LONGS,
-		{"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
+		{"tls-key", 1, NULL, 'k'}, {"no-sandbox", 0, NULL, 'n'}, {"unread", 1, NULL, 'u'},
+		RECORD_LONGS, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
 	char why[WHY_MAX];
 	int c, rc = 0;
 
@@ -135,6 +152,8 @@ static int options(struct command *cmd, int argc, char **argv)
 			cmd->http.tls_key = optarg;
 		} else if (c == 'P') {
 			rc = prefix_parse(cmd, optarg, why);
+		} else if (c == 'u') {
+			rc = unread_parse(optarg, why);
 		} else if (c == 'n') {
 			cmd->sandbox = false;
 		} else if ((rc = record_option(&cmd->record, c, optarg, why)) <= 0) {

@@ -10,6 +10,22 @@ from warp17 import MODE, Engine
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup, and programs that a test starts would do as well
 
 
+# tests of what is beside the packet path: two of them at a time tell the same
+BESIDE = {"test_exporter", "test_exporter_api", "test_exporter_http", "test_record", "test_sse", "test_page", "test_prometheus",
+          "test_rpc", "test_rpc_limits", "test_python", "test_perl"}
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes more than ten seconds; make long runs it, make test does not")
+    config.addinivalue_line("markers", "beside: may run beside another")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.module.__name__ in BESIDE:
+            item.add_marker("beside")
+
+
 if MODE == "asan":
     REPORTS = pathlib.Path(tempfile.mkdtemp(prefix="w17-asan-"))
     REPORTS.chmod(0o1777)  # for programs of every user

@@ -64,6 +64,7 @@ def run(request):
             r.cancel()
 
 
+@pytest.mark.long
 def test_1_raw_tcp(run):
     c, s = run(1).both()  # up at 0 and at 20 s, for 5 s
     assert c["opened"] == c["estab"] == c["closed"] == s["closed"] == 2 and c["estab_once"] == 1
@@ -106,6 +107,7 @@ def test_5_raw_10M_sessions(run):
     assert 0.95 < c["requests"] / (900 * took) < 1.01
 
 
+@pytest.mark.long
 def test_6_http_40M_sessions(run):
     r = run(6)
     c, s = r.both()

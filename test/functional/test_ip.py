@@ -83,6 +83,7 @@ for i in range(50):
     assert servers.group("ipv4")["reasm"] == 59
 
 
+@pytest.mark.long
 def test_fragments_in_bad_order_and_bad_ones(servers, netns):
     scapy(netns, """
 request = UDP(sport=5000, dport=81) / bytes(7000)

@@ -63,6 +63,7 @@ def test_maps_that_cannot_be(engine, share, why):
     e.proc.returncode = 0  # as it should be
 
 
+@pytest.mark.long
 def test_seventy_workers(engine):
     """Workers poll in turn on one CPU, each a while: little is asked of them, and much time given."""
     pools = ("--mbuf-pool-sz", "280", "--tcb-pool-sz", "35", "--ucb-pool-sz", "35")

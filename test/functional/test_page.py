@@ -492,6 +492,7 @@ window.EventSource = class extends EventSource {
 """
 
 
+@pytest.mark.long
 def test_quarter_of_an_hour_of_64_test_cases_is_smooth_and_bounded(live, record_property):
     many = []
     for p in range(4):

@@ -74,6 +74,7 @@ def test_who_does_not_read_loses_notifications_and_holds_up_nobody(engine, rpc):
     assert MODE == "asan" or memory < 60000, memory  # KB; the sanitizer has its own
 
 
+@pytest.mark.long
 def test_who_never_reads_is_cut_off(engine, rpc):  # noqa: F811
     _, s = two(engine, rpc)
     slow = s.client()
@@ -143,6 +144,7 @@ def test_what_is_no_json_rpc_is_hung_up_on(engine, rpc):  # noqa: F811
     assert not e.show("audit")["changes"]
 
 
+@pytest.mark.long
 def test_who_says_nothing_is_let_go(engine, rpc):  # noqa: F811
     _, s = two(engine, rpc)
     silent, talks = s.client(), s.client()

@@ -318,6 +318,7 @@ def many_tests(e):
             f"dport {80 + i} {80 + i}" for i in range(16)))
 
 
+@pytest.mark.long
 def test_who_reads_slowly_misses_states_and_slows_nobody(exporter, engine, stream, prefix):
     x, e = exporter(), engine(*RING, prefix=prefix)
     many_tests(e)
@@ -342,6 +343,7 @@ def test_who_reads_slowly_misses_states_and_slows_nobody(exporter, engine, strea
     assert time.time() - late.of("state")[-1]["timestamp"] < 2  # and it is up to date again
 
 
+@pytest.mark.long
 def test_who_takes_nothing_is_cut(exporter, engine, stream, prefix):
     x, e = exporter(), engine(*RING, prefix=prefix)
     many_tests(e)
@@ -357,6 +359,7 @@ def test_who_takes_nothing_is_cut(exporter, engine, stream, prefix):
     del lazy
 
 
+@pytest.mark.long
 def test_a_comment_when_there_is_nothing_to_say(exporter, stream):
     x = exporter()
     s = stream(x, "?interval=60000")

@@ -13,7 +13,7 @@ from warp17 import TOP
 sys.path.insert(0, str(TOP / "test/torture"))
 import torture  # noqa: E402
 
-SHORT = dict(seconds=8, kills=100, cycles=50)
+SHORT = dict(seconds=5, kills=100, cycles=50)
 
 
 @pytest.fixture(scope="module")

@@ -398,6 +398,7 @@ class Torture:
             wait_for(x.ready)
             for _ in range(2):
                 x.stats()
+                time.sleep(0.1)  # else the next shares this one's sample
             got = []
             t = threading.Thread(target=lambda: got.append(self.page(x)))
             t.start()
@@ -405,7 +406,8 @@ class Torture:
                 must(x.proc.wait(10) == -signal.SIGKILL, "it was not killed")
                 t.join()
                 return {"reclaim_ms": round(self.reclaimed(time.monotonic()) * 1000)}
-            must(os.WIFSTOPPED(os.waitpid(x.proc.pid, os.WUNTRACED)[1]), "it was not stopped")
+            stopped = wait_for(lambda: (w := os.waitpid(x.proc.pid, os.WUNTRACED | os.WNOHANG))[0] and w, 10)
+            must(os.WIFSTOPPED(stopped[1]), "it was not stopped")
             time.sleep(self.before_s)
             must(len(self.operators()) == 1 and self.witness.ask("set syslog INFO")["ok"], "others are not served")
             x.proc.send_signal(signal.SIGCONT)
