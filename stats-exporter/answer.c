@@ -72,7 +72,7 @@ enum MHD_Result answer_text(
 		text_read(text);
 		return answer_error(c, MHD_HTTP_SERVICE_UNAVAILABLE,
 			"others have not read their answers, which take all the memory there may "
-		        "be");
+			"be");
 	}
 	r = MHD_create_response_from_buffer_with_free_callback(len, text, text_read);
 	if (r == NULL) {

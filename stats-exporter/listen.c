@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define DEFER_SECONDS 5
+#define SEND_BYTES 65536
 #define BACKLOG 4096 /* if the system allows that: a crowd waits there, and is seen to in turn */
 #define UNIX_PREFIX "unix:"
 #define UNIX_MODE 0660 /* unless another is given */
@@ -182,13 +183,15 @@ static int unix_bind(int fd, const struct listen_at *at)
 	return rc;
 }
 
-/* One that has said nothing yet waits in the socket, and so outlives this image. */
+/* One that has said nothing yet waits in the socket, and so outlives this image. For one that reads
+ * nothing the kernel would keep megabytes; connections have this from the listening socket. */
 static int tcp_bind(int fd, const struct listen_at *at)
 {
-	int on = 1, defer = DEFER_SECONDS;
+	int on = 1, defer = DEFER_SECONDS, bytes = SEND_BYTES;
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	return bind(fd, (const struct sockaddr *)&at->addr, at->len);
 }
 

@@ -33,7 +33,7 @@ static void usage(FILE *to)
 		"      --token-file FILE   who asks must know the token in it (all but /healthz)\n"
 		"      --tls-cert FILE --tls-key FILE   PEM; TLS at TCP sockets\n"
 		"      --unread MB         what answers may take that are not read yet (default "
-	        "256; more "
+		"256; more "
 		"get 503)\n"
 		"      --prefix NAME       the engine's file prefix (default " PREFIX_DEFAULT ")\n"
 		"      --no-sandbox        keep rights that are not needed\n"

@@ -318,6 +318,28 @@ def many_tests(e):
             f"dport {80 + i} {80 + i}" for i in range(16)))
 
 
+def test_answers_that_nobody_reads_are_bounded(engine, exporter, prefix):
+    """As many as --unread has room for wait for their readers; the others are told, and come through when those are gone."""
+    engine("--ring-if-pairs", "8", *RING[2:], prefix=prefix)
+    x = exporter("--unread", "4", "--port", "0")
+    wait_for(x.ready)
+    size, socks = len(x.get("/metrics")[1]), []
+    assert 150000 < size < 1 << 22  # more than the kernel keeps for who does not read
+    try:
+        for _ in range((4 << 20) // size + 10):
+            s = socket.socket()
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            s.connect(("127.0.0.1", x.port))
+            s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            socks.append(s)
+        wait_for(lambda: x.get("/metrics")[0] == 503, 5)
+        assert "have not read" in x.get("/metrics")[1] and x.get("/healthz")[0] == 200
+    finally:
+        for s in socks:
+            s.close()
+    wait_for(lambda: x.get("/metrics")[0] == 200, 5)
+
+
 @pytest.mark.long
 def test_who_reads_slowly_misses_states_and_slows_nobody(exporter, engine, stream, prefix):
     x, e = exporter(), engine(*RING, prefix=prefix)
