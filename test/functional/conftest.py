@@ -18,11 +18,12 @@ BESIDE = {"test_exporter", "test_exporter_api", "test_exporter_http", "test_reco
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes more than ten seconds; make long runs it, make test does not")
     config.addinivalue_line("markers", "beside: may run beside another")
+    config.addinivalue_line("markers", "alone: may not, though the others of its file may: it measures")
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.module.__name__ in BESIDE:
+        if item.module.__name__ in BESIDE and not item.get_closest_marker("alone"):
             item.add_marker("beside")
 
 
