@@ -120,7 +120,7 @@ static int bind_local(struct rpc_at *at)
 /* With the port that it got. */
 static void text_of(struct rpc_at *at)
 {
-	struct sockaddr_in6 a;
+	struct sockaddr_in6 a = {0};
 	socklen_t len = sizeof(a);
 	char *colon = strrchr(at->text, ':');
 

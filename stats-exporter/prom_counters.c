@@ -102,6 +102,13 @@ static char *put(char *to, const struct family *f, uint64_t v)
 	return out_put_u64(to, v);
 }
 
+/* Behind them. */
+static inline char *put_bytes(char *to, const void *from, size_t n)
+{
+	memcpy(to, from, n);
+	return to + n;
+}
+
 /* A family's series: each name, its row's labels, tail, and the number. */
 static void lines(struct out *o, const char *name, const char *tail, const struct family *f,
 	const struct rows *rows)
@@ -114,12 +121,11 @@ static void lines(struct out *o, const char *name, const char *tail, const struc
 
 		if (to == NULL)
 			return;
-		memcpy(to, name, n_name);
-		memcpy(to + n_name, r->labels,
-			sizeof(r->labels)); /* what is too much is overwritten */
-		memcpy(to + n_name + r->len, tail, n_tail);
+		to = put_bytes(to, name, n_name);
+		put_bytes(to, r->labels, sizeof(r->labels)); /* what is too much is overwritten */
+		to = put_bytes(to + r->len, tail, n_tail);
 		memcpy(&v, r->block + f->off, sizeof(v));
-		to = put(to + n_name + r->len + n_tail, f, v);
+		to = put(to, f, v);
 		*to++ = '\n';
 		out_to(o, to);
 	}
