@@ -1,5 +1,6 @@
 /* Where the RPC server listens. */
 #include "cli/rpc.h"
+#include "common/util/port.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,18 +12,6 @@
 #include <unistd.h>
 
 #define BACKLOG 64
-
-static bool port_parse(const char *s, uint16_t *port_be)
-{
-	char *end;
-	unsigned long v;
-
-	if (s[0] < '0' || s[0] > '9')
-		return false;
-	v = strtoul(s, &end, 10);
-	*port_be = htons((uint16_t)v);
-	return *end == '\0' && v <= UINT16_MAX;
-}
 
 static bool v4_parse(struct rpc_at *at, const char *host, uint16_t port_be)
 {

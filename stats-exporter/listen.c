@@ -1,4 +1,5 @@
 /* Where the exporter listens: TCP addresses and Unix sockets. */
+#include "common/util/port.h"
 #include "stats-exporter/exporter.h"
 
 #include <arpa/inet.h>
@@ -20,18 +21,6 @@
 /* Of the Unix sockets that are open, to be removed at the end. */
 static char paths[LISTEN_MAX][sizeof(((struct sockaddr_un *)0)->sun_path)];
 static int n_paths;
-
-static bool port_parse(const char *s, uint16_t *port)
-{
-	char *end;
-	unsigned long v;
-
-	if (s[0] < '0' || s[0] > '9')
-		return false;
-	v = strtoul(s, &end, 10);
-	*port = htons((uint16_t)v);
-	return *end == '\0' && v <= UINT16_MAX;
-}
 
 /* Fills in addr for the host's text; true when it is one address. */
 static bool host_parse(struct listen_at *at, const char *host, bool v6, uint16_t port)
