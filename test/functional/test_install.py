@@ -243,7 +243,10 @@ def test_all_that_runs_by_units_needs_no_more_than_they_let_it(there, place, tmp
         trace = trace[trace.index(f'execve("{command_of(there, name)[0]}"'):]  # before it stands confine.py
         used = set(re.findall(r"^\d+ +(\w+)\(", trace, re.M))
         assert "openat" in used and used <= confine.allowed(confine.service(unit(there, name))), name
-        assert not re.findall(r".* = -1 (?:EROFS|EPERM|EACCES|EAFNOSUPPORT) .*", trace), name
+        refused = re.findall(r"^\d+ +(.*) = -1 (?:EROFS|EPERM|EACCES|EAFNOSUPPORT) ", trace, re.M)
+        # the exporter gives back what it has, and has nothing
+        refused = [call for call in refused if "PR_CAPBSET_DROP" not in call]
+        assert not refused, (name, refused[:10])
         devices = {d for d in re.findall(r'openat\(AT_FDCWD, "(/dev/[^"]+)"', trace) if not d.startswith("/dev/hugepages")}
         assert devices <= {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"}, name  # DevicePolicy=closed
 
@@ -252,7 +255,7 @@ def test_all_that_runs_by_units_needs_no_more_than_they_let_it(there, place, tmp
 def test_the_rpc_server_does_all_that_it_can_by_its_unit():
     """Its own tests, with each server held to the unit."""
     here = TOP / "test/functional"
+    ours = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long", here / "test_rpc.py",
-                           here / "test_rpc_limits.py"], env={**os.environ, "WARP17_CONFINED": "1", "PYTEST_ADDOPTS": ""},
-                          capture_output=True, text=True, timeout=600)
+                           here / "test_rpc_limits.py"], env={**ours, "WARP17_CONFINED": "1"}, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
