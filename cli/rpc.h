@@ -5,9 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/show.h"
-
-#include <sys/socket.h>
-#include <sys/un.h>
+#include "common/util/sock_at.h"
 
 #define RPC_PORT 42424
 #define RPC_SOCKET "rpc.sock" /* in the run-time directory of the prefix */
@@ -149,12 +147,7 @@ char *rpc_answer_text(const json_t *id, json_t *result, const struct rpc_error *
 /* ---- rpc_listen.c, rpc_token.c */
 
 struct rpc_at {
-	union {
-		struct sockaddr any;
-		struct sockaddr_storage room;
-		struct sockaddr_un local;
-	} addr;
-	socklen_t len;
+	struct sock_at where;
 	bool remote; /* others than this machine may reach it */
 	int fd;
 	char text[160];

@@ -91,11 +91,14 @@ static int wrong_kind(
 	return param_fail(a, e, sub, "%s: %s given, expected %s", name, kind_of(v), want);
 }
 
+static const char *const range_ends[] = {"first", "last"};
+
 /* What a user would type for one value. */
 struct words {
 	char text[2][WORD_MAX];
 	const char *word[2];
 	int n;
+	bool each_its_own; /* the ends of a range stand each in a place of its own */
 };
 
 static bool integer_word(struct words *w, const json_t *v)
@@ -134,8 +137,6 @@ static void range_text(struct words *w, const char *s)
 static int range_words(
 	const struct arg_desc *a, struct words *w, const json_t *v, struct rpc_error *e)
 {
-	static const char *const ends[] = {"first", "last"};
-
 	if (json_is_string(v) && json_string_length(v) < WORD_MAX) {
 		range_text(w, json_string_value(v));
 		return 0;
@@ -144,17 +145,37 @@ static int range_words(
 		memcpy(w->text[w->n++], w->text[0], WORD_MAX);
 		return 0;
 	}
-	if (!json_is_object(v) || json_object_size(v) != ARRAY_SIZE(ends))
+	if (!json_is_object(v) || json_object_size(v) != ARRAY_SIZE(range_ends))
 		return wrong_kind(a, e, "", v);
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		const json_t *end = json_object_get(v, ends[i]);
+	w->each_its_own = true;
+	for (size_t i = 0; i < ARRAY_SIZE(range_ends); i++) {
+		const json_t *end = json_object_get(v, range_ends[i]);
 
 		if (end == NULL)
 			return wrong_kind(a, e, "", v);
 		if (!end_word(a, w, end))
-			return wrong_kind(a, e, ends[i], end);
+			return wrong_kind(a, e, range_ends[i], end);
 	}
 	return 0;
+}
+
+/* The part of the value that is no value by itself, "" all of it: a range whose ends are good each
+ * can be wrong as a whole. */
+static const char *part_wrong(const struct arg_desc *a, const struct words *w)
+{
+	union {
+		struct ip_range ips;
+		struct u16_range ports;
+	} none;
+	char why[REPLY_TEXT_MAX];
+
+	for (size_t i = 0; w->each_its_own && i < ARRAY_SIZE(range_ends); i++) {
+		const char *alone[] = {w->word[i], w->word[i]};
+
+		if (arg_parse(a, alone, ARRAY_SIZE(alone), &none, why, sizeof(why)) < 0)
+			return range_ends[i];
+	}
+	return "";
 }
 
 static int list_words(
@@ -243,7 +264,7 @@ static int param(struct arg_desc a, const json_t *v, void *out, struct rpc_error
 	rpc_param_name(&a, name, sizeof(name));
 	a.keyword = name; /* as the messages are to call it */
 	if (arg_parse(&a, w.word, w.n, out, why, sizeof(why)) < 0)
-		return param_fail(&a, e, "", "%s", why);
+		return param_fail(&a, e, part_wrong(&a, &w), "%s", why);
 	if (!whole_word(&a, out, w.word[0]))
 		return param_fail(&a, e, "", "%s: '%.80s' is not one of %s", name, w.word[0],
 			arg_usage(a.tag));

@@ -84,7 +84,7 @@ static void turn_away(int fd)
 static void accept_one(struct rpc_server *s, const struct rpc_at *at)
 {
 	int fd = accept4(at->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	bool trusted = s->o->token[0] == '\0' || at->addr.any.sa_family == AF_UNIX;
+	bool trusted = s->o->token[0] == '\0' || at->where.addr.any.sa_family == AF_UNIX;
 	struct rpc_conn *c;
 
 	if (fd < 0) {

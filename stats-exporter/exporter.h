@@ -6,6 +6,7 @@
 #pragma once
 
 #include "common/abi/attach.h"
+#include "common/util/sock_at.h"
 
 #include <jansson.h>
 
@@ -182,9 +183,8 @@ char *prometheus_of(
  * with what is expected in why[WHY_MAX]. */
 #define LISTEN_MAX 8
 struct listen_at {
-	struct sockaddr_storage addr;
-	socklen_t len;
-	mode_t mode;
+	struct sock_at where;
+	mode_t mode; /* of a Unix socket */
 };
 int listen_parse(struct listen_at *at, const char *text, char *why);
 int listen_parse_port(struct listen_at *at, const char *text, char *why);

@@ -8,12 +8,11 @@ exit: 0 PASS, 1 FAIL, 2 usage, 3 no engine, 4 refused, 5 no answer, 130 interrup
 import argparse
 import os
 import pathlib
-import signal
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parents[2]  # the tree, or share/warp17
 sys.path[:0] = [str(d) for d in (HERE / "scripts/python", HERE / "python") if d.is_dir()]
-from warp17 import HttpClient, HttpServer, Warp17, Warp17Error  # noqa: E402
+from warp17 import HttpClient, HttpServer, Warp17, run_script  # noqa: E402
 
 CLIENT, SERVER = 0, 1  # ports
 SPORTS, DPORTS = 50000, 80
@@ -106,11 +105,4 @@ def main():
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # an engine of ours shall end then too
-    try:
-        sys.exit(main())
-    except Warp17Error as e:
-        print(f"error: {e}", file=sys.stderr)
-        sys.exit(e.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_script(main)  # an error of the engine's is told, and ends it with that error's exit code

@@ -1,5 +1,6 @@
 """JSON-RPC as a test speaks it: plain sockets, nothing of the client libraries. And the server, as a test starts it."""
 import json
+import os
 import re
 import select
 import signal
@@ -7,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from warp17 import CLI, wait_for
+from warp17 import CLI, TOP, wait_for
 
 
 class RpcError(Exception):
@@ -93,6 +94,13 @@ class Client:
         self.socket.close()
 
 
+def confined(tmp):
+    """What comes before the server's command: held to its unit when WARP17_CONFINED is set (test_install.py)."""
+    if "WARP17_CONFINED" not in os.environ:
+        return []
+    return [TOP / "test/functional/confine.py", "--show", TOP, "--write", tmp.parent, TOP / "config/systemd/warp17-rpc.service"]
+
+
 class Server:
     """warp17-cli --rpc for an engine, on a port of its own and a Unix socket in tmp."""
 
@@ -101,8 +109,8 @@ class Server:
         self.engine, self.log, self.path, self.clients = engine, tmp / "rpc.log", str(tmp / "s"), []
         where = at if at is not None else ("127.0.0.1:0", f"unix:{self.path}")
         with open(self.log, "a") as log:
-            self.proc = subprocess.Popen([CLI, "--prefix", engine.prefix, "--rpc", *where, *options], stdin=subprocess.DEVNULL,
-                                         stdout=log, stderr=log)
+            self.proc = subprocess.Popen([*confined(tmp), CLI, "--prefix", engine.prefix, "--rpc", *where, *options],
+                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for(lambda: "RPC READY" in self.log.read_text() or self.proc.poll() is not None, 20)
         assert self.proc.poll() is None, self.log.read_text()
         ready = re.findall(r"RPC READY (.*)", self.log.read_text())[-1]

@@ -105,6 +105,7 @@ def test_scaling_is_to_the_mean_of_both_cpus():
     assert r["two_pairs"]["ratio"] == 1.9 == r["two_pairs"]["ratio_without_waits"] and "ratio" not in r["two_queues"]
 
 
+@pytest.mark.long
 def test_a_work_is_measured():
     """Sessions that end and come back: the figure, packets, noise, and that nothing was lost."""
     subprocess.run(["make", "-s", "-C", TOP, "build/release/test/bench/ceiling_bench"], check=True, timeout=300)

@@ -57,7 +57,7 @@ def test_refusals(engine):
         e.refuses(command, why)
 
 
-@pytest.mark.parametrize("extra, why", [
+AT_START = (
     (("add tests client tcp port 0 test-case-id 2 src 10.0.0.9 10.0.0.10 sport 100 200 "
       "dest 10.0.0.253 10.0.0.253 dport 80 80",), "test cases 0 and 2 have sessions in common"),
     (("add tests server udp port 0 test-case-id 2 src 10.0.0.1 10.0.0.5 sport 1 100",),
@@ -77,12 +77,24 @@ def test_refusals(engine):
     (("add tests client tcp port 0 test-case-id 2 src 10.0.0.2 10.0.0.4 sport 9 9 dest 10.0.0.3 10.0.0.9 dport 9 9",),
      "sources and destinations have 10.0.0.3 in common"),
     (("add tests client tcp port 0 test-case-id 2 src 10.0.0.1 10.0.0.1 sport 1 60000 "
-      "dest 10.0.0.253 10.0.0.253 dport 90 95",), "raise --tcb-pool-sz to"),
-])
-def test_refused_at_start(engine, extra, why):
+      "dest 10.0.0.253 10.0.0.253 dport 90 95",), "raise --tcb-pool-sz to"))
+
+
+def undone(add):
+    """What takes that away again."""
+    words = add.split()
+    return {"l3_intf": " ".join(["del", *words[1:7]]), "l3_gw": "del tests l3_gw port 0"}.get(words[2], "del tests port 0 test-case-id 2")
+
+
+def test_refused_at_start(engine):
     e = engine(*RING)
-    e.cli(*BASE, *extra)
-    e.refuses("start tests port 0", why)
+    e.cli(*BASE)
+    base = e.show("config")
+    for extra, why in AT_START:
+        e.cli(*extra)
+        e.refuses("start tests port 0", why)
+        e.cli(*map(undone, reversed(extra)))
+        assert e.show("config") == base
 
 
 def test_what_overlaps_on_another_vlan_or_transport_starts(engine):

@@ -90,7 +90,7 @@ def test_a_rate_bounds_what_comes_through(engine):
          sports=(10001, 10004))
     wait_for(lambda: e.stats(0)["rx_bytes"] > 500000)
     doc = e.document()
-    wait_for(lambda: e.document()["timestamp"] > doc["timestamp"] + 4, 10)
+    wait_for(lambda: e.document()["timestamp"] > doc["timestamp"] + 2, 10)
     now = e.document()
     seconds = now["timestamp"] - doc["timestamp"]
     of = lambda d: d["ports"][1]["stats"]["port"]["tx_bytes"]
@@ -102,7 +102,7 @@ def test_a_rate_bounds_what_comes_through(engine):
 
 def test_stopping_with_packets_held_gives_all_buffers_back(engine):
     e = engine(*RING)
-    e.cli("set tests faults port 0 delay 3s")
+    e.cli("set tests faults port 0 delay 1s")
     pair(e, ("raw", "data-req-plen 10 data-resp-plen 10"), ("raw", "data-req-plen 10 data-resp-plen 10"),
          proto="udp", sports=(10001, 12000))
     wait_for(lambda: both(e, "held") > 3000)
@@ -113,7 +113,7 @@ def test_stopping_with_packets_held_gives_all_buffers_back(engine):
 
 def test_what_a_worker_cannot_hold_is_counted(engine):
     e = engine(*RING)  # 16K buffers: half of them may be held
-    e.cli("set tests faults port 0 direction tx delay 2s")
+    e.cli("set tests faults port 0 direction tx delay 1s")
     pair(e, ("raw", "data-req-plen 10 data-resp-plen 10"), ("raw", "data-req-plen 10 data-resp-plen 10"),
          proto="udp", sports=(10001, 18000))
     wait_for(lambda: both(e, "overflow") > 0)
@@ -146,13 +146,16 @@ def test_settings_stay_until_they_are_named_again(engine):
         assert faults(e)[d]["loss_percent"] == faults(e)[d]["delay_ms"] == 0 and faults(e)[d]["burst_pkts"] == 1
 
 
-@pytest.mark.parametrize("bad, why", [
+NO_SENSE = (
     ("loss 101", "expected <percent>, 0..100"), ("loss much", "is not a number"), ("loss 0.00001", "finer"),
     ("", "at least one of loss"), ("delay 11s", "out of range"), ("rate 1tbit", "no unit"), ("burst 0", "1..1000"),
-    ("loss 90 burst 2", "bursts of 9"), ("corrupt 1", "--sw-checksum"), ("direction up loss 1", "tx|rx|both")])
-def test_what_makes_no_sense_is_refused(engine, bad, why):
+    ("loss 90 burst 2", "bursts of 9"), ("corrupt 1", "--sw-checksum"), ("direction up loss 1", "tx|rx|both"))
+
+
+def test_what_makes_no_sense_is_refused(engine):
     e = engine(*RING)
-    e.refuses(f"set tests faults port 0 {bad}", why)
+    for bad, why in NO_SENSE:
+        e.refuses(f"set tests faults port 0 {bad}", why)
     e.refuses("set tests faults port 7 loss 1", "port 7 does not exist")
     e.refuses("del tests faults port 7", "port 7 does not exist")
     assert not faults(e)["tx"]["on"] and not faults(e)["rx"]["on"]

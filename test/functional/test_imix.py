@@ -41,7 +41,7 @@ def test_messages_are_shared_by_weight(engine, proto, what, workers):
     e = engine(*RING, *(TWO_WORKERS if workers == 2 else ()), eal=("--lcores=0@0,1@1,2@1",) if workers == 2 else ())
     assert e.show("version")["workers"] == workers
     group(e, what)
-    pair(e, proto, (10001, 10300), ("set tests rate port 0 test-case-id 0 send 2000", "start tests port 1", "start tests port 0"))
+    pair(e, proto, (10001, 10300), ("set tests rate port 0 test-case-id 0 send 5000", "start tests port 1", "start tests port 0"))
     wait_for(lambda: e.stats(0)["requests"] > 10000, 60)
     e.stop_tests(0, 1)
     (call, c), (sall, s) = apps(e, 0), apps(e, 1)

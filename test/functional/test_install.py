@@ -1,12 +1,17 @@
 """make install: a place from which everything works, and units that systemd finds nothing wrong with."""
+import errno
 import json
 import os
+import pathlib
 import re
 import subprocess
 
+import confine
 import pytest
-from test_scripts import SMALL, place, run  # noqa: F401: a fixture
-from warp17 import BUILD, TOP, wait_for
+from rpc import Client
+from test_rpc import SHOWN, TC
+from test_scripts import place, run  # noqa: F401: a fixture
+from warp17 import TOP, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -116,36 +121,157 @@ def test_systemd_waits_longer_than_the_engine_takes_to_end(there):
     assert int(value(there, "warp17-engine.service", "TimeoutStopSec")[0]) >= 2 * sum(bounds)
 
 
-def test_the_exporter_needs_no_more_than_its_unit_lets_it(engine, there, tmp_path):
-    """Root by number alone attaches and serves, with none of root's capabilities and no system call beyond the filter's."""
-    e = engine(*SMALL)
-    allowed = set()
-    for line in value(there, "warp17-exporter.service", "SystemCallFilter"):
-        names = set()
-        group = subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager"], capture_output=True, text=True).stdout
-        groups = {m[0]: m[1] for m in re.findall(r"^(@[\w-]+)\n((?:    .*\n?)+)", group, re.M)}
-        left = line.lstrip("~").split()
-        while left:
-            name = left.pop()
-            if name.startswith("@"):
-                left += [w for w in re.findall(r"^    ([@\w-]+)$", groups[name], re.M)]
-            else:
-                names.add(name)
-        allowed = allowed - names if line.startswith("~") else allowed | names
-    trace = tmp_path / "trace"
-    assert value(there, "warp17-exporter.service", "CapabilityBoundingSet") == [""]
-    p = subprocess.Popen(["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "strace", "-f", "-qq", "-o", trace,
-                          BUILD / "warp17-stats-exporter", "--prefix", e.prefix, "--listen", "127.0.0.1:0"],
-                         stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True)
+# ---- held to their units, without systemd
+
+
+def unit(there, name):
+    return there / "lib/systemd/system" / f"warp17-{name}.service"
+
+
+SYSTEMDS = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+
+
+def as_unit(there, name, command, trace=None, env=None, **kw):
+    """A command as the unit would run it, with no more in its environment. With trace its calls go there; strace is beside it, not
+    around it."""
+    traced = ["strace", "-D", "-f", "-qq", "-s", "200", "-o", trace] if trace else []
+    return subprocess.Popen([*traced, TOP / "test/functional/confine.py", "--show", there, unit(there, name), *command],
+                            stdin=subprocess.DEVNULL, env={**SYSTEMDS, **(env or {})}, **kw)
+
+
+TRIES = {  # what a program might do, harmless if it can, and what the units of the two clients say to it
+    "open('/etc/passwd', 'a')": errno.EROFS, "os.utime('/run')": errno.EROFS, "open('/proc/sys/kernel/hostname', 'a')": errno.EROFS,
+    "open('/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages', 'a')": errno.EROFS, "os.utime('/sys/fs/cgroup')": errno.EROFS,
+    "os.listdir('/root')": errno.EACCES, "os.setuid(0)": errno.EPERM, "os.chown('/tmp', 0, 0)": errno.EPERM,
+    "socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)": errno.EAFNOSUPPORT,
+    "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)": errno.EAFNOSUPPORT, "socket.sethostname(socket.gethostname())": errno.EPERM,
+    "mmap.mmap(-1, 4096, prot=7)": errno.EPERM, "os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))": errno.EPERM,
+    "libc('unshare', 0x20000)": errno.EPERM, "libc('mount', b'x', b'/nowhere', b'tmpfs', 0, None)": errno.EPERM,
+    "open('/tmp/x', 'w')": 0, "os.utime('/run/dpdk')": 0, "socket.socket()": 0}
+EVERYWHERE = {"os.chmod('/nowhere', 0o4777)": errno.EPERM, "libc('personality', 8)": errno.EPERM}
+PROGRAM = """
+import ctypes, json, mmap, os, socket, sys
+def libc(name, *args):
+    c = ctypes.CDLL(None, use_errno=True)
+    if getattr(c, name)(*args) < 0:
+        raise OSError(ctypes.get_errno(), name)
+def told(text):
     try:
-        port = re.search(r"127\.0\.0\.1:(\d+)", p.stdout.readline())[1]
-        metrics = wait_for(lambda: (m := run("curl", "-s", f"http://127.0.0.1:{port}/metrics").stdout).count("warp17_port") and m, 20)
-        assert "warp17_lcore_stalls" in metrics
-        e.kill()  # it executes itself again
-        wait_for(lambda: trace.read_text().count("execve(") >= 2, 20)
-        wait_for(lambda: run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://127.0.0.1:{port}/readyz").stdout == "503", 20)
-    finally:  # strace does not end while what it traces runs
-        subprocess.run(["pkill", "-TERM", "-P", str(p.pid)], check=False)
-        p.wait(10)
-    used = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.M))
-    assert "openat" in used and used <= allowed, used - allowed
+        eval(text)
+    except OSError as e:
+        return e.errno
+    return 0
+print(json.dumps([told(t) for t in sys.argv[1:]]))
+"""
+
+
+@pytest.mark.parametrize("name", ["exporter", "rpc", "engine"])
+def test_what_a_unit_takes_away(there, name):
+    """That it is held to it here as systemd would hold it."""
+    tries = {**EVERYWHERE, **({} if name == "engine" else TRIES)}
+    p = as_unit(there, name, ["/usr/bin/python3", "-c", PROGRAM, *tries], stdout=subprocess.PIPE)
+    said = json.loads(p.communicate(timeout=20)[0])
+    wrong = {t: os.strerror(got) for (t, want), got in zip(tries.items(), said) if want != got}
+    assert not wrong
+
+
+def command_of(there, name, key="ExecStart"):
+    line, = value(there, f"warp17-{name}.service", key)
+    return line.lstrip("-+").split()
+
+
+def service(there, name, place, tmp_path, traced=True):  # noqa: F811
+    """Starts what the unit starts; (process, its log, the trace)."""
+    log, trace = tmp_path / f"{name}.log", tmp_path / f"{name}.trace" if traced else None
+    with open(log, "w") as f:
+        p = as_unit(there, name, command_of(there, name), trace, env=place.env, stdout=f, stderr=f)
+    return p, log, trace
+
+
+def says(p, log, regex):
+    """Waits until it has said that; the match."""
+    wait_for(lambda: re.search(regex, log.read_text()) or p.poll() is not None, 30)
+    m = re.search(regex, log.read_text())
+    assert m, log.read_text()
+    return m
+
+
+def rpc_session(c):
+    """A test from its setup to its end, every view, subscriptions, what is refused."""
+    for port, ip in ((0, "10.0.0.1"), (1, "10.0.0.253")):
+        c.call("add.tests.l3_intf", port=port, ip=ip, mask="255.255.255.0")
+    c.call("add.tests.server", proto="tcp", port=1, test_case_id=0, src="10.0.0.253", sport=6000)
+    c.call("add.tests.client", proto="tcp", src="10.0.0.1", sport="10001-10100", dest="10.0.0.253", dport=6000, **TC)
+    for m in ("set.tests.client.raw", "set.tests.server.raw"):
+        c.call(m, **{**TC, "port": int("server" in m)}, data_req_plen=10, data_resp_plen=10)
+    c.call("subscribe", events=True)
+    c.call("subscribe", method="show.tests.stats", params=TC, interval_ms=100)
+    for port in (1, 0):
+        c.call("start.tests", port=port)
+    wait_for(lambda: c.notification("statistics")["result"]["stats"]["responses"] > 100)
+    assert c.notification("event")["event"]["event"]
+    for m in c.call("rpc.discover")["methods"]:
+        if m["name"].startswith("show."):
+            c.call(m["name"], **SHOWN.get(m["name"], {}))
+    for port in (0, 1):
+        c.call("stop.tests", port=port)
+    assert c.fails("start.tests", port=64).data["where"] == "params.port"
+    c.send([{"jsonrpc": "2.0", "id": 1, "method": "show.version"}] * 3)
+    assert len(c.answer()) == 3
+
+
+def test_all_that_runs_by_units_needs_no_more_than_they_let_it(there, place, tmp_path):  # noqa: F811
+    """The three programs, each held to its unit, from before the engine is there until it is gone."""
+    conf = there / "etc/warp17/warp17.conf"
+    was = conf.read_text()
+    conf.write_text(was + f"PREFIX={place.prefix}\nTCB_POOL_SZ=16\nUCB_POOL_SZ=16\nMBUF_POOL_SZ=8\nEXPORTER_LISTEN=127.0.0.1:0\n"
+                    f'RPC_LISTEN="127.0.0.1:0 unix:/run/dpdk/.{place.prefix}-rpc"\n')
+    pathlib.Path("/run/dpdk").mkdir(mode=0o700, exist_ok=True)
+    started = {}
+    try:
+        for name in ("exporter", "rpc", "engine"):
+            started[name] = service(there, name, place, tmp_path, traced=name != "engine")
+        says(*started["engine"][:2], "READY prefix=")
+        port = says(*started["rpc"][:2], r"RPC READY .* 127\.0\.0\.1:(\d+) unix:(\S+)")
+        http = f"http://127.0.0.1:{says(*started['exporter'][:2], r'listening on 127.0.0.1:(.+)')[1]}"
+        over_tcp, local = Client(("127.0.0.1", int(port[1]))), Client(port[2])
+        local.call("session.open", name="local")
+        rpc_session(over_tcp)
+        assert local.call("session.close") == {}
+        wait_for(lambda: "warp17_lcore_stalls" in run("curl", "-s", f"{http}/metrics").stdout, 20)
+        for page in ("", "api/v1/stats", "api/v1/tests"):
+            assert run("curl", "-sf", "-o", "/dev/null", f"{http}/{page}").returncode == 0
+        assert "data:" in run("curl", "-s", "-m", "1", f"{http}/events").stdout
+        started["engine"][0].terminate()
+        assert started["engine"][0].wait(20) == 0
+        assert started["rpc"][0].wait(20) == 3
+        wait_for(lambda: run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"{http}/readyz").stdout == "503", 20)
+        p = as_unit(there, "engine", command_of(there, "engine", "ExecStopPost"), env=place.env)
+        assert p.wait(20) == 0
+    finally:
+        for p, log, _ in started.values():
+            p.terminate()
+            p.wait(20)
+        conf.write_text(was)
+    assert started["exporter"][2].read_text().count(f'execve("{there}/lib/warp17/bin/warp17-stats-exporter"') >= 2  # itself again
+    for name in ("exporter", "rpc"):
+        trace = started[name][2].read_text()
+        trace = trace[trace.index(f'execve("{command_of(there, name)[0]}"'):]  # before it stands confine.py
+        used = set(re.findall(r"^\d+ +(\w+)\(", trace, re.M))
+        assert "openat" in used and used <= confine.allowed(confine.service(unit(there, name))), name
+        refused = re.findall(r"^\d+ +(.*) = -1 (?:EROFS|EPERM|EACCES|EAFNOSUPPORT) ", trace, re.M)
+        # the exporter gives back what it has, and has nothing
+        refused = [call for call in refused if "PR_CAPBSET_DROP" not in call]
+        assert not refused, (name, refused[:10])
+        devices = {d for d in re.findall(r'openat\(AT_FDCWD, "(/dev/[^"]+)"', trace) if not d.startswith("/dev/hugepages")}
+        assert devices <= {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"}, name  # DevicePolicy=closed
+
+
+@pytest.mark.long
+def test_the_rpc_server_does_all_that_it_can_by_its_unit():
+    """Its own tests, with each server held to the unit."""
+    here = TOP / "test/functional"
+    ours = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long", here / "test_rpc.py",
+                           here / "test_rpc_limits.py"], env={**ours, "WARP17_CONFINED": "1"}, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr

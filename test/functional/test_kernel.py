@@ -29,12 +29,30 @@ def server(engine, netns):
     return e
 
 
+GETS = """
+import http.client, sys
+for _ in range(int(sys.argv[1])):
+    c = http.client.HTTPConnection("172.16.1.2", timeout=10)
+    c.request("GET", "/")
+    if c.getresponse().read() == b"":
+        sys.exit(1)
+    c.close()
+"""
+
+
+def gets(netns, curls, others):
+    """So many connections with a request each, one after the other; a process for each would take ten times as long."""
+    loop = f"i=0; while [ $i -lt {curls} ]; do curl -sf -o /dev/null http://172.16.1.2/ || exit 1; i=$((i+1)); done"
+    assert inside(netns, "sh", "-c", loop).returncode == 0
+    done = inside(netns, "/usr/bin/python3", "-c", GETS, str(others), text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_walk_through_wget_curl_ping(engine, netns, tmp_path):
     e = server(engine, netns)
     done = inside(netns, "wget", "-q", "-O", str(tmp_path / "index.html"), "http://172.16.1.2/")
     assert done.returncode == 0 and (tmp_path / "index.html").stat().st_size == 2000
-    loop = 'i=0; while [ $i -lt 1000 ]; do curl -sf -o /dev/null http://172.16.1.2/ || exit 1; i=$((i+1)); done'
-    assert inside(netns, "sh", "-c", loop).returncode == 0
+    gets(netns, curls=100, others=900)
     wait_for(lambda: e.stats(0)["open_now"] == 0)
     s = e.stats(0)
     assert s["requests"] == s["responses"] == s["closed"] == 1001
@@ -45,7 +63,7 @@ def test_walk_through_wget_curl_ping(engine, netns, tmp_path):
 
 def test_wrk(engine, netns):
     e = server(engine, netns)
-    done = inside(netns, "wrk", "-c", "64", "-t", "1", "-d", "5", "http://172.16.1.2/", text=True)
+    done = inside(netns, "wrk", "-c", "64", "-t", "1", "-d", "2", "http://172.16.1.2/", text=True)
     assert done.returncode == 0, done.stderr
     assert "Non-2xx" not in done.stdout and "Socket errors" not in done.stdout, done.stdout
     assert e.stats(0)["responses"] > 1000

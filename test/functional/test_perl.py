@@ -72,7 +72,7 @@ def test_errors_have_the_engines_sentence(engine, rpc):  # noqa: F811
     out = seen["range"]
     assert (out["class"], out["message"]) == (kind + "InvalidParams", "port: 64 is out of range, expected 0..63")
     assert (out["code"], out["exit_code"], out["parameter"], out["where"]) == (-32602, 2, "port", "params.port")
-    assert seen["last"]["where"].startswith("params.src") and seen["method"]["class"] == kind + "MethodNotFound"
+    assert seen["last"]["where"] == "params.src.last" and seen["method"]["class"] == kind + "MethodNotFound"
     by_cli = e.cli("set tests mtu port 0 9000", check=False)[0]
     assert (seen["failed"]["class"], seen["failed"]["message"], seen["failed"]["errno"]) == (kind + "CommandFailed", by_cli["error"],
                                                                                           by_cli["code"])

@@ -255,6 +255,41 @@ def test_errors_have_the_engines_sentence(engine, rpc):
     assert c.fails("show.tests.ui").code == -32601
 
 
+ADDRESS = "'10.0.0.300' is not an IP address"
+PORT = "70000 is out of range, expected <port> <port>, 1..65535"
+
+
+WRONG_RANGES = [
+    ("src", {"first": "10.0.0.300", "last": "10.0.0.9"}, ".first", ADDRESS),
+    ("src", {"first": "10.0.0.1", "last": "10.0.0.300"}, ".last", ADDRESS),
+    ("src", {"first": "10.0.0.300", "last": "10.0.0.300"}, ".first", ADDRESS),
+    ("src", {"first": "10.0.0.1", "last": ""}, ".last", "'' is not an IP address"),
+    ("src", {"first": 1, "last": "10.0.0.9"}, ".first", "an integer given"),
+    ("src", {"first": "10.0.0.1", "last": None}, ".last", "null given"),
+    ("src", {"first": "10.0.0.9", "last": "10.0.0.1"}, "", "range reversed: 10.0.0.9 > 10.0.0.1"),
+    ("src", {"first": "10.0.0.1", "last": "::1"}, "", "10.0.0.1 and ::1 are of different families"),
+    ("src", {"first": "10.0.0.1"}, "", "an object given"),
+    ("src", {"first": "10.0.0.1", "end": "10.0.0.9"}, "", "an object given"),
+    ("src", "10.0.0.300-10.0.0.9", "", ADDRESS), ("src", "10.0.0.1-10.0.0.300", "", ADDRESS), ("src", "10.0.0.300", "", ADDRESS),
+    ("src", "10.0.0.9-10.0.0.1", "", "range reversed"), ("src", ["10.0.0.1", "10.0.0.9"], "", "a list given"),
+    ("sport", {"first": 70000, "last": 70001}, ".first", PORT),
+    ("sport", {"first": 0, "last": 1}, ".first", "0 is out of range"),
+    ("sport", {"first": 1, "last": 70000}, ".last", PORT),
+    ("sport", {"first": 1, "last": "2"}, ".last", "a text given"),
+    ("sport", {"first": 2, "last": 1}, "", "range reversed: 2 > 1"),
+    ("sport", "1-70000", "", PORT), ("sport", 70000, "", PORT), ("sport", [1, 2], "", "a list given")]
+
+
+def test_where_a_range_is_wrong(engine, rpc):
+    """The end of an object that is wrong by itself; else the whole of it, as of a text."""
+    _, s = two(engine, rpc)
+    c = s.client()
+    for name, value, where, why in WRONG_RANGES:
+        told = c.fails("add.tests.server", **{"proto": "tcp", "src": "10.0.0.1", "sport": 1, **TC, name: value})
+        assert (told.code, told.data["parameter"], told.data["where"]) == (-32602, name, f"params.{name}{where}"), (value, told.data)
+        assert told.message.startswith(f"{name}: {why}"), (value, told.message)
+
+
 def test_batches_and_notifications(engine, rpc):
     e, s = two(engine, rpc)
     c = s.client()

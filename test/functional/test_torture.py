@@ -14,6 +14,8 @@ sys.path.insert(0, str(TOP / "test/torture"))
 import torture  # noqa: E402
 
 SHORT = dict(seconds=5, kills=100, cycles=50)
+LONG = ("crowd", "scribble")
+PARTS = [pytest.param(p, marks=[pytest.mark.long] if p in LONG else []) for p in torture.parts(None, **SHORT)]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def shared(tmp_path_factory):
     t.end()
 
 
-@pytest.mark.parametrize("part", torture.parts(None, **SHORT))
+@pytest.mark.parametrize("part", PARTS)
 def test_nothing_that_a_client_does_hurts_engine_traffic_or_others(shared, part):
     assert shared.run(part, torture.parts(shared, **SHORT)[part]), json.dumps(shared.results[part])
 

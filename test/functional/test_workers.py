@@ -4,7 +4,7 @@ import socket
 import subprocess
 
 import pytest
-from test_kernel import inside, tap_up
+from test_kernel import gets, inside, tap_up
 from test_traffic import L3, RING, pair
 from warp17 import wait_for
 
@@ -38,8 +38,7 @@ def test_server_on_a_tap(engine, netns, workers):
     e = tap(engine, netns, workers)
     e.cli("add tests server tcp port 0 test-case-id 0 src 172.16.1.2 172.16.1.2 sport 80 80",
           "set tests server http port 0 test-case-id 0 200-OK resp-size 20000", "start tests port 0")
-    loop = "i=0; while [ $i -lt 200 ]; do curl -sf -o /dev/null http://172.16.1.2/ || exit 1; i=$((i+1)); done"
-    assert inside(netns, "sh", "-c", loop).returncode == 0
+    gets(netns, curls=20, others=180)
     done = inside(netns, "ping", "-c", "3", "-i", "0.2", "-s", "3000", "172.16.1.2", text=True)
     assert "3 received" in done.stdout, done.stdout
     assert inside(netns, "curl", "-s", "http://172.16.1.2:81/").returncode == 7  # refused

@@ -18,7 +18,7 @@ if MODE != "release":
     os.environ["WARP17_BIN"] = str(BUILD)  # for the scripts
 
 
-def wait_for(what, timeout=10.0, every=0.05):
+def wait_for(what, timeout=10.0, every=0.02):
     """Calls what() until it is true; its last value. Fails after timeout seconds."""
     end = time.monotonic() + timeout
     while True:
@@ -57,10 +57,9 @@ class Engine:
 
     def refuses(self, command, why):
         """The command is answered with an error that says why, and changes nothing of port 0."""
-        before = self.show("tests config port 0")
-        answer = self.cli(command, check=False)[0]
+        before, answer, after = self.cli("show tests config port 0", command, "show tests config port 0", check=False)
         assert not answer["ok"] and why in answer["error"], answer
-        assert self.show("tests config port 0") == before
+        assert before["ok"] and after["ok"] and before["result"] == after["result"]
 
     def show(self, what):
         return self.cli("show " + what)[0]["result"]
@@ -80,8 +79,7 @@ class Engine:
         assert self.state(port, tcid) == "PASSED"
 
     def stop_tests(self, *ports):
-        for p in ports:
-            self.cli(f"stop tests port {p}")
+        self.cli(*(f"stop tests port {p}" for p in ports))
 
     def document(self):
         """All counters at once: what the exporter's --once prints."""
@@ -92,12 +90,14 @@ class Engine:
 
     def check_sums(self):
         """Stops all tests; everything must add up then, within the time that closing takes."""
-        for p in self.document()["ports"]:
-            if p["running"]:
-                self.cli(f"stop tests port {p['port']}")
+        now = self.document()
+        if running := [p["port"] for p in now["ports"] if p["running"]]:
+            self.stop_tests(*running)
+            now = self.document()
         end = time.monotonic() + 10
-        while (wrong := differences(self.document())) and time.monotonic() < end:
-            time.sleep(0.2)
+        while (wrong := differences(now)) and time.monotonic() < end:
+            time.sleep(0.1)
+            now = self.document()
         assert not wrong, wrong
 
     def kill(self):

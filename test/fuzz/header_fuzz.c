@@ -135,16 +135,17 @@ static void where(const char *text)
 {
 	struct listen_at at;
 	char why[WHY_MAX] = "";
-	const struct sockaddr_un *un = (const struct sockaddr_un *)&at.addr;
+	const struct sockaddr_un *un = &at.where.addr.local;
 
 	if (listen_parse(&at, text, why) != 0) {
 		MUST(strstr(why, "--listen: expected") == why);
-	} else if (at.addr.ss_family == AF_UNIX) {
+	} else if (at.where.addr.any.sa_family == AF_UNIX) {
 		MUST(un->sun_path[0] == '/' && (at.mode & ~(mode_t)0777) == 0);
 		MUST(strncmp(text + strlen("unix:"), un->sun_path, strlen(un->sun_path)) == 0);
 		MUST(listen_local(&at));
 	} else {
-		MUST(at.addr.ss_family == AF_INET || at.addr.ss_family == AF_INET6);
+		MUST(at.where.addr.any.sa_family == AF_INET
+			|| at.where.addr.any.sa_family == AF_INET6);
 	}
 	listen_parse_port(&at, text, why);
 }

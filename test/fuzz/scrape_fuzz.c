@@ -35,7 +35,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	x.attached = 1;
 	MUST(listen_parse(&at, "127.0.0.1:0", why) == 0);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	MUST(fd >= 0 && bind(fd, (struct sockaddr *)&at.addr, at.len) == 0 && listen(fd, 64) == 0);
+	MUST(fd >= 0 && bind(fd, &at.where.addr.any, at.where.len) == 0 && listen(fd, 64) == 0);
 	MUST(getsockname(fd, (struct sockaddr *)&a, &len) == 0);
 	port_be = a.sin_port;
 	MUST(http_start(&x, fd) == 0);

@@ -367,13 +367,10 @@ static void an_engine_that_stops_is_not_ready_but_counted(void **state)
 
 static void where_to_listen(void **state)
 {
-	static const char *const good[] = {
-		"127.0.0.1:9417", "0.0.0.0:1", "[::1]:9417", "[::]:65535", "127.0.0.1:0"};
-	static const char *const bad[] = {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x",
-		"127.0.0.1:99999", "127.0.0.1:-1", "127.0.0.1:+1", "127.0.0.1: 1", "127.0.0.1:1 ",
-		"127.0.0.1:18446744073709551617", ":9417", "9417", "::1:9417", "[::1]",
-		"[::1]:", "[::1:9417", "[]:1", "[127.0.0.1]:1", "localhost:9417", "127.1:9417",
-		"]:1", "[:1", "127.0.0.1.127.0.0.1.127.0.0.1.127.0.0.1.127.0.0.1.127.0.0.1:1"};
+	static const char *const good[] = {"127.0.0.1:9417", "[::]:65535", "unix:/run/x,mode=0600"};
+	/* addresses: sock_at_test.c */
+	static const char *const bad[] = {
+		"", "127.0.0.1", "9417", "unix:", "unix:x", "unix:/", "unix:/x,mode=888"};
 	struct listen_at a;
 
 	(void)state;

@@ -343,6 +343,10 @@ static void what_is_wrong_is_told_with_its_parameter(void **state)
 			"address, \"last\": address}",
 			"params.src.first"},
 		{"add.tests.server",
+			"{\"proto\":\"tcp\",\"port\":0,\"test_case_id\":0,\"src\":{\"first\":"
+			"\"10.0.0.1\",\"last\":\"x\"},\"sport\":1}",
+			"src", "src: 'x' is not an IP address", "params.src.last"},
+		{"add.tests.server",
 			"{\"proto\":\"tcp\",\"port\":0,\"test_case_id\":0,\"src\":\"10.0.0.9-10.0."
 			"0.1\","
 			"\"sport\":1}",
@@ -621,14 +625,9 @@ static void places_to_listen(void **state)
 		const char *text;
 		int rc;
 		bool remote;
-	} of[] = {{"127.0.0.1:42424", 0, false}, {"127.9.9.9:0", 0, false}, {"0.0.0.0:1", 0, true},
-		{"10.0.0.1:65535", 0, true}, {"[::1]:42424", 0, false}, {"[::]:1", 0, true},
-		{"unix:/run/x.sock", 0, false}, {"unix:", -EINVAL, false},
-		{"127.0.0.1", -EINVAL, false}, {"127.0.0.1:", -EINVAL, false},
-		{":1", -EINVAL, false}, {"127.0.0.1:65536", -EINVAL, false},
-		{"localhost:1", -EINVAL, false}, {"::1:1", -EINVAL, false},
-		{"[::1]1", -EINVAL, false}, {"[]:1", -EINVAL, false}, {"", -EINVAL, false},
-		{"127.0.0.1:-1", -EINVAL, false}};
+	} of[] = {{"127.0.0.1:42424", 0, false}, {"0.0.0.0:1", 0, true}, {"[::1]:42424", 0, false},
+		{"[::]:1", 0, true}, {"unix:/run/x.sock", 0, false}, {"unix:", -EINVAL, false},
+		{"127.0.0.1", -EINVAL, false}, {"", -EINVAL, false}}; /* more: sock_at_test.c */
 	struct rpc_at at;
 	char why[200];
 

@@ -11,9 +11,10 @@ from .client import Warp17
 from .engine import LocalEngine
 from .errors import (CommandFailed, ConnectionLost, EngineGone, InvalidParams, InvalidRequest, LaunchFailed, MethodNotFound,
                      ParseError, Refused, TimedOut, WaitTimedOut, Warp17Error)
+from .script import run_script
 from .subscription import Subscription
 
 __version__ = "0.1.0"
 __all__ = ["App", "CommandFailed", "ConnectionLost", "Echo", "EngineGone", "HttpClient", "HttpServer", "InvalidParams",
            "InvalidRequest", "LaunchFailed", "LocalEngine", "MethodNotFound", "ParseError", "Raw", "Refused", "Subscription",
-           "TimedOut", "WaitTimedOut", "Warp17", "Warp17Error"]
+           "TimedOut", "WaitTimedOut", "Warp17", "Warp17Error", "run_script"]
