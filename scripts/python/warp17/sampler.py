@@ -124,15 +124,17 @@ def latencies(view: Mapping[str, Any]) -> List[Optional[float]]:
 
 
 def case_rows(samples: Sequence[Sample], key: Key, started: float, offset_ns: int = 0) -> List[Row]:
-    """A row a sample by CASE_COLUMNS; rates are those since the sample before, so the first has none."""
+    """A row a sample by CASE_COLUMNS; rates are those since the sample before, so the first has none. A test case begins
+    with counters of 0, whatever they were before its start."""
     rows: List[Row] = []
     for before, now in zip([None, *samples], samples):
         view, state = now.stats[key], now.states[key]
         stats = view["stats"]
         rates: Row = [None] * len(CASE_RATES)
-        if before is not None and before.states[key].state != "IDLE":
+        if before is not None and state.state != "IDLE":
             ns = now.mono_ns - before.mono_ns
-            rates = [divided(what(before.stats[key]["stats"]), what(stats), ns) for _, what, divided in CASE_RATES]
+            idle = before.states[key].state == "IDLE"
+            rates = [divided(0 if idle else what(before.stats[key]["stats"]), what(stats), ns) for _, what, divided in CASE_RATES]
         rows.append([seconds(now, started, offset_ns), state.state, state.achieved, stats["estab_now"], failures(stats), *rates,
                      *latencies(view)])
     return rows
