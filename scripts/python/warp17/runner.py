@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 from . import accounting, metrics, results
 from .client import Warp17
-from .errors import CommandFailed, ConnectionLost, EngineGone, InvalidParams, Refused, TimedOut, Warp17Error
+from .errors import CommandFailed, InvalidParams, Refused, Warp17Error
 from .plan import CaseSpec, Plan, PlanError, engine_options
 from .plan_commands import Call
 from .engine import option_words
@@ -22,7 +22,6 @@ SAMPLES_MAX = 3600  # beyond that every second one goes, and they are taken half
 SETTLE_S = 3.0  # after a stop, until the last packets are counted
 SOON_S = 0.1  # between samples when a verdict is due
 STALL = "worker-stalled"
-GONE = (EngineGone, ConnectionLost, TimedOut)
 Look = Callable[["EngineRun", float], None]
 
 
@@ -133,7 +132,7 @@ class EngineRun:
         """Takes a sample. None: the engine is gone, which faults say."""
         try:
             self.samples.append(self._sampler.take())
-        except GONE as e:
+        except Warp17Error as e:
             self.faults.append(f"the engine was lost while tests ran: {e}")
             return None
         return self.samples[-1]
@@ -167,7 +166,7 @@ class EngineRun:
             self._settle()
             self._finals = {c.key: self.w.statistics(*c.key) for c in self.cases}
             self._read_events()
-        except GONE as e:
+        except Warp17Error as e:  # gone, or another has taken the ports
             self.faults.append(f"the engine was lost while tests were stopped: {e}")
 
     def _settle(self) -> None:

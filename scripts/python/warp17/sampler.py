@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .client import Warp17
-from .errors import Warp17Error
+from .errors import CommandFailed, Warp17Error
 from .views import FIELDS, TestState
 
 Key = Tuple[int, int]  # port, test_case_id
@@ -58,6 +58,9 @@ class Sampler:
         states = {(view["port"], t["test_case_id"]): TestState(port=view["port"], **{k: v for k, v in t.items() if k in FIELDS})
                   for view in rest if "tests" in view for t in view["tests"]}
         stats = {(view["port"], view["test_case_id"]): view for view in rest if "stats" in view}
+        gone = [k for k in self._keys if k not in states]
+        if gone:
+            raise CommandFailed(f"port {gone[0][0]} has no test case {gone[0][1]} any more")
         ports = {p: {g: view["ports"][str(p)]["stats"] for g, view in zip(GROUPS, groups)} for p in self._ports}
         for p, counters in ports.items():
             counters["device"] = groups[0]["ports"][str(p)]["device"]
