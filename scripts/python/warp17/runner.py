@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 from . import accounting, metrics, results
 from .client import Warp17
-from .errors import CommandFailed, InvalidParams, Refused, Warp17Error
+from .errors import CommandFailed, ConnectionLost, EngineGone, InvalidParams, Refused, TimedOut, Warp17Error
 from .plan import CaseSpec, Plan, PlanError, engine_options
 from .plan_commands import Call
 from .engine import option_words
@@ -22,6 +22,7 @@ SAMPLES_MAX = 3600  # beyond that every second one goes, and they are taken half
 SETTLE_S = 3.0  # after a stop, until the last packets are counted
 SOON_S = 0.1  # between samples when a verdict is due
 STALL = "worker-stalled"
+GONE = (EngineGone, ConnectionLost, TimedOut)  # of who drives engines: one that does not answer any more
 Look = Callable[["EngineRun", float], None]
 
 
@@ -216,7 +217,9 @@ class EngineRun:
         return doc
 
     def case_documents(self, warmup_s: float) -> List[Dict[str, Any]]:
-        """Its test cases, judged."""
+        """Its test cases, judged; none before begin()."""
+        if not self.samples:
+            return []
         last = self.samples[-1]
         return [results.case(c.name, self.name, last.states[c.key], self._finals.get(c.key, last.stats[c.key]),
                              metrics.of_case(self.samples, c.key, self._finals.get(c.key, last.stats[c.key]), warmup_s), c.expect)
