@@ -1,0 +1,197 @@
+"""The numbers by which a test case is judged, by name: what expectations are about, and what reports show first."""
+from __future__ import annotations
+
+import operator
+import re
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from .sampler import LATENCIES, Key, Sample, failures, latencies, mbps, per_second
+
+Metrics = Dict[str, Optional[float]]
+
+# name: (unit, what it is)
+OF_CASE: Mapping[str, Tuple[str, str]] = {
+    "sessions_opened": ("", "Connections begun"),
+    "sessions_established": ("", "Connections established"),
+    "sessions_established_once": ("", "Sessions established at least once"),
+    "sessions_established_most": ("", "Most sessions established at one time, as samples saw it"),
+    "sessions_closed": ("", "Established connections that ended with FIN both ways"),
+    "failures": ("", "Connections that failed: no answer, reset, given up, refused, timed out, ended by us, no control block"),
+    "failures_percent": ("%", "Failures of the connections begun"),
+    "established_per_second": ("1/s", "Connections established a second, on average"),
+    "requests": ("", "Requests sent by a client, received by a server"),
+    "transactions": ("", "Responses received by a client, sent by a server"),
+    "transactions_per_second": ("1/s", "Transactions a second, on average"),
+    "transactions_per_second_most": ("1/s", "The same, of the best interval between samples"),
+    "failed_transactions": ("", "Responses that were errors, did not come (UDP), or had other bytes"),
+    "responses_lost": ("", "Responses over UDP that did not come within a second"),
+    "failed_transactions_percent": ("%", "Failed transactions of all that ended"),
+    "messages": ("", "Messages sent"),
+    "messages_per_second": ("1/s", "Messages sent a second, on average"),
+    "tx_bytes": ("bytes", "Payload sent, once"),
+    "rx_bytes": ("bytes", "Payload received in order"),
+    "tx_mbps": ("Mbit/s", "Payload sent a second, on average"),
+    "rx_mbps": ("Mbit/s", "Payload received a second, on average"),
+    "runtime_s": ("s", "From the start to the engine's verdict"),
+    "setup_s": ("s", "From the start to the last session's first establishment"),
+    "latency_samples": ("", "Latencies measured"),
+    **{f"latency_{q}_us": ("us", f"Latency: {'mean' if q == 'avg' else 'largest' if q == 'max' else q.replace('_', '.')}")
+       for q in LATENCIES},
+    "latency_violations": ("", "Latencies above max, and samples that left the average above max-avg"),
+}
+# summed up for the whole run; of the others totals have the largest or nothing
+SUMS = ("sessions_opened", "sessions_established", "sessions_established_once", "sessions_established_most", "sessions_closed", "failures",
+        "established_per_second", "requests", "transactions", "transactions_per_second", "failed_transactions", "responses_lost", "messages",
+        "messages_per_second", "tx_bytes", "rx_bytes", "tx_mbps", "rx_mbps", "latency_samples", "latency_violations")
+OF_PORTS: Mapping[str, Tuple[str, str]] = {
+    "packets_sent": ("", "Packets that ports took"),
+    "packets_received": ("", "Packets taken from ports"),
+    "packets_per_second": ("1/s", "Packets sent and received a second, on average, while tests ran"),
+    "drops": ("", "Packets dropped, all reasons"),
+    "retransmissions": ("", "TCP segments sent again"),
+    "worker_load_percent_most": ("%", "The busiest worker's share of time that found work, the largest of the samples"),
+}
+OF_RUN: Mapping[str, Tuple[str, str]] = {
+    **{k: OF_CASE[k] for k in SUMS}, "failures_percent": OF_CASE["failures_percent"],
+    "failed_transactions_percent": OF_CASE["failed_transactions_percent"],
+    **{f"latency_{q}_us": OF_CASE[f"latency_{q}_us"] for q in LATENCIES if q == "max"}, **OF_PORTS}
+
+
+@dataclass(frozen=True)
+class Window:
+    """What means are taken over: counters at its beginning and end, and its length in ns."""
+
+    first: Mapping[str, int]
+    last: Mapping[str, int]
+    ns: int
+
+
+def window(samples: Sequence[Sample], key: Key, warmup_s: float = 0) -> Optional[Window]:
+    """Of a test case: from its start, or warmup_s later, to its end, or to the last sample. None: it did not run for so long."""
+    seen = [s for s in samples if s.states[key].state != "IDLE"]
+    if not seen:
+        return None
+    start = seen[0].mono_ns - round(seen[0].states[key].runtime_s * 1e9) if seen[0].states[key].state == "RUNNING" else None
+    last = seen[-1]
+    end = last.mono_ns
+    if ends_by_itself(last, key):  # what it did it did by then
+        last = next(s for s in seen if ends_by_itself(s, key))
+        start = start if start is not None else last.mono_ns - round(last.states[key].runtime_s * 1e9)
+        end = start + round(last.states[key].runtime_s * 1e9)
+    if start is None:  # over before the first look, and goes on
+        start = seen[0].mono_ns - round(seen[0].states[key].runtime_s * 1e9)
+    first: Mapping[str, int] = {k: 0 for k in last.stats[key]["stats"]}
+    if warmup_s > 0:
+        begin = next((s for s in seen if s.mono_ns >= start + warmup_s * 1e9), None)
+        if begin is None:
+            return None
+        first, start = begin.stats[key]["stats"], begin.mono_ns
+    return Window(first, last.stats[key]["stats"], end - start) if end > start else None
+
+
+def ends_by_itself(sample: Sample, key: Key) -> bool:
+    """Is it over, its sessions closed by the engine?"""
+    t = sample.states[key]
+    return t.over and t.criteria == "run-time"
+
+
+def percent(part: float, whole: float) -> float:
+    return round(100 * part / whole, 6) if whole else 0.0
+
+
+def of_case(samples: Sequence[Sample], key: Key, final: Mapping[str, Any], warmup_s: float = 0) -> Metrics:
+    """The metrics of a test case. final: statistics() after it stopped; means are over its window()."""
+    stats = final["stats"]
+    failed = stats["resp_errors"] + stats["resp_lost"] + stats["mismatches"]
+    last = samples[-1].states[key] if samples else None
+    metrics: Metrics = {
+        "sessions_opened": stats["opened"], "sessions_established": stats["estab"], "sessions_established_once": stats["estab_once"],
+        "sessions_established_most": max((s.stats[key]["stats"]["estab_now"] for s in samples), default=0),
+        "sessions_closed": stats["closed"], "failures": failures(stats), "failures_percent": percent(failures(stats), stats["opened"]),
+        "requests": stats["requests"], "transactions": stats["responses"], "failed_transactions": failed,
+        "responses_lost": stats["resp_lost"], "failed_transactions_percent": failed_percent(failed, stats["responses"], stats["resp_lost"]),
+        "messages": stats["tx_msgs"],
+        "tx_bytes": stats["tx_bytes"], "rx_bytes": stats["rx_bytes"], "runtime_s": last.runtime_s if last else None,
+        "setup_s": last.estab_us / 1e6 if last and last.estab_us else None}
+    metrics.update(means(window(samples, key, warmup_s)))
+    metrics["transactions_per_second_most"] = most(samples, key)
+    metrics.update(of_latency(final))
+    return {k: metrics[k] for k in OF_CASE}
+
+
+def means(w: Optional[Window]) -> Metrics:
+    """Of what is counted, a second."""
+    of = {"established_per_second": ("estab", per_second), "transactions_per_second": ("responses", per_second),
+          "messages_per_second": ("tx_msgs", per_second), "tx_mbps": ("tx_bytes", mbps), "rx_mbps": ("rx_bytes", mbps)}
+    return {k: divided(w.first[counter], w.last[counter], w.ns) if w else None for k, (counter, divided) in of.items()}
+
+
+def most(samples: Sequence[Sample], key: Key) -> Optional[float]:
+    return max((per_second(a.stats[key]["stats"]["responses"], b.stats[key]["stats"]["responses"], b.mono_ns - a.mono_ns)
+                for a, b in zip(samples, samples[1:]) if a.states[key].state != "IDLE"), default=None)
+
+
+def of_latency(final: Mapping[str, Any]) -> Metrics:
+    of = final.get("latency", {}).get("global")
+    metrics: Metrics = {f"latency_{q}_us": v for q, v in zip(LATENCIES, latencies(final))}
+    metrics["latency_samples"] = of["samples"] if of else None
+    metrics["latency_violations"] = of["max_exceeded"] + of["max_avg_exceeded"] if of else None
+    return metrics
+
+
+def of_run(cases: Sequence[Metrics], ports: Metrics) -> Metrics:
+    """Of a whole run: cases are the metrics of those that open sessions or send, ports those of OF_PORTS."""
+    total: Metrics = {}
+    for name in SUMS:
+        known = [v for v in (c[name] for c in cases) if v is not None]
+        total[name] = round(sum(known), 3) if known else None
+    total["failures_percent"] = percent(total["failures"] or 0, total["sessions_opened"] or 0)
+    total["failed_transactions_percent"] = failed_percent(*(total[k] or 0 for k in ("failed_transactions", "transactions", "responses_lost")))
+    total["latency_max_us"] = max((v for v in (c["latency_max_us"] for c in cases) if v is not None), default=None)
+    return {**total, **ports}
+
+
+def failed_percent(failed: float, responses: float, lost: float) -> float:
+    """Bad responses are among the responses, those of other bytes may not be."""
+    return percent(failed, max(failed, responses + lost))
+
+
+# ---- expectations
+
+COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq, "!=": operator.ne}
+COMPARISON = r"(>=|<=|==|!=|>|<) *([0-9]+(?:\.[0-9]+)?)"
+BETWEEN = r"([0-9]+(?:\.[0-9]+)?) *\.\. *([0-9]+(?:\.[0-9]+)?)"
+EXPECTED = f"^ *(?:{COMPARISON}|{BETWEEN}) *$"
+EXPECTED_SAYS = 'a number, a comparison such as ">= 1000", or a range such as "990..1010"'
+
+
+def parse(expected: Any) -> Optional[Callable[[float], bool]]:
+    """What EXPECTED_SAYS as something to call with a value; None if it is nothing of that."""
+    if isinstance(expected, (int, float)) and not isinstance(expected, bool):
+        return lambda v: bool(v == expected)
+    found = re.match(EXPECTED, expected) if isinstance(expected, str) else None
+    if found is None:
+        return None
+    word, number, low, high = found.groups()
+    if word is not None:
+        return lambda v: COMPARISONS[word](v, float(number))
+    return lambda v: float(low) <= v <= float(high)
+
+
+def judged(expect: Mapping[str, Any], metrics: Mapping[str, Optional[float]], counters: Mapping[str, int]) -> List[Dict[str, Any]]:
+    """Each of expect against the metric, or the counter, of its name, as a document has it. What was not measured is not met."""
+    found = []
+    for name, expected in expect.items():
+        value = metrics[name] if name in metrics else counters.get(name)
+        test = parse(expected)
+        found.append({"metric": name, "expected": expected if isinstance(expected, str) else f"== {expected}", "value": value,
+                      "met": value is not None and test is not None and test(value)})
+    return found
+
+
+def sentence(judgement: Mapping[str, Any]) -> str:
+    """Of one that is not met."""
+    value = judgement["value"]
+    return f"{judgement['metric']} is {'not measured' if value is None else value}, expected {judgement['expected']}"
