@@ -69,6 +69,15 @@ class Warp17(Setup, Views):
         client.engine = engine
         return client
 
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for an answer, as timeout above; may be changed at any time."""
+        return self._connection.timeout
+
+    @patience.setter
+    def patience(self, seconds: float) -> None:
+        self._connection.timeout = seconds
+
     def close(self) -> None:
         """Leaves, and ends the engine if launch() started it. Traffic on another engine goes on."""
         self._connection.close()

@@ -149,9 +149,11 @@ def parse(text: str, file: str = "plan", json: bool = False) -> FleetPlan:
         raise PlanError([located(file, lines, p) for p in wrong])
     engines = [engine_of(e, ("engines", i), text, file, lines) for i, e in enumerate(data["engines"])]
     wrong = list(wrong_networks(data, engines))
+    networks = [] if wrong else networks_of(data, engines)
+    wrong += foreign_stamps(engines, networks)
     if wrong:
         raise PlanError([located(file, lines, p) for p in wrong])
-    return FleetPlan(data["name"], data.get("description", ""), file, text, engines, networks_of(data, engines),
+    return FleetPlan(data["name"], data.get("description", ""), file, text, engines, networks,
                      data.get("clock_rounds", 40), data.get("duration", 0), data.get("warmup", 0), data.get("interval", 1),
                      data.get("timeout", TIMEOUT_S), data.get("expect", {}))
 
@@ -211,6 +213,17 @@ def networks_of(data: Mapping[str, Any], engines: Sequence[EngineSpec]) -> List[
         return [Network("all", ports)] if len(ports) > 1 else []
     return [Network(n.get("name", f"network {i}"), [end_of(t) for t in n["ports"]], None if n.get("loss") == "any" else n.get("loss", 0))
             for i, n in enumerate(data["networks"])]
+
+
+def foreign_stamps(engines: Sequence[EngineSpec], networks: Sequence[Network]) -> Iterator[Problem]:
+    """Latencies that would be measured by the stamps of another engine, whose clock is another (doc/architecture.md)."""
+    across = {end for n in networks if len({e for e, _ in n.ports}) > 1 for end in n.ports}
+    for i, e in enumerate(engines):
+        ports = [p for name, p in across if name == e.name]
+        for c in e.part.calls:
+            if c.params.get("rx_timestamp") and (c.params.get("port", ports[0] if ports else None) in ports):
+                yield Problem(("engines", i, *c.where, "rx_timestamp"), "given where senders may be another engine's, whose stamps are of "
+                              "another clock; expected both ends on one engine, in a network of its ports alone")
 
 
 def launch_options(spec: EngineSpec, fleet: FleetPlan) -> Tuple[List[str], List[str], Dict[str, Any]]:
