@@ -72,6 +72,11 @@ class Plan:
         """All that it configures."""
         return sorted({c.params["port"] for c in self.calls if "port" in c.params} | set(self.start))
 
+    @property
+    def groups(self) -> List[int]:
+        """IMIX groups that it makes."""
+        return [c.params["imix_id"] for c in self.calls if c.method == "add.tests.imix_id"]
+
     def locate(self, where: Where, what: str) -> str:
         return located(self.file, self.lines, Problem(where, what))
 

@@ -230,7 +230,7 @@ def value_of(form: Form, name: str, texts: Sequence[str], at: int) -> Any:
         value = value if value in near or len(near) != 1 else near[0]
     wrong = next(problems(value, schema, table()), None)
     if wrong is not None:
-        raise Unfit(f"{name.replace('_', '-')}: {wrong.what}", at)
+        raise Unfit(f"{name.replace('_', '-')}: {wrong.what}", at + 1)
     return value
 
 

@@ -11,8 +11,8 @@ from . import metrics
 from .results import Document, Path, headline, write_text
 
 HERE = pathlib.Path(__file__).resolve().parent
-TREE = HERE.parents[2]
 LIBRARY = "/usr/share/javascript/dygraphs/dygraph.min.js"
+LICENCES = (HERE.parents[2] / "stats-exporter/page/dygraph.licence", pathlib.Path("/usr/share/doc/libjs-dygraphs/copyright"))
 
 # title, unit, whose tables, (column, name beside the table's owner), logarithmic, is it left out when all is 0
 CHARTS: Sequence[Tuple[str, str, str, Sequence[Tuple[str, str]], bool, bool]] = (
@@ -58,13 +58,18 @@ def page(doc: Document) -> str:
 
 
 def dygraphs() -> Optional[str]:
-    """The library with its licence: beside us where we are installed, or that of the tree and of Debian's libjs-dygraphs."""
-    for files in ([HERE / "dygraph.js"], [TREE / "stats-exporter/page/dygraph.licence", pathlib.Path(LIBRARY)]):
-        if all(f.is_file() for f in files):
-            text = "".join(f.read_text() for f in files)
-            lines = [line for line in text.splitlines() if not line.startswith("//# sourceMappingURL")]
-            return "\n".join(lines).replace("</script", "<\\/script")
-    return None
+    """The library with its licence: beside us where we are installed, or Debian's libjs-dygraphs."""
+    beside, debian = HERE / "dygraph.js", pathlib.Path(LIBRARY)
+    if beside.is_file():
+        text = beside.read_text(encoding="utf-8")
+    elif debian.is_file():
+        licences = [f for f in LICENCES if f.is_file()]
+        licence = licences[0].read_text(encoding="utf-8").replace("/*", "").replace("*/", "") if licences else ""
+        text = f"/* {licence} */\n{debian.read_text(encoding='utf-8')}"
+    else:
+        return None
+    lines = [line for line in text.splitlines() if not line.startswith("//# sourceMappingURL")]
+    return "\n".join(lines).replace("</script", "<\\/script")
 
 
 # ---- data of the plots

@@ -133,7 +133,7 @@ def write_text(path: Path, text: str) -> None:
     path = pathlib.Path(path)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as f:
+        with open(descriptor, "w", encoding="utf-8", errors="replace", newline="") as f:
             f.write(text)
             f.flush()
             os.fsync(f.fileno())

@@ -154,7 +154,7 @@ def signals_end_us() -> Iterator[None]:
 
     def end(number: int, frame: Any) -> None:
         for s in before:
-            signal.signal(s, signal.SIG_IGN)
+            signal.signal(s, lambda *args: None)  # not SIG_IGN, which programs that we start would have too
         raise KeyboardInterrupt
 
     for s, handler in before.items():

@@ -25,8 +25,14 @@ GONE = (EngineGone, ConnectionLost, TimedOut)
 Look = Callable[["EngineRun", float], None]
 
 
-def clear(w: Warp17, ports: Sequence[int]) -> None:
-    """Stops the ports and takes away their test cases, interfaces, gateways and faults."""
+def mtus(w: Warp17) -> Dict[int, int]:
+    """Of each port, for clear()."""
+    return {p["port"]: p["mtu"] for p in w.ports()}
+
+
+def clear(w: Warp17, ports: Sequence[int], groups: Sequence[int] = (), mtu: Optional[Mapping[int, int]] = None) -> None:
+    """Stops the ports and takes away their test cases, interfaces, gateways and faults; then these IMIX groups. mtu: what
+    ports are to have again. Applications of groups stay: there is no command to delete them, and they do nothing."""
     for p in ports:
         w.stop(p)
         there = w.settings(p)
@@ -37,6 +43,12 @@ def clear(w: Warp17, ports: Sequence[int]) -> None:
         if there["gw"] is not None:
             w.delete_gateway(p)
         w.delete_faults(p)
+        if mtu is not None and mtu[p] != there["mtu"]:
+            w.set_mtu(p, mtu[p])
+    there_are = [g["imix_id"] for g in w.imix()["groups"]] if groups else []
+    for g in groups:
+        if g in there_are:
+            w.delete_imix(g)
 
 
 class EngineRun:
@@ -116,10 +128,6 @@ class EngineRun:
             self.faults.append(f"the engine was lost while tests ran: {e}")
             return None
         return self.samples[-1]
-
-    def thin(self) -> None:
-        """Drops every second sample but the last."""
-        self.samples = self.samples[:-1:2] + self.samples[-1:]
 
     def over(self) -> bool:
         """Have all test cases come to their end? An engine that is gone has."""
@@ -213,6 +221,11 @@ class EngineRun:
         return tables(self.samples, self.name, {c.key: first + i for i, c in enumerate(self.cases)}, started, self.offset_ns or 0)
 
 
+def thinned(samples: List[Sample]) -> List[Sample]:
+    """Every second one, and the last."""
+    return samples[:-1:2] + samples[-1:]
+
+
 # ---- a whole run
 
 @contextlib.contextmanager
@@ -241,6 +254,7 @@ def run(plan: Plan, w: Warp17, *, launched: bool, options: Sequence[str] = (), a
     while tests run makes the document one of an interrupted run.
     """
     engine = EngineRun(w, "engine", plan.cases, plan.start, launched=launched, options=options, address=address)
+    before = mtus(w)
     if not launched:
         take_ports(w, plan, replace)
     try:
@@ -249,7 +263,7 @@ def run(plan: Plan, w: Warp17, *, launched: bool, options: Sequence[str] = (), a
         return measured(plan, engine, look)
     finally:
         if not launched:
-            give_back(w, plan)
+            give_back(w, plan, before)
 
 
 def take_ports(w: Warp17, plan: Plan, replace: bool) -> None:
@@ -257,7 +271,7 @@ def take_ports(w: Warp17, plan: Plan, replace: bool) -> None:
     for p in plan.ports:
         w.acquire(p)
     if replace:
-        clear(w, plan.ports)
+        clear(w, plan.ports, plan.groups)
     there = [p for p in plan.ports if w.config(p)]
     if there:
         for p in plan.ports:
@@ -265,9 +279,9 @@ def take_ports(w: Warp17, plan: Plan, replace: bool) -> None:
         raise Refused(f"port {there[0]} of the engine has a configuration already: take it away, or say --replace")
 
 
-def give_back(w: Warp17, plan: Plan) -> None:
+def give_back(w: Warp17, plan: Plan, mtu: Mapping[int, int]) -> None:
     with contextlib.suppress(Warp17Error):  # gone, or not answering: the run has said so
-        clear(w, plan.ports)
+        clear(w, plan.ports, plan.groups, mtu)
         for p in plan.ports:
             w.release(p)
 
@@ -285,9 +299,13 @@ def measured(plan: Plan, engine: EngineRun, look: Optional[Look]) -> results.Doc
         interval = watch(plan, engine, look, reasons)
     except KeyboardInterrupt:
         interrupted = True
-        reasons.append("interrupted")
     finally:
-        engine.stop()
+        try:
+            engine.stop()
+        except KeyboardInterrupt:
+            interrupted = True
+            engine.stop()
+    reasons += ["interrupted"] if interrupted else []
     ended = time.time()
     cases = engine.case_documents(plan.warmup)
     reasons += [] if cases or interrupted else ["no sample could be taken"]
@@ -313,7 +331,7 @@ def watch(plan: Plan, engine: EngineRun, look: Optional[Look], reasons: List[str
             engine.warnings.append(f"given up after {plan.timeout:g} s")
             return interval
         if len(engine.samples) >= SAMPLES_MAX:
-            engine.thin()
+            engine.samples = thinned(engine.samples)
             interval *= 2
         due = max(due + interval, time.monotonic())
         ends = [plan.timeout, *([plan.duration] if plan.duration > past else [])]
