@@ -330,7 +330,8 @@ install: all
 	$(Q)install examples/python/*.py '$(DESTDIR)$(SHARE)/examples/python'
 	$(Q)install -m 644 examples/plans/* '$(DESTDIR)$(SHARE)/examples/plans'
 	$(Q)install -D -m 644 -t '$(DESTDIR)$(SHARE)/examples/fleet' examples/fleet/*
-	$(Q)for d in ansible kubernetes; do cp -R config/$$d '$(DESTDIR)$(SHARE)/' || exit 1; done
+	$(Q)find config/ansible config/kubernetes -type f ! -name inventory.yml ! -path '*/pki/*' ! -path '*/reports/*' | \
+		while read -r f; do install -D -m 644 $$f '$(DESTDIR)$(SHARE)/'$${f#config/} || exit 1; done
 	$(Q)install examples/perl/*.pl '$(DESTDIR)$(SHARE)/examples/perl'
 	$(Q)install -m 644 doc/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
 	$(Q)install -m 644 config/prometheus/* '$(DESTDIR)$(SHARE)/prometheus'
