@@ -141,7 +141,7 @@ WRONG = [  # what is in the file instead of what; the line's text, the key, and 
     ("warmup: 1", "commands: [set tests rate port 0 test-case-id 1 open lots]", "commands:",
      "commands[0]: open: 'lots' given, expected 0..4294967294 or infinite"),
     ("warmup: 1", "start: [1]", "start:", "start: port 0 is missing, of which there are test cases"),
-    ("warmup: 1", "warmup: {", "  drops", "expected ',' or '}'"),
+    ("warmup: 1", "warmup: {", "  losses", "expected ',' or '}'"),
 ]
 
 
@@ -279,6 +279,7 @@ def test_a_run_that_passes_says_what_was(outcome):
     assert m["transactions"] == stats["responses"] == stats["requests"] > 3000 and m["sessions_established_once"] == 100
     assert m["transactions_per_second"] == pytest.approx(stats["responses"] / clients["runtime_s"], rel=0.02)
     assert server["stats"]["responses"] == stats["responses"]
+    assert server["metrics"]["transactions_per_second"] == pytest.approx(m["transactions_per_second"], rel=0.15)
     assert doc["totals"]["metrics"]["transactions"] == stats["responses"]
     assert [e["met"] for e in clients["expectations"]] == [True, True]
     engine, = doc["engines"]
@@ -320,7 +321,7 @@ def parsed(path):
 def test_a_failure_has_the_engines_sentence(place, tmp_path):  # noqa: F811
     """Of a criterion that is not reached, and of an expectation; and the run's own, all in one run. The others pass."""
     data = small(criterion={"clients-estab": 200, "within": 1}, expect={"failures": 0, "responses": "< 1"})
-    data["expect"] = {"transactions": "> 1000000000", "drops": 0}
+    data["expect"] = {"transactions": "> 1000000000", "losses": 0}
     done = warp17_run(place, written(tmp_path, data), "--output", tmp_path / "out")
     assert done.returncode == 1, (done.stdout, done.stderr)
     doc = valid(json.loads((tmp_path / "out/result.json").read_text()))
