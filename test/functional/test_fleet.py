@@ -88,7 +88,7 @@ def case(doc, name):
 
 
 def idle(*engines):
-    return all(not e.show("config")["lines"] and not any(p["running"] for p in e.document()["ports"]) for e in engines)
+    return all(all(x.startswith("#") for x in e.show("config")["lines"]) and not any(p["running"] for p in e.document()["ports"]) for e in engines)
 
 
 def test_http_between_two_engines(pair, serve, tmp_path):

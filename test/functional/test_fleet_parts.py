@@ -201,7 +201,7 @@ def test_rates_are_summed_at_the_same_times():
     a = [(t / 10, 1000 * t / 10) for t in range(0, 101, 7)]
     b = [(t / 10 + 0.33, 250 * (t / 10 + 0.33) + 77) for t in range(0, 101, 9)]
     table = fleet_sums.rates_table({"requests_per_second": [a, b]}, 1.0)
-    assert table["columns"] == ["time_s", "requests_per_second"] and len(table["rows"]) == 9
+    assert table["columns"] == ["time_s", "requests_per_second"] and len(table["rows"]) == 10
     assert table["rows"][0] == [0.33, None]
     assert all(abs(row[1] - 1250) < 0.01 for row in table["rows"][1:])
     assert fleet_sums.rates([a, b[:3]], [0.5, 1.5, 5.0]) == [None, 1250.0, None]  # nobody looked at b any more

@@ -13,7 +13,7 @@ from .errors import Warp17Error
 from .fleet_plan import EngineSpec, FleetPlan, launch_options
 from .fleet_sums import Counters
 from .histogram import Histogram
-from .runner import GONE, EngineRun, give_back, take_ports
+from .runner import GONE, EngineRun, give_back, mtus, take_ports
 from .sampler import Key
 
 LINK_S = 10.0  # until links are up
@@ -104,7 +104,7 @@ class Seat:
         self.begin: Optional[Clocks] = None
         self.end: Optional[Clocks] = None
         self._member: Optional[Member] = None
-        self._taken = False
+        self._mtu: Optional[Dict[int, int]] = None  # of ports that were taken, as it was
 
     @property
     def member(self) -> Member:
@@ -123,8 +123,9 @@ class Seat:
         self._member = Member(self.w, self.spec, self.begin, options, address)
         part = self.spec.part
         if self.spec.attach is not None:
+            before = mtus(self.w)
             take_ports(self.w, part, self.replace)
-            self._taken = True
+            self._mtu = before
         self.member.configure(part.calls, lambda call, what: part.locate(call.where, f"{self.spec.name}: {what}"))
         self.member.links_up()
 
@@ -158,8 +159,8 @@ class Seat:
         """Gives ports back, and ends what was launched. Nothing is raised: the run has said what was wrong."""
         if self.w is None:
             return
-        if self._taken:
-            give_back(self.w, self.spec.part)
+        if self._mtu is not None:
+            give_back(self.w, self.spec.part, self._mtu)
         with contextlib.suppress(Warp17Error):
             self.w.close()
 

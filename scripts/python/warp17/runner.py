@@ -273,7 +273,7 @@ def take_ports(w: Warp17, plan: Plan, replace: bool) -> None:
         w.acquire(p)
     if replace:
         clear(w, plan.ports, plan.groups)
-    there = [p for p in plan.ports if w.config(p)]
+    there = [p for p in plan.ports if any(not line.startswith("#") for line in w.config(p))]
     if there:
         for p in plan.ports:
             w.release(p)
