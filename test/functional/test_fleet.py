@@ -330,7 +330,7 @@ def spoiled(change):
     (lambda p: p["engines"][0].update(engine={"ring_if_pairs": 1}), "given beside engine, expected one of them"),
     (lambda p: p["engines"][1].update(token_file="t"), "engines[1].token_file: given without HOST:PORT"),
     (lambda p: p["engines"][1].update(tls_ca="t"), "engines[1].tls_ca: given without HOST:PORT"),
-    (lambda p: p["engines"][0]["cases"][0]["client"].update(sport="99999"), "99999"),
+    (lambda p: p["engines"][0]["cases"][0]["client"].update(sport=0), "0 given"),
     (lambda p: p["engines"][0]["cases"][0].update(speed=1), "engines[0].cases[0].speed: unknown key"),
     (lambda p: p.update(networks=[{"ports": ["client:0", "server:1"]}]), "'server:1' given, expected a port with test cases: client:0, server:0"),
     (lambda p: p.update(networks=[{"ports": ["client:0", "client:0"]}]), "'client:0' is there twice"),

@@ -13,7 +13,7 @@ from .errors import Warp17Error
 from .fleet_plan import EngineSpec, FleetPlan, launch_options
 from .fleet_sums import Counters
 from .histogram import Histogram
-from .runner import GONE, EngineRun, give_back, mtus, take_ports
+from .runner import GONE, EngineRun, give_back, mtus, stop_running, take_ports
 from .sampler import Key
 
 LINK_S = 10.0  # until links are up
@@ -64,7 +64,7 @@ class Member(EngineRun):
             return
         self.w.patience = STOP_S
         try:
-            self.w.stop(ports)
+            stop_running(self.w, ports)
         except GONE as e:
             self.faults.append(UNTIL_LOST.format("stopped", e))
 
