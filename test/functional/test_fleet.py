@@ -190,6 +190,7 @@ def test_an_engine_that_is_killed_makes_it_invalid_and_the_others_stop(pair, ser
     assert idle(pair["client"])
 
 
+@pytest.mark.long
 def test_engines_that_are_busy_or_not_there_are_said_before_anything_starts(pair, serve, tmp_path):
     addresses = {n: serve(e) for n, e in pair.items()}
     pair["server"].cli("add tests l3_intf port 0 ip 10.9.9.9 mask 255.255.255.0")
@@ -214,6 +215,7 @@ def test_a_fleet_fails_when_an_engine_does(pair, serve, tmp_path):
     assert doc["verdict"] == "failed" and any("transactions is" in r for r in doc["reasons"])
 
 
+@pytest.mark.long
 def test_tls_and_token(pair, serve, tmp_path):
     """As Ansible and Kubernetes set it up: stunnel before a server that asks for a token."""
     key, crt, token, conf = (tmp_path / n for n in ("key", "crt", "token", "stunnel.conf"))

@@ -13,7 +13,7 @@ from .fleet_member import UNTIL_LOST, Member, Seat, our_realtime_ns
 from .fleet_plan import FleetPlan
 from .fleet_sums import Way
 from .histogram import Histogram
-from .runner import GONE, SAMPLES_MAX, SETTLE_S
+from .runner import GONE, SAMPLES_MAX, SETTLE_S, SOON_S, thinned
 
 TOOL = "warp17-fleet"
 Look = Callable[["Sequence[Member]", float], None]
@@ -80,7 +80,10 @@ class Fleet:
         if not ports:
             return
         names = list(ports)
-        of = lambda seat: ports[seat.spec.name]
+
+        def of(seat: Seat) -> Sequence[int]:
+            return ports[seat.spec.name]
+
         self.instants[stage] = start_together(self.crew, names, lambda seat: seat.member.start_ports(of(seat)),
                                               {n: self.crew.members[n].clocks for n in names})
         told = self.crew.each(f"start of {stage}", lambda seat: seat.member.started_ns(of(seat)), names)
@@ -113,15 +116,15 @@ class Fleet:
     def next_look(self, began: float, past: float, due: float) -> float:
         """Not a whole interval too late for what ends."""
         ends = [self.plan.timeout, *([self.plan.duration] if self.plan.duration > past else [])]
-        left = max((m.left_s() or 0.0 for m in self.members.values()), default=0.0)
+        left = [m.left_s() for m in self.members.values() if not m.over()]
         if left:
-            ends.append(past + left + 0.02)
+            ends.append(past + max(SOON_S, *(s or 0.0 for s in left)))
         return min(due, began + min(ends))
 
     def thin(self) -> None:
         if any(len(m.samples) >= SAMPLES_MAX for m in self.members.values()):
             for m in self.members.values():
-                m.thin()
+                m.samples = thinned(m.samples)
             self.interval *= 2
 
     def gone(self, members: Sequence[Member]) -> None:

@@ -141,7 +141,12 @@ class Seat:
     def _measure(self) -> Clocks:
         assert self.w is not None
         w = self.w
-        return clock.measure(lambda: w.call("rpc.ping"), self.plan.rounds)
+
+        def ping() -> Dict[str, Any]:
+            said: Dict[str, Any] = w.call("rpc.ping")
+            return said
+
+        return clock.measure(ping, self.plan.rounds)
 
     def note(self) -> None:
         """What is there just before the start. From now on an answer has to come soon."""

@@ -166,8 +166,8 @@ def engine_of(data: Mapping[str, Any], where: Where, text: str, file: str, lines
     wrong = list(contradictions(part, plan)) + list(unreachable(data))
     if wrong:
         raise PlanError([located(file, lines, Problem((*where, *p.where), p.what)) for p in wrong])
-    beside = lambda name: None if name is None else str(pathlib.Path(file).parent / name)
-    return EngineSpec(data["name"], plan, data.get("attach"), beside(data.get("token_file")), beside(data.get("tls_ca")))
+    token, ca = (None if data.get(k) is None else str(pathlib.Path(file).parent / data[k]) for k in ("token_file", "tls_ca"))
+    return EngineSpec(data["name"], plan, data.get("attach"), token, ca)
 
 
 def unreachable(data: Mapping[str, Any]) -> Iterator[Problem]:

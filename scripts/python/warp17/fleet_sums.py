@@ -103,12 +103,15 @@ def foreign(c: Counters) -> int:
     return c["eth"]["rx_ipv6"] + c["eth"]["rx_other"]
 
 
+def words(ports: Sequence[Tuple[str, int]]) -> str:
+    return " + ".join(f"{e}:{p}" for e, p in ports)
+
+
 def way_of(n: Network, counters: PortCounters, senders: Sequence[Tuple[str, int]], receivers: Sequence[Tuple[str, int]]) -> Way:
     named = {k: sum(counters[r]["device"][k] for r in receivers) for k in NAMED}
     named.update({k: sum(counters[s]["device"][k] for s in senders) for k in NAMED_TX})
     others = sum(foreign(counters[r]) for r in receivers)
-    word = lambda ports: " + ".join(f"{e}:{p}" for e, p in ports)
-    return Way(n.name, word(senders), word(receivers), sum(counters[s]["port"]["tx_pkts"] for s in senders),
+    return Way(n.name, words(senders), words(receivers), sum(counters[s]["port"]["tx_pkts"] for s in senders),
                sum(counters[r]["port"]["rx_pkts"] for r in receivers) - others, others, named, n.loss)
 
 
