@@ -11,7 +11,8 @@ import subprocess
 import kube
 import pytest
 import yaml
-from warp17 import BUILD, TOP
+from test_ports import veth  # noqa: F401: a fixture
+from warp17 import BUILD, CLI, TOP, wait_for
 
 ANSIBLE, KUBERNETES = TOP / "config/ansible", TOP / "config/kubernetes"
 OURS = ("kustomize.config.k8s.io/v1beta1", "k8s.cni.cncf.io/v1", "monitoring.coreos.com/v1")
@@ -243,6 +244,37 @@ def test_the_launcher_takes_the_configuration(name, tmp_path):
     assert judged(conf, tmp_path) == "" and "stunnel.conf" in data
     conf.write_text(data["warp17.conf"] + "HUGEPAGES=1\n")
     assert "there is no key 'HUGEPAGES'" in judged(conf, tmp_path)
+
+
+@pytest.mark.long
+def test_the_rights_of_the_manifests_are_enough(netns, veth, tmp_path):  # noqa: F811
+    """Of root the engine keeps what its container has, the probe and the other programs nothing; no container of its own here."""
+    there = overlay("base")["StatefulSet", "warp17-engine"]["spec"]["template"]["spec"]["containers"]
+    engine = next(c for c in there if c["name"] == "engine")
+    kept = ",".join(["-all", *(f"+{w.lower()}" for w in engine["securityContext"]["capabilities"]["add"])])
+    confined = lambda rights: ["setpriv", "--no-new-privs", "--inh-caps", "-all", "--bounding-set", rights]
+    prefix, log = f"w17k-{os.getpid()}", tmp_path / "engine.log"
+    cli = [*confined("-all"), CLI, "--prefix", prefix, *engine["livenessProbe"]["exec"]["command"][1:]]
+    small = ("--tcb-pool-sz", "16", "--ucb-pool-sz", "16", "--mbuf-pool-sz", "16")
+    with open(log, "w") as out:
+        p = subprocess.Popen(["ip", "netns", "exec", veth, *confined(kept), BUILD / "warp17", "--file-prefix", prefix,
+                              "--vdev=net_af_packet0,iface=w17e", "--", *small], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        wait_for(lambda: "warp17: READY" in log.read_text() or p.poll() is not None, 30)
+        assert p.poll() is None, log.read_text()
+        assert "CapEff:\t0000000000003000" in pathlib.Path(f"/proc/{p.pid}/status").read_text()  # NET_ADMIN, NET_RAW
+        done = run(*cli)
+        assert done.returncode == 0 and "warp17" in done.stdout.lower(), done.stderr
+        once = run(*confined("-all"), BUILD / "warp17-stats-exporter", "--prefix", prefix, "--once")
+        assert once.returncode == 0 and json.loads(once.stdout)["ports"][0]["driver"] == "net_af_packet", once.stderr
+        p.terminate()
+        assert p.wait(15) == 0, log.read_text()
+        assert run(*cli).returncode == 3  # and the probe tells that there is none
+    finally:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+            run(TOP / "scripts/warp17", "clean", "--prefix", prefix)
 
 
 # ---- the image

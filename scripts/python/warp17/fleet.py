@@ -150,7 +150,10 @@ class Fleet:
             if isinstance(outcome, Warp17Error) and not self.members[name].faults:
                 self.members[name].faults.append(str(outcome))
         if all(not m.faults and m.samples for m in self.members.values()):
-            self.compare()
+            try:
+                self.compare()
+            except EngineLost as e:
+                self.lost(e)
 
     def compare(self) -> None:
         """What was sent with what was received, once nothing is under way and the devices have been read."""
