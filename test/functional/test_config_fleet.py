@@ -264,7 +264,7 @@ def test_the_rights_of_the_manifests_are_enough(netns, veth, tmp_path):  # noqa:
         assert p.poll() is None, log.read_text()
         assert "CapEff:\t0000000000003000" in pathlib.Path(f"/proc/{p.pid}/status").read_text()  # NET_ADMIN, NET_RAW
         done = run(*cli)
-        assert done.returncode == 0 and "warp17" in done.stdout.lower(), done.stderr
+        assert done.returncode == 0 and prefix in done.stdout, done.stderr
         once = run(*confined("-all"), BUILD / "warp17-stats-exporter", "--prefix", prefix, "--once")
         assert once.returncode == 0 and json.loads(once.stdout)["ports"][0]["driver"] == "net_af_packet", once.stderr
         p.terminate()
@@ -284,7 +284,7 @@ def needed():
     """Packages of the libraries that our programs are linked with."""
     linked = [run("readelf", "-d", BUILD / p).stdout for p in ("warp17", "warp17-cli", "warp17-stats-exporter")]
     libraries = set(re.findall(r"NEEDED.*\[(.*)\]", "".join(linked)))
-    cache = dict(re.findall(r"^\s*(\S+) .*=> (\S+)$", run("ldconfig", "-p").stdout, re.M))
+    cache = dict(re.findall(r"^\s*(\S+) \([^)]*x86-64[^)]*\) => (\S+)$", run("ldconfig", "-p").stdout, re.M))
     owners = {}
     for words in ("/usr", ""):  # packages of before /usr was one have it as /lib
         paths = {name: words + str(pathlib.Path(cache[name]).resolve()).removeprefix("/usr") for name in libraries - set(owners)}

@@ -31,6 +31,7 @@ def run(plan: FleetPlan, *, replace: bool = False, look: Optional[Look] = None) 
     with Crew({e.name: Seat(e, plan, replace) for e in plan.engines}) as crew:
         try:
             crew.each("set up", Seat.join)
+            crew.each("wait for links", Seat.links_up)
             crew.each("set up", Seat.note)
             return Fleet(plan, crew, look).measured()
         finally:

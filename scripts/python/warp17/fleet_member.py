@@ -9,7 +9,7 @@ from . import accounting, clock
 from .client import Warp17
 from .clock import Clocks
 from .engine import option_words
-from .errors import Warp17Error
+from .errors import WaitTimedOut, Warp17Error
 from .fleet_plan import EngineSpec, FleetPlan, launch_options
 from .fleet_sums import Counters
 from .histogram import Histogram
@@ -38,7 +38,13 @@ class Member(EngineRun):
 
     def links_up(self) -> None:
         """Waits for those of its ports. WaitTimedOut."""
-        self.w.wait(lambda: all(p["link"] == "UP" for p in self.w.links() if p["port"] in self.order), LINK_S, 0.05)
+        def down() -> List[int]:
+            return [p["port"] for p in self.w.links() if p["port"] in self.order and p["link"] != "UP"]
+
+        try:
+            self.w.wait(lambda: not down(), LINK_S, 0.05)
+        except WaitTimedOut as e:
+            raise WaitTimedOut(f"port {', '.join(map(str, down()))}: no link within {LINK_S:g} s") from e
 
     def start_ports(self, ports: Sequence[int]) -> None:
         self.w.start(ports)
@@ -127,6 +133,9 @@ class Seat:
             take_ports(self.w, part, self.replace)
             self._mtu = before
         self.member.configure(part.calls, lambda call, what: part.locate(call.where, f"{self.spec.name}: {what}"))
+
+    def links_up(self) -> None:
+        """After all have joined: a link needs both ends. WaitTimedOut."""
         self.member.links_up()
 
     def _connect(self) -> Tuple[Warp17, List[str], str]:
