@@ -22,7 +22,7 @@ SAMPLES_MAX = 3600  # beyond that every second one goes, and they are taken half
 SETTLE_S = 3.0  # after a stop, until the last packets are counted
 SOON_S = 0.1  # between samples when a verdict is due
 STALL = "worker-stalled"
-GONE = (EngineGone, ConnectionLost, TimedOut)
+GONE = (EngineGone, ConnectionLost, TimedOut)  # of who drives engines: one that does not answer any more
 Look = Callable[["EngineRun", float], None]
 
 
@@ -106,7 +106,7 @@ class EngineRun:
                 raise PlanError([locate(call, e.message)]) from e
 
     def begin(self) -> None:
-        """Notes what is there before the start."""
+        """Notes what is there before the start, and takes the first sample."""
         about = self.w.session()["engine"]
         self._about = {k: about[k] for k in self._about}
         self._ports = [{k: p[k] for k in ("port", "name", "driver", "mac", "mtu")} for p in self.w.ports()]
@@ -117,6 +117,7 @@ class EngineRun:
                 self.limits[(p, t["test_case_id"])] = t.get("criterion_within_s")
         self._sampler = Sampler(self.w, [c.key for c in self.cases], [p["port"] for p in self._ports])
         self._before = self._all_counters()
+        self.samples.append(self._sampler.take())
 
     def _all_counters(self) -> Tuple[Dict[int, Dict[str, Dict[str, int]]], Dict[int, Dict[str, int]]]:
         answers = [self.w.call(f"show.{g}.statistics") for g in accounting.GROUPS]
@@ -132,7 +133,7 @@ class EngineRun:
         """Takes a sample. None: the engine is gone, which faults say."""
         try:
             self.samples.append(self._sampler.take())
-        except GONE as e:
+        except Warp17Error as e:
             self.faults.append(f"the engine was lost while tests ran: {e}")
             return None
         return self.samples[-1]
@@ -166,7 +167,7 @@ class EngineRun:
             self._settle()
             self._finals = {c.key: self.w.statistics(*c.key) for c in self.cases}
             self._read_events()
-        except GONE as e:
+        except Warp17Error as e:  # gone, or another has taken the ports
             self.faults.append(f"the engine was lost while tests were stopped: {e}")
 
     def _settle(self) -> None:
@@ -216,7 +217,7 @@ class EngineRun:
         return doc
 
     def case_documents(self, warmup_s: float) -> List[Dict[str, Any]]:
-        """Its test cases, judged; none if there was no look at them."""
+        """Its test cases, judged; none before begin()."""
         if not self.samples:
             return []
         last = self.samples[-1]
@@ -289,7 +290,7 @@ def take_ports(w: Warp17, plan: Plan, replace: bool) -> None:
 
 def configured(w: Warp17, port: int) -> List[str]:
     """The port's configuration as commands, without comments."""
-    return [line for line in w.config(port) if not line.startswith("#")]
+    return [line for line in w.config(port) if line and not line.startswith("#")]
 
 
 def give_back(w: Warp17, plan: Plan, mtu: Mapping[int, int]) -> None:
@@ -321,7 +322,6 @@ def measured(plan: Plan, engine: EngineRun, look: Optional[Look]) -> results.Doc
     reasons += ["interrupted"] if interrupted else []
     ended = time.time()
     cases = engine.case_documents(plan.warmup)
-    reasons += [] if cases or interrupted else ["no sample could be taken"]
     return results.document(plan.document(), [engine.document()], cases, results.sum_of_ports([engine.ports()]),
                             results.joined(interval, [engine.tables(0, started)]), started, ended, expect=plan.expect, reasons=reasons,
                             warnings=engine.warnings, interrupted=interrupted)
@@ -331,7 +331,7 @@ def watch(plan: Plan, engine: EngineRun, look: Optional[Look], reasons: List[str
     """Looks until all is over and the plan's duration has gone by, or its timeout. Returns the time between samples, which
     grows on long runs."""
     began, interval = time.monotonic(), plan.interval
-    due = began
+    due = began + min(interval, SOON_S)
     while True:
         time.sleep(max(0.0, due - time.monotonic()))
         sample = engine.look()
