@@ -79,7 +79,7 @@ static const struct {
 		"tx-timestamp:i,rx-timestamp:i}"},
 	{CMD_show_tests_latency,
 		"{port:i,test_case_id:i,on:b,limits:@latency_limits,"
-		"latency:@latency_shown,since_clear?:b}"},
+		"latency:@latency_shown,buckets:[[i]],since_clear?:b}"},
 	{CMD_show_tests_faults, "{port:i,tx:@faults_settings,rx:@faults_settings}"},
 	{CMD_show_tests_imix,
 		"{groups:[{imix_id:i,apps:@imix_stats,port?:i,test_case_id?:i,"

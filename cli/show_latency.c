@@ -46,8 +46,21 @@ static json_t *global(const struct latency_total *t, const struct stats_latency 
 	return o;
 }
 
+/* Of those that have any: the least ns, and how many. */
+static json_t *buckets(const struct histogram *h)
+{
+	json_t *a = json_array();
+
+	for (uint32_t i = 0; i < HIST_BUCKETS; i++) {
+		if (h->n[i] != 0)
+			json_array_append_new(
+				a, json_pack("[I, I]", INT(hist_least(i)), INT(h->n[i])));
+	}
+	return a;
+}
+
 json_t *show_latency(const struct seg *s, uint32_t port, uint32_t tcid,
-	const struct latency_config *c, struct stats_latency *st)
+	const struct latency_config *c, struct stats_latency *st, json_t **hist)
 {
 	static struct latency_total t;
 	json_t *o;
@@ -56,5 +69,7 @@ json_t *show_latency(const struct seg *s, uint32_t port, uint32_t tcid,
 	o = json_pack("{so}", "global", global(&t, st));
 	if (c->samples != 0)
 		json_object_set_new(o, "recent", recent(&t.recent));
+	if (hist != NULL)
+		*hist = buckets(&t.hist);
 	return o;
 }

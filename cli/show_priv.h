@@ -22,7 +22,8 @@ void show_since(json_t *o, uint32_t port);
 /* What a view that cannot be answers, with errno. */
 json_t *show_nothing(int rc, json_t *begun);
 
-/* show_latency.c: the limits, and what was measured (ns; null where there was nothing). */
+/* show_latency.c: the limits, and what was measured (ns; null where there was nothing).
+ * hist: where [least ns, how many] of each bucket go; may be NULL. */
 json_t *show_latency_config(const struct latency_config *c);
 json_t *show_latency(const struct seg *s, uint32_t port, uint32_t tcid,
-	const struct latency_config *c, struct stats_latency *st);
+	const struct latency_config *c, struct stats_latency *st, json_t **hist);

@@ -221,8 +221,8 @@ json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid)
 	if (apps != NULL)
 		json_object_set_new(o, "apps", apps);
 	if (t.has_latency)
-		json_object_set_new(
-			o, "latency", show_latency(s, port, tcid, &t.cfg.latency, &b.latency));
+		json_object_set_new(o, "latency",
+			show_latency(s, port, tcid, &t.cfg.latency, &b.latency, NULL));
 	show_since(o, port);
 	return o;
 }
@@ -276,14 +276,15 @@ json_t *show_tests_latency(const struct seg *s, uint32_t port, uint32_t tcid)
 	static struct seg_tc t;
 	struct stats_tc_block b;
 	int rc = tc_read(s, port, tcid, &t);
-	json_t *o;
+	json_t *o, *latency, *hist;
 
 	if (rc != 0)
 		return show_nothing(rc, NULL);
 	since_tc(s, port, tcid, &b);
-	o = json_pack("{sI sI sb so so}", "port", INT(port), "test_case_id", INT(tcid), "on",
+	latency = show_latency(s, port, tcid, &t.cfg.latency, &b.latency, &hist);
+	o = json_pack("{sI sI sb so so so}", "port", INT(port), "test_case_id", INT(tcid), "on",
 		t.has_latency != 0, "limits", show_latency_config(&t.cfg.latency), "latency",
-		show_latency(s, port, tcid, &t.cfg.latency, &b.latency));
+		latency, "buckets", hist);
 	show_since(o, port);
 	return o;
 }

@@ -3,15 +3,22 @@
 
 #include <math.h>
 
+/* Bits that it leaves out. */
+static uint32_t shift_of(uint32_t bucket)
+{
+	return bucket >> HIST_SUB_BITS == 0 ? 0 : (bucket >> HIST_SUB_BITS) - 1;
+}
+
+uint64_t hist_least(uint32_t bucket)
+{
+	uint32_t shift = shift_of(bucket);
+
+	return (bucket - (shift << HIST_SUB_BITS) + UINT64_C(0)) << shift;
+}
+
 uint64_t hist_value(uint32_t bucket)
 {
-	uint32_t shift;
-
-	if (bucket >> (HIST_SUB_BITS + 1) == 0)
-		return bucket;
-	shift = (bucket >> HIST_SUB_BITS) - 1;
-	return ((bucket - (shift << HIST_SUB_BITS) + UINT64_C(0)) << shift)
-		+ (UINT64_C(1) << (shift - 1));
+	return hist_least(bucket) + (UINT64_C(1) << shift_of(bucket)) / 2;
 }
 
 void hist_add_range(

@@ -37,7 +37,8 @@ static inline void hist_record(struct histogram *h, uint64_t v)
 	hist_record_all(h, v, 1);
 }
 
-/* The middle of a bucket. */
+/* The least value of a bucket, and its middle. */
+uint64_t hist_least(uint32_t bucket);
 uint64_t hist_value(uint32_t bucket);
 /* Adds one that may be being written. */
 void hist_add(struct histogram *total, const struct histogram *h);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import ssl
 import sys
 import time
 from types import TracebackType
@@ -36,14 +37,15 @@ class Warp17(Setup, Views):
     read_only  the engine refuses every change
     token      what the server's --token-file holds, for TCP
     timeout    seconds to wait for an answer; the server waits 60 s for the engine
+    tls        for TCP, where a TLS front stands before the server (doc/rpc.md): ssl.create_default_context(cafile=...)
 
     It is a context manager; at its end ports that are held are released, and an engine of launch() ends. Of one thread at
     a time. Every method raises Warp17Error: InvalidParams, CommandFailed, Refused, EngineGone, TimedOut, ConnectionLost.
     """
 
     def __init__(self, addr: Address = None, *, name: Optional[str] = None, read_only: bool = False, token: Optional[str] = None,
-                 timeout: float = 75) -> None:
-        self._connection = Connection(addr, timeout)
+                 timeout: float = 75, tls: Optional[ssl.SSLContext] = None) -> None:
+        self._connection = Connection(addr, timeout, tls)
         self.engine: Optional[LocalEngine] = None
         try:
             who: Dict[str, Any] = {"name": name or own_name(), "read_only": read_only}
@@ -66,6 +68,15 @@ class Warp17(Setup, Views):
             raise
         client.engine = engine
         return client
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for an answer, as timeout above; may be changed at any time."""
+        return self._connection.timeout
+
+    @patience.setter
+    def patience(self, seconds: float) -> None:
+        self._connection.timeout = seconds
 
     def close(self) -> None:
         """Leaves, and ends the engine if launch() started it. Traffic on another engine goes on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import time
 from collections import deque
 from typing import Any, Deque, Dict, List, Optional, Sequence, Tuple, Union
@@ -33,7 +34,7 @@ def address(addr: Address) -> Union[str, Tuple[str, int]]:
 
 
 class Connection:
-    def __init__(self, addr: Address, timeout: float) -> None:
+    def __init__(self, addr: Address, timeout: float, tls: Optional[ssl.SSLContext] = None) -> None:
         self.timeout = timeout
         self._at = address(addr)
         self._buffer = bytearray()
@@ -49,6 +50,8 @@ class Connection:
             else:
                 self._socket = socket.create_connection(self._at, timeout)
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if tls is not None:
+                    self._socket = tls.wrap_socket(self._socket, server_hostname=self._at[0])
         except OSError as e:
             self.close()
             raise ConnectionLost(f"cannot reach {self._name()}: {e.strerror or e}") from e

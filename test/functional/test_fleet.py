@@ -1,0 +1,371 @@
+"""warp17-fleet with real engines: clients on one, servers on another, joined by memif or by veth; an engine that is killed; packets that
+are lost; clocks and histograms whose answers are known; TLS and token; engines that it starts."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from pyclient import client  # noqa: F401: first, for warp17_client
+from rpc import Server
+from schemas import check
+from test_kernel import inside
+from test_ports import veth  # noqa: F401: a fixture
+from test_scripts import alive
+from warp17 import TOP, wait_for
+from warp17_client import fleet_plan
+from warp17_client.histogram import Histogram
+from warp17_client.plan import PlanError
+
+FLEET = TOP / "scripts/warp17-fleet"
+SMALL = ("--tcb-pool-sz", "32", "--ucb-pool-sz", "16", "--mbuf-pool-sz", "16")
+# management and worker of an engine share a CPU: two engines, two CPUs
+LCORES = {"server": "--lcores=0@0,1@0", "client": "--lcores=0@1,1@1"}
+
+
+def run(*args, timeout=120, **kw):
+    return subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, **kw)
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """serve(engine, *options): the address of an RPC server for it."""
+    servers = []
+
+    def start(e, *options, at=None):
+        servers.append(Server(e, tmp_path / f"rpc{len(servers)}", *options, at=at))
+        return f"127.0.0.1:{servers[-1].port}" if at else f"unix:{servers[-1].path}"
+    yield start
+    for s in servers:
+        if s.proc.poll() is None:
+            s.end()
+
+
+@pytest.fixture
+def pair(engine, tmp_path):
+    """Two engines joined by a memif, {name: engine}."""
+    return {name: engine(*SMALL, eal=(LCORES[name], f"--vdev=net_memif0,role={name},socket=w17-{os.getpid()}-{tmp_path.name}"))
+            for name in ("server", "client")}
+
+
+def http(addresses, sessions=1000, **top):
+    """A plan, the client named first."""
+    return {"schema": "warp17-fleet/1.0", "name": "test", "interval": 0.25, "engines": [
+        {"name": "client", "attach": addresses["client"], "ports": [{"port": 0, "interfaces": [{"ip": "10.0.0.1/24"}]}],
+         "cases": [{"name": "get", "port": 0, "criterion": {"clients-estab": sessions, "within": 20}, "rates": {"open": 2000},
+                    "expect": {"failures": 0},
+                    "client": {"proto": "tcp", "src": "10.0.0.1", "sport": f"10001-{10000 + sessions}", "dest": "10.0.0.253", "dport": 80,
+                               "http": {"host": "www.example.net"}}}]},
+        {"name": "server", "attach": addresses["server"], "ports": [{"port": 0, "interfaces": [{"ip": "10.0.0.253/24"}]}],
+         "cases": [{"name": "serve", "port": 0, "criterion": {"servers-up": 1},
+                    "server": {"proto": "tcp", "src": "10.0.0.253", "sport": 80, "http": {"resp_size": 1000}}}]}], **top}
+
+
+def command(tmp_path, plan, *options):
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    return [str(FLEET), str(tmp_path / "plan.json"), "--output", str(tmp_path / "out"), "--force", *options]
+
+
+def fleet(tmp_path, plan, *options, code=0):
+    """Runs it; the result document, or what it said where there is none."""
+    result = tmp_path / "out/result.json"
+    result.unlink(missing_ok=True)
+    done = run(*command(tmp_path, plan, *options))
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    if not result.exists():
+        return done.stderr
+    doc = json.loads(result.read_text())
+    check(doc)
+    assert doc["exit_code"] == code
+    return doc
+
+
+def case(doc, name):
+    return next(c for c in doc["cases"] if c["name"] == name)
+
+
+def idle(*engines):
+    return all(all(x.startswith("#") for x in e.show("config")["lines"]) and not any(p["running"] for p in e.document()["ports"]) for e in engines)
+
+
+def test_http_between_two_engines(pair, serve, tmp_path):
+    doc = fleet(tmp_path, http({n: serve(e) for n, e in pair.items()}, duration=1.5))
+    assert doc["verdict"] == "passed" and doc["tool"]["name"] == "warp17-fleet" and not doc["reasons"]
+    get, server, f = case(doc, "get"), case(doc, "serve"), doc["fleet"]
+    assert get["engine"] == "client" and server["engine"] == "server"
+    assert get["stats"]["estab_once"] == server["stats"]["estab"] == 1000
+    assert get["stats"]["responses"] >= 1000 and get["stats"]["requests"] == server["stats"]["requests"]
+    # what one sent the other received, exactly
+    there, back = f["networks"]
+    assert (there["from"], there["to"], back["from"]) == ("client:0", "server:0", "server:0")
+    assert all(w["lost"] == 0 and w["sent"] == w["received"] > 5000 for w in (there, back))
+    counters = {e["name"]: e["counters"]["port"] for e in doc["engines"]}
+    rows = {(r[0], r[1]): r[2:] for r in f["counters"]["rows"]}
+    assert f["counters"]["columns"] == ["group", "name", "kind", "total", "client", "server"]
+    assert rows["port", "tx_pkts"][:2] == ["counter", sum(c["tx_pkts"] for c in counters.values())]
+    assert rows["tsm", "in_estab"][:2] == ["now", None]
+    # one machine has one clock
+    for c in f["clocks"]:
+        for when in ("begin", "end"):
+            assert abs(c[when]["monotonic_offset_ns"]) <= c[when]["uncertainty_ns"] < 2_000_000
+            assert abs(c[when]["realtime_offset_ns"]) <= c[when]["uncertainty_ns"] + 100_000  # two readings of ours
+        assert abs(c["drift"]["ppm"]) <= c["drift"]["uncertainty_ppm"] and not c["was_set"]
+    # servers first, and each by the engine's own word
+    start = f["start"]
+    assert start["servers"]["instant_ns"] < start["clients"]["instant_ns"]
+    for stage, name in (("servers", "server"), ("clients", "client")):
+        (began,) = start[stage]["starts"]
+        assert began["engine"] == name and -began["uncertainty_ns"] - 1_000_000 <= began["after_instant_ns"] < 1_000_000_000
+        told = next(e for e in doc["engines"] if e["name"] == name)["events"]
+        at = next(e["time"] for e in told if e["event"] == "port-started")
+        assert abs(at - (start[stage]["instant_ns"] + began["after_instant_ns"]) / 1e9) < 0.002
+    rates = [dict(zip(f["rates"]["columns"], r)) for r in f["rates"]["rows"]]
+    assert max(r["clients_transactions_per_second"] or 0 for r in rates) > 0 and len(rates) >= 4
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"result.json", "series.csv", "junit.xml", "report.html"}
+    suite = ElementTree.parse(tmp_path / "out/junit.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "0", "0")
+    assert idle(*pair.values())
+
+
+def test_two_pairs_start_at_one_instant(engine, serve, tmp_path):
+    """Two engines with clients, so that there is a spread; and with latencies, whose histograms are merged: by what each engine says."""
+    def part(name, e):
+        return {"name": name, "attach": serve(e), "ports": [{"port": 0, "interfaces": [{"ip": "10.0.0.1/24"}]},
+                                                            {"port": 1, "interfaces": [{"ip": "10.0.0.253/24"}]}],
+                "cases": [{"name": f"{name} udp", "port": 0, "criterion": {"run-time": 1}, "rates": {"send": 5000}, "ipv4": {"tx_timestamp": 1},
+                           "client": {"proto": "udp", "src": "10.0.0.1", "sport": "1001-1010", "dest": "10.0.0.253", "dport": 7,
+                                      "raw": {"data_req_plen": 64, "data_resp_plen": 64}}},
+                          {"name": f"{name} sink", "port": 1, "criterion": {"servers-up": 1}, "ipv4": {"rx_timestamp": 1},
+                           "server": {"proto": "udp", "src": "10.0.0.253", "sport": 7, "raw": {"data_req_plen": 64, "data_resp_plen": 64}}}]}
+    engines = {n: engine("--ring-if-pairs", "1", *SMALL, eal=(LCORES[k],)) for n, k in (("a", "server"), ("b", "client"))}
+    plan = {"schema": "warp17-fleet/1.0", "name": "latency", "interval": 0.25, "engines": [part(n, e) for n, e in engines.items()],
+            "networks": [{"name": n, "ports": [f"{n}:0", f"{n}:1"]} for n in engines]}
+    doc = fleet(tmp_path, plan)
+    f = doc["fleet"]
+    for stage in ("servers", "clients"):
+        s = f["start"][stage]
+        assert {x["engine"] for x in s["starts"]} == {"a", "b"}
+        after = [x["after_instant_ns"] for x in s["starts"]]
+        assert s["spread_ns"] == max(after) - min(after) < 500_000_000  # two CPUs for all of it; it is measured, not promised
+    merged = f["latency"]["merged"]
+    assert len(f["latency"]["cases"]) == 2 and merged["samples"] == sum(c["samples"] for c in f["latency"]["cases"]) > 5000
+    both = Histogram()
+    for c in f["latency"]["cases"]:
+        of = case(doc, f"{c['engine']} sink")["latency"]["global"]
+        assert {k: c[k] for k in ("samples", "min_ns", "max_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns")} == \
+            {k: of[k] for k in ("samples", "min_ns", "max_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns")}  # as the engine reckons
+        for least, n in c["buckets"]:
+            both.add(least, n)
+    assert merged["buckets"] == both.rows() and sum(n for _, n in merged["buckets"]) == merged["samples"]
+    assert merged["max_ns"] == max(c["max_ns"] for c in f["latency"]["cases"])
+    low, high = sorted(c["p99_ns"] for c in f["latency"]["cases"])
+    assert low <= merged["p99_ns"] <= high
+
+
+def test_an_engine_that_is_killed_makes_it_invalid_and_the_others_stop(pair, serve, tmp_path):
+    log = tmp_path / "log"
+    with open(log, "w") as out:
+        p = subprocess.Popen(command(tmp_path, http({n: serve(e) for n, e in pair.items()}, duration=60)), stdin=subprocess.DEVNULL,
+                             stdout=out, stderr=out)
+    try:
+        wait_for(lambda: "PASSED clients-estab" in log.read_text() or p.poll() is not None, 30)
+        killed = time.monotonic()
+        pair["server"].kill()
+        assert p.wait(30) == 2, log.read_text()
+        assert time.monotonic() - killed < 20
+    finally:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+    doc = json.loads((tmp_path / "out/result.json").read_text())
+    assert doc["verdict"] == "invalid" and doc["exit_code"] == 2
+    (why,) = [r for r in doc["reasons"] if re.match(r"server was lost [0-9.]+ s after the start; the other engines were stopped then", r)]
+    assert why in log.read_text()
+    assert [bool(e["faults"]) for e in doc["engines"]] == [False, True]
+    assert case(doc, "get")["stats"]["estab_once"] == 1000  # what the other counted is there
+    assert "error" in (tmp_path / "out/junit.xml").read_text()
+    assert idle(pair["client"])
+
+
+@pytest.mark.long
+def test_engines_that_are_busy_or_not_there_are_said_before_anything_starts(pair, serve, tmp_path):
+    addresses = {n: serve(e) for n, e in pair.items()}
+    pair["server"].cli("add tests l3_intf port 0 ip 10.9.9.9 mask 255.255.255.0")
+    before = pair["server"].show("config")
+    assert "server: set up: port 0 of the engine has a configuration already" in fleet(tmp_path, http(addresses), code=4)
+    assert pair["server"].show("config") == before and idle(pair["client"])
+    gone = http({**addresses, "server": f"unix:{tmp_path}/nowhere"})
+    assert re.search(r"server: set up: cannot reach unix:.*nowhere", fleet(tmp_path, gone, code=3))
+    assert idle(pair["client"])
+    doc = fleet(tmp_path, http(addresses, sessions=100), "--replace")
+    assert doc["verdict"] == "passed" and idle(*pair.values())
+    bad = http(addresses)
+    bad["engines"][1]["ports"][0]["interfaces"].append({"ip": "10.0.0.253/24"})
+    assert re.search(r"plan.json.*: server: ", fleet(tmp_path, bad, code=2))
+    assert idle(*pair.values())
+
+
+def test_a_fleet_fails_when_an_engine_does(pair, serve, tmp_path):
+    plan = http({n: serve(e) for n, e in pair.items()}, sessions=100)
+    plan["engines"][0]["cases"][0]["expect"] = {"transactions": "<= 1"}
+    doc = fleet(tmp_path, plan, code=1)
+    assert doc["verdict"] == "failed" and any("transactions is" in r for r in doc["reasons"])
+
+
+@pytest.mark.long
+def test_tls_and_token(pair, serve, tmp_path):
+    """As Ansible and Kubernetes set it up: stunnel before a server that asks for a token."""
+    key, crt, token, conf = (tmp_path / n for n in ("key", "crt", "token", "stunnel.conf"))
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=w17",
+        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", crt).check_returncode()
+    token.write_text("0123456789abcdef\n")
+    token.chmod(0o600)
+    behind = serve(pair["server"], "--token-file", str(token), at=("127.0.0.1:0",))
+    port = free_port()
+    conf.write_text(f"foreground = yes\npid =\nsyslog = no\n[warp17]\naccept = 127.0.0.1:{port}\nconnect = {behind}\ncert = {crt}\nkey = {key}\n")
+    with open(tmp_path / "stunnel.log", "w") as log:
+        front = subprocess.Popen(["stunnel4", conf], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        wait_for(lambda: run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", crt, "-verify_return_error").returncode == 0)
+        plan = http({"server": f"127.0.0.1:{port}", "client": serve(pair["client"])}, sessions=100)
+        plan["engines"][1].update(token_file="token", tls_ca="crt")
+        assert fleet(tmp_path, plan)["verdict"] == "passed"
+        (tmp_path / "wrong").write_text("fedcba9876543210\n")
+        plan["engines"][1]["token_file"] = "wrong"
+        assert "server: set up: " in fleet(tmp_path, plan, code=4)
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=other",
+            "-keyout", tmp_path / "k2", "-out", tmp_path / "other").check_returncode()
+        plan["engines"][1].update(token_file="token", tls_ca="other")
+        assert "certificate verify failed" in fleet(tmp_path, plan, code=3)
+    finally:
+        front.terminate()
+        front.wait(10)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+# ---- over the kernel's veth, where packets can be lost
+
+
+@pytest.fixture
+def wire(engine, netns, veth):  # noqa: F811
+    """Two engines on the ends of a veth pair, each end in a namespace of its own."""
+    for ns, dev in ((veth, "w17e"), (netns, "w17k")):
+        assert inside(ns, "sysctl", "-qw", f"net.ipv6.conf.{dev}.disable_ipv6=1").returncode == 0
+    subprocess.run(["ip", "-n", netns, "addr", "flush", "dev", "w17k"], check=True)
+    vdev = lambda dev: f"--vdev=net_af_packet0,iface={dev}"
+    return {"client": engine(*SMALL, eal=(LCORES["client"], vdev("w17e")), netns=veth),
+            "server": engine(*SMALL, eal=(LCORES["server"], vdev("w17k")), netns=netns), "netns": netns}
+
+
+def calmed(plan):
+    """At a rate that the kernel's rings of af_packet always hold."""
+    plan["engines"][0]["cases"][0]["rates"] = {"open": 200, "send": 1000}
+    return plan
+
+
+@pytest.mark.long
+def test_over_veth_what_is_lost_is_found(wire, serve, tmp_path):
+    addresses = {n: serve(wire[n]) for n in ("client", "server")}
+    calm = lambda **top: calmed(http(addresses, sessions=200, duration=2, **top))
+    doc = fleet(tmp_path, calm())
+    assert doc["verdict"] == "passed" and all(w["lost"] == 0 and w["sent"] > 1000 for w in doc["fleet"]["networks"])
+    drop = lambda what: inside(wire["netns"], "tc", "qdisc", what, "dev", "w17k", "root", "netem", "loss", "3%")
+    assert drop("add").returncode == 0
+    doc = fleet(tmp_path, calm(), code=2)
+    lossy = next(w for w in doc["fleet"]["networks"] if w["from"] == "server:0")
+    assert lossy["lost"] > 0 and not lossy["fits"] and case(doc, "get")["verdict"] == "passed"  # TCP mends it
+    assert any(re.fullmatch(rf"server:0 to client:0: {lossy['sent']} packets sent, {lossy['received']} received: {lossy['lost']} lost on the "
+                            "way, nobody says where", r) for r in doc["reasons"])
+    doc = fleet(tmp_path, calm(networks=[{"name": "dut", "ports": ["client:0", "server:0"], "loss": "any"}]))
+    assert doc["verdict"] == "passed" and any("lost in the device under test" in w for w in doc["warnings"])
+
+
+# ---- engines that it starts
+
+
+def ended(doc):
+    """Its engines are processes no more."""
+    return all(e["launched"] and e["pid"] > 0 and not alive(e["pid"]) for e in doc["engines"])
+
+
+@pytest.mark.long
+def test_the_example_starts_and_ends_its_engines(tmp_path):
+    done = run(FLEET, TOP / "examples/fleet/two-engines.yaml", "--output", tmp_path / "out", "--json", "-q")
+    assert done.returncode == 0, done.stdout + done.stderr
+    doc = check(json.loads(done.stdout))
+    assert case(doc, "http client")["stats"]["estab_once"] == 10000 and len(doc["engines"]) == 2 and ended(doc)
+
+
+@pytest.mark.long
+def test_interrupted_it_ends_its_engines(tmp_path):
+    log = tmp_path / "log"
+    with open(log, "w") as out:
+        p = subprocess.Popen([FLEET, TOP / "examples/fleet/two-engines.yaml", "--output", tmp_path / "out", "--duration", "60"],
+                             stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        wait_for(lambda: "RUNNING" in log.read_text() or p.poll() is not None, 60)
+        p.send_signal(signal.SIGINT)
+        assert p.wait(60) == 130, log.read_text()
+    finally:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+    doc = check(json.loads((tmp_path / "out/result.json").read_text()))
+    assert doc["exit_code"] == 130 and "interrupted" in doc["reasons"] and ended(doc)
+
+
+# ---- plans that are wrong
+
+
+def spoiled(change):
+    plan = http({"client": "127.0.0.1:1", "server": "unix:/nowhere"})
+    change(plan)
+    return plan
+
+
+@pytest.mark.parametrize("change, why", [
+    (lambda p: p["engines"][0].pop("attach"), "engines[0].attach: missing, expected the address"),
+    (lambda p: p["engines"][0].update(attach="here"), "engines[0].attach: 'here' given, expected HOST:PORT"),
+    (lambda p: p["engines"][0].update(name="server"), "engines[1].name: 'server' is another one's"),
+    (lambda p: p["engines"][0].update(name="a b"), "engines[0].name: 'a b' given, expected a name of letters"),
+    (lambda p: p["engines"][0].update(engine={"ring_if_pairs": 1}), "given beside engine, expected one of them"),
+    (lambda p: p["engines"][1].update(token_file="t"), "engines[1].token_file: given without HOST:PORT"),
+    (lambda p: p["engines"][1].update(tls_ca="t"), "engines[1].tls_ca: given without HOST:PORT"),
+    (lambda p: p["engines"][0]["cases"][0]["client"].update(sport=0), "0 given"),
+    (lambda p: p["engines"][0]["cases"][0].update(speed=1), "engines[0].cases[0].speed: unknown key"),
+    (lambda p: p.update(networks=[{"ports": ["client:0", "server:1"]}]), "'server:1' given, expected a port with test cases: client:0, server:0"),
+    (lambda p: p.update(networks=[{"ports": ["client:0", "client:0"]}]), "'client:0' is there twice"),
+    (lambda p: p.update(networks=[{"ports": ["client:0"]}]), "networks[0].ports: 1 given"),
+    (lambda p: p.update(networks=[{"ports": ["client:0", "server:0"], "loss": -1}]), "networks[0].loss: -1 given"),
+    (lambda p: p["engines"][1]["cases"][0].update(ipv4={"rx_timestamp": 1}), "whose stamps are of another clock"),
+    (lambda p: p.update(clock_rounds=0), "clock_rounds: 0 given, expected 1..1000"),
+    (lambda p: p.update(engines=[]), "engines: 0 given"),
+    (lambda p: p.update(schema="warp17-plan/1.0"), "schema: 'warp17-plan/1.0' given, expected warp17-fleet/1.0"),
+])
+def test_a_wrong_plan_is_said_with_its_place(change, why):
+    text = json.dumps(spoiled(change), indent=1)
+    with pytest.raises(PlanError) as e:
+        fleet_plan.parse(text, "plan.json", json=True)
+    assert any(why in p and re.match(r"plan\.json:\d+: ", p) for p in e.value.problems), e.value.problems
+
+
+def test_wrong_plans_and_arguments_end_with_2_and_leave_nothing(tmp_path):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("schema: warp17-fleet/1.0\nname: x\nengines:\n  - name: a\n    attach: 127.0.0.1:1\n    start: [99]\n")
+    for words, why in (((plan,), f"{plan}:6: engines[0].start[0]: 99 given, expected 0..63"), ((tmp_path / "none.yaml",), "No such file"),
+                       ((), "expected PLAN"), ((plan, "--timeout", "0"), "--timeout: 0 given"), ((plan, "--duration", "x"), "'x' given, expected seconds")):
+        done = run(FLEET, *words, cwd=tmp_path)
+        assert done.returncode == 2 and why in done.stderr and not done.stdout, (done.stdout, done.stderr)
+    assert {p.name for p in tmp_path.iterdir()} == {"plan.yaml"}
+    missing = http({"client": "127.0.0.1:1", "server": "unix:/nowhere"})
+    missing["engines"][0]["token_file"] = "no-token"
+    assert "client: token_file" in fleet(tmp_path, missing, code=2) and not (tmp_path / "out").exists()
