@@ -289,7 +289,7 @@ style: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 	$(Q)scripts/check-conformance.sh >/dev/null
 	$(Q)scripts/check-app.sh
 	$(Q)scripts/check-headers.sh $(CC) '$(filter-out -MMD -MP,$(CFLAGS))' $(filter %.h,$(ALL_SRC))
-	$(Q)shellcheck -S warning $$(find scripts -maxdepth 1 -type f) test/sim/*.sh .ci/run
+	$(Q)shellcheck -S warning $$(find scripts -maxdepth 1 -type f | xargs grep -LE '^#!.*python') test/sim/*.sh .ci/run
 lint:
 	$(Q)printf '%s\n' $(filter-out test/%,$(filter %.c,$(ALL_SRC))) | xargs -P $$(nproc) -I{} \
 		clang-tidy --quiet {} -- -std=gnu2x -D_GNU_SOURCE -I. $(call sys,$(PKGS)) -march=$(ARCH) 2>/dev/null
@@ -307,12 +307,13 @@ install: all
 	$(Q)install -d $(addprefix '$(DESTDIR)',$(LIB)/bin $(LIB)/scripts $(LIB)/config/examples $(PREFIX)/bin $(UNITS_TO) \
 		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(addprefix $(SHARE)/,prometheus grafana schema) $(SYSCONFDIR)/warp17)
 	$(Q)install $(PROGS) '$(DESTDIR)$(LIB)/bin'
-	$(Q)install $(addprefix scripts/,warp17 hugepages doctor demo example) '$(DESTDIR)$(LIB)/scripts'
+	$(Q)install $(addprefix scripts/,warp17 warp17-search hugepages doctor demo example) '$(DESTDIR)$(LIB)/scripts'
 	$(Q)install -m 644 scripts/lib.sh scripts/config.sh '$(DESTDIR)$(LIB)/scripts'
 	$(Q)install -m 644 config/examples/* '$(DESTDIR)$(LIB)/config/examples'
 	$(Q)[ -e '$(DESTDIR)$(SYSCONFDIR)/warp17/warp17.conf' ] || install -m 644 config/warp17.conf '$(DESTDIR)$(SYSCONFDIR)/warp17'
 	$(Q)ln -sfn '$(SYSCONFDIR)/warp17/warp17.conf' '$(DESTDIR)$(LIB)/config/warp17.conf'
 	$(Q)ln -sfn ../lib/warp17/scripts/warp17 '$(DESTDIR)$(PREFIX)/bin/warp17'
+	$(Q)ln -sfn ../lib/warp17/scripts/warp17-search '$(DESTDIR)$(PREFIX)/bin/warp17-search'
 	$(Q)ln -sfn ../lib/warp17/bin/warp17-cli '$(DESTDIR)$(PREFIX)/bin/warp17-cli'
 	$(Q)ln -sfn ../lib/warp17/bin/warp17-stats-exporter '$(DESTDIR)$(PREFIX)/bin/warp17-stats-exporter'
 	$(Q)for u in config/systemd/*; do sed 's#/usr/local/bin#$(PREFIX)/bin#; s#/etc/warp17#$(SYSCONFDIR)/warp17#' $$u | \

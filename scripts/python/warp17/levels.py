@@ -137,6 +137,7 @@ class Levels:
         self._keys = [k for k in (self._where.client, self._where.server) if k is not None]
         self._added: List[Tuple[int, str]] = []
         self._gateways: List[int] = []
+        self._acquired: List[int] = []
         self._bytes = offer.estimate()
         self._usual_ms: Optional[float] = None
         self._mtu = 1500
@@ -144,14 +145,17 @@ class Levels:
     # ---- before and after all levels
 
     def prepare(self) -> None:
-        """Interfaces and gateways. Unfit when a port is not there or has test cases."""
+        """Acquires the ports; interfaces and gateways. Unfit when a port is not there or has test cases."""
         there = {p["port"]: p for p in self._w.ports()}
-        for port, ip, gw in self._ends():
+        for port in self._ports:
             if port not in there:
                 raise Unfit(f"port {port}: the engine has ports {', '.join(map(str, sorted(there)))}")
-            settings = self._w.settings(port)
-            if settings["tests"]:
+            if self._w.settings(port)["tests"]:
                 raise Unfit(f"port {port} has test cases: the search needs a port without (del tests port {port} ...)")
+        for port, ip, gw in self._ends():
+            self._w.acquire(port)
+            self._acquired.append(port)
+            settings = self._w.settings(port)
             self._mtu = min(self._mtu, there[port]["mtu"])
             if ip not in [i["ip"] for i in settings["l3_interfaces"]]:
                 self._w.add_interface(port, ip, self.offer.mask)
@@ -167,12 +171,15 @@ class Levels:
 
     def close(self) -> None:
         """Nothing of ours is left on the engine."""
-        self._take_away()
+        if self._acquired:
+            self._take_away()
         for port in self._gateways:
             self._w.delete_gateway(port)
         for port, ip in self._added:
             self._w.delete_interface(port, ip)
-        self._gateways, self._added = [], []
+        for port in self._acquired:
+            self._w.release(port)
+        self._gateways, self._added, self._acquired = [], [], []
 
     def _take_away(self) -> None:
         self._w.stop(self._ports)
