@@ -7,7 +7,7 @@ Little's law: of those that are on their way at a time, over those that end a se
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from .sampler import Key, Sample
 
@@ -63,10 +63,19 @@ class Asked:
 
 @dataclass(frozen=True)
 class Where:
-    """Whose counters: the client's test case, and the server's where it is ours."""
+    """Whose counters: test cases of clients, and of servers where they are ours. single: a connection carries one transaction."""
 
-    client: Key
-    server: Optional[Key]
+    clients: Sequence[Key]
+    servers: Sequence[Key]
+    single: bool = False
+
+    @property
+    def client_ports(self) -> Set[int]:
+        return {p for p, _ in self.clients}
+
+    @property
+    def server_ports(self) -> Set[int]:
+        return {p for p, _ in self.servers} - self.client_ports
 
 
 @dataclass
@@ -101,16 +110,12 @@ class Window:
         return (self.samples[-1].mono_ns - self.samples[0].mono_ns) / 1e9 if self.samples else 0.0
 
     def count(self, name: str, sample: Sample) -> int:
-        """Of the client, since base."""
-        return int(self._stats(sample)[name]) - int(self._stats(self.base)[name])
-
-    def _stats(self, sample: Sample) -> Mapping[str, int]:
-        stats: Mapping[str, int] = sample.stats[self.where.client]["stats"]
-        return stats
+        """Of the clients, since base."""
+        return self.now(name, sample) - self.now(name, self.base)
 
     def now(self, name: str, sample: Sample) -> int:
-        """A gauge of the client."""
-        return int(self._stats(sample)[name])
+        """A gauge of the clients."""
+        return sum(int(sample.stats[k]["stats"][name]) for k in self.where.clients)
 
     def grown(self, *names: str) -> int:
         """So much they did in the window, together."""
@@ -126,14 +131,15 @@ class Window:
     def under_way(self, sample: Sample) -> int:
         """Connections from SYN to the response's last byte, where each carries one transaction; else requests without
         response. What failed is not among them."""
-        begun = "opened" if self.goal == CONNECTIONS else "requests"
-        gone = sum(self.count(k, sample) for k in FAILED) if self.goal == CONNECTIONS else 0
+        begun = "opened" if self.where.single else "requests"
+        gone = sum(self.count(k, sample) for k in FAILED) if self.where.single else 0
         return max(0, self.count(begun, sample) - self.count("responses", sample) - gone)
 
     def broken_off(self, sample: Sample) -> int:
-        """Connections that the peer closed before their time."""
-        early = self.count("closed", sample) - (self.count("responses", sample) if self.goal == CONNECTIONS else 0)
-        return max(0, early)
+        """Connections that closed before their time: before their response, or at all where they are to stay."""
+        if self.where.single:
+            return max(0, self.count("closed", sample) - self.count("responses", sample))
+        return self.count("closed", sample) if self.goal != CONNECTIONS else 0
 
     def failed(self) -> int:
         early = self.broken_off(self.samples[-1]) - self.broken_off(self.samples[0])
@@ -143,9 +149,9 @@ class Window:
         early = self.broken_off(self.samples[-1]) - self.broken_off(self.samples[0])
         return self.grown(*TERMINATED) + max(0, early)
 
-    def bytes(self, port: int, what: str) -> int:
-        last, first = self.samples[-1].ports[port]["port"], self.samples[0].ports[port]["port"]
-        return last[what] - first[what]
+    def bytes(self, ports: Iterable[int], what: str) -> int:
+        last, first = self.samples[-1].ports, self.samples[0].ports
+        return sum(last[p]["port"][what] - first[p]["port"][what] for p in ports)
 
     def load_percent(self) -> Optional[float]:
         """Of the busiest worker, on average."""
@@ -176,7 +182,7 @@ def unmeasured(why: str) -> Dict[str, Any]:
 
 
 def last_byte(w: Window) -> Dict[str, Any]:
-    if w.goal != CONNECTIONS:
+    if not w.where.single:
         return unmeasured("it counts from the SYN, and these connections carry many transactions; see transaction_response_time_ms")
     avg, below = response_ms(w)
     how = "mean by Little's law: connections between SYN and the response's last byte / responses a second; the engine keeps no time of each"
@@ -186,7 +192,7 @@ def last_byte(w: Window) -> Dict[str, Any]:
 
 
 def first_byte(w: Window, one_segment: Optional[bool]) -> Dict[str, Any]:
-    if w.goal != CONNECTIONS or not one_segment:
+    if not w.where.single or not one_segment:
         return unmeasured("the engine has no time stamp of a response's first byte")
     return {**last_byte(w), "how": "as time_to_last_byte_ms, for the response is one segment: its first byte comes with its last. " + last_byte(w)["how"]}
 
@@ -198,9 +204,9 @@ def rounded(v: Optional[float], digits: int = 3) -> Optional[float]:
 def throughput(w: Window) -> Dict[str, Any]:
     """Frames from the Ethernet header on, as they arrived at our ports: both ways where both ends are ours, else what the
     client's port received and sent."""
-    client, server = w.where.client[0], w.where.server
-    there = (server[0], "rx_bytes") if server is not None else (client, "tx_bytes")
-    mbps = [w.bytes(*of) * 8 / w.seconds / 1e6 for of in ((client, "rx_bytes"), there)] if w.seconds > 0 else [0.0, 0.0]
+    clients, servers = w.where.client_ports, w.where.server_ports
+    there = (clients, "tx_bytes") if not w.where.servers else (servers, "rx_bytes")
+    mbps = [w.bytes(*of) * 8 / w.seconds / 1e6 for of in ((clients, "rx_bytes"), there)] if w.seconds > 0 else [0.0, 0.0]
     return {"both_ways": round(sum(mbps), 3), "to_client": round(mbps[0], 3), "to_server": round(mbps[1], 3)}
 
 
@@ -215,7 +221,7 @@ def kpis(w: Window, one_segment: Optional[bool]) -> Dict[str, Any]:
         "inspected_throughput_mbps": throughput(w),
         "time_to_first_byte_ms": first_byte(w, one_segment),
         "time_to_last_byte_ms": last_byte(w),
-        "transaction_response_time_ms": {"avg": rounded(avg), "below": rounded(below)} if w.goal != CONNECTIONS else None,
+        "transaction_response_time_ms": {"avg": rounded(avg), "below": rounded(below)} if not w.where.single else None,
         "attempted_transactions": attempts(w), "failed_transactions": w.failed(),
         "opened_connections": w.grown("opened"), "terminated_connections": w.terminated(),
         "worker_load_percent": rounded(w.load_percent(), 1), "behind": w.grown(*BEHIND), "window_s": round(w.seconds, 3),
@@ -308,7 +314,7 @@ def responses(w: Window, criteria: Criteria, v: Verdict) -> None:
 def own_fault(w: Window, asked: Asked) -> Optional[str]:
     """What says that the engine itself was the limit, or its settings."""
     first, last = w.samples[0], w.samples[-1]
-    ports = {w.where.client[0]} | ({w.where.server[0]} if w.where.server else set())
+    ports = w.where.client_ports | w.where.server_ports
     signs: List[Tuple[str, Callable[[], int]]] = [
         ("worker behind its rate", lambda: w.grown(*BEHIND)),
         ("control blocks used up", lambda: w.count("no_tcb", last)),

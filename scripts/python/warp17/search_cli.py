@@ -17,8 +17,9 @@ from . import __version__, search_text
 from .client import Warp17
 from .errors import LaunchFailed, Warp17Error
 from .kpi import CONCURRENT, CONNECTIONS, GOALS, THROUGHPUT, TRANSACTIONS, UNITS, Criteria
-from .levels import Offer, Result, Unfit
+from .levels import Result
 from .search import Step
+from .search_load import Offer, OwnLoad, Unfit
 from .search_run import INTERRUPTED, EXIT_CODES, Plan, Progress, Run
 
 INVALID, NO_ENGINE = 2, 3
@@ -157,7 +158,7 @@ def arguments(args: Optional[Sequence[str]]) -> argparse.Namespace:
 
 def offer_of(a: argparse.Namespace) -> Offer:
     return Offer(a.goal, a.app, a.req_size or (1 if a.app == "raw" else 0), a.resp_size, a.client_port, a.server_port, a.src, a.dest, a.mask,
-                 a.dport, a.gw, a.server_gw, a.sessions, a.trickle, a.ramp, a.warm_up, a.retries, a.host, a.object)
+                 a.dport, a.gw, a.server_gw, a.sessions, a.trickle, a.ramp, a.retries, a.host, a.object)
 
 
 def criteria_of(a: argparse.Namespace) -> Criteria:
@@ -165,7 +166,7 @@ def criteria_of(a: argparse.Namespace) -> Criteria:
 
 
 def plan_of(a: argparse.Namespace) -> Plan:
-    return Plan(a.lowest, a.highest, a.resolution / 100, a.factor, a.tries, a.sustain, a.confirm, a.max_time)
+    return Plan(a.lowest, a.highest, a.resolution / 100, a.factor, a.tries, a.ramp, a.warm_up, a.sustain, a.confirm, a.max_time)
 
 
 # ---- progress
@@ -295,7 +296,7 @@ def searched(a: argparse.Namespace) -> int:
     offer = offer_of(a)
     offer.sports(a.highest if a.goal == CONCURRENT else a.sessions)
     with connected(a) as w:
-        run = Run(w, offer, criteria_of(a), plan_of(a), None if a.quiet else Shown(sys.stderr, UNITS[a.goal]))
+        run = Run(w, OwnLoad(offer), criteria_of(a), plan_of(a), None if a.quiet else Shown(sys.stderr, UNITS[a.goal]))
         doc = run.run()
     write_all(a, doc)
     if run.error is not None:

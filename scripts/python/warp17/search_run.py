@@ -9,8 +9,9 @@ from . import __version__
 from .client import Warp17
 from .errors import Warp17Error
 from .kpi import DEVICE, GENERATOR, UNITS, Criteria
-from .levels import Levels, Offer, OutOfTime, Result
+from .levels import Levels, OutOfTime, Result
 from .search import FOUND, NONE, SUSTAIN, UNSTABLE, Search, Step
+from .search_load import Load
 
 SCHEMA = "warp17-search/1.0"
 TIME, INTERRUPTED, FAULT = "time", "interrupted", "fault"
@@ -21,9 +22,10 @@ Document = Dict[str, Any]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a search is told beside the offer and the criteria: levels, and seconds.
+    """What a search is told beside the load and the criteria: levels, and seconds.
 
     lowest, highest, resolution, factor, tries  search.Search's
+    ramp_s, warm_up_s  before a level's window: connections open, and go on
     sustain_s  window of a level
     confirm_s  window of a level in the search's sustain stage
     max_time_s of all
@@ -34,6 +36,8 @@ class Plan:
     resolution: float = 0.05
     factor: float = 2.0
     tries: int = 2
+    ramp_s: float = 1.0
+    warm_up_s: float = 1.0
     sustain_s: float = 5.0
     confirm_s: float = 10.0
     max_time_s: float = 1800.0
@@ -52,8 +56,8 @@ class Progress:
 class Run:
     """One search on an engine that is there. run() makes the document, whatever happens but what ends Python."""
 
-    def __init__(self, w: Warp17, offer: Offer, criteria: Criteria, plan: Plan, progress: Optional[Progress] = None) -> None:
-        self._w, self._offer, self._criteria, self._plan = w, offer, criteria, plan
+    def __init__(self, w: Warp17, load: Load, criteria: Criteria, plan: Plan, progress: Optional[Progress] = None) -> None:
+        self._w, self._load, self._criteria, self._plan = w, load, criteria, plan
         self._progress = progress or Progress()
         self._search = Search(plan.lowest, plan.highest, plan.resolution, plan.factor, plan.tries)
         self._tried: List[Tuple[Step, Result]] = []
@@ -67,14 +71,15 @@ class Run:
         return self._document(outcome, started, time.monotonic() - began)
 
     def _go(self, deadline: float) -> str:
-        levels = Levels(self._w, self._offer, self._criteria, lambda phase: self._progress.phase(self._step, phase), deadline)
+        levels = Levels(self._w, self._load, self._criteria, self._plan.ramp_s, self._plan.warm_up_s,
+                        lambda phase: self._progress.phase(self._step, phase), deadline)
         try:
             try:
-                levels.prepare()
+                self._load.prepare(self._w)
                 while (step := self._search.step()) is not None:
                     self._try(levels, step)
             finally:
-                levels.close()
+                self._load.close(self._w)
         except OutOfTime:
             return TIME
         except KeyboardInterrupt:
@@ -102,8 +107,8 @@ class Run:
             "schema": SCHEMA, "tool": {"name": "warp17-search", "version": __version__},
             "started": round(started, 3), "ended": round(started + seconds, 3), "duration_s": round(seconds, 3),
             "outcome": outcome, "exit_code": code, "error": None if self.error is None else self.error.message,
-            "goal": self._offer.goal, "unit": UNITS[self._offer.goal], "search": asdict(self._plan), "criteria": asdict(self._criteria),
-            "offer": {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self._offer).items()},
+            "goal": self._load.goal, "unit": UNITS[self._load.goal], "search": asdict(self._plan), "criteria": asdict(self._criteria),
+            **self._load.document(),
             "result": self._found(outcome), "levels": [level(n, *t) for n, t in enumerate(self._tried, 1)]}
 
     def _found(self, outcome: str) -> Optional[Document]:
