@@ -283,6 +283,8 @@ style: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 	$(Q)clang-format --dry-run -Werror $(ALL_SRC)
 	$(Q)for d in $(DOCS); do $(BIN)/warp17-cli --reference $$d | cmp -s - doc/$$d.md || { echo "doc/$$d.md: not current, make docs"; exit 1; }; done
 	$(Q)stats-exporter/schema/make.py --check $(BIN)/warp17-stats-exporter
+	$(Q)scripts/python/make_methods.py --check $(BIN)/warp17-cli
+	$(Q)scripts/warp17-run --schema | cmp -s - doc/schema/warp17-plan.json || { echo "doc/schema/warp17-plan.json: not current, make docs"; exit 1; }
 	$(Q)scripts/check-size.sh $(ALL_SRC)
 	$(Q)scripts/check-tokens.sh $(ALL_SRC)
 	$(Q)scripts/check-layers.sh $(ALL_SRC)
@@ -298,6 +300,8 @@ format:
 docs: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 	$(Q)for d in $(DOCS); do $(BIN)/warp17-cli --reference $$d > doc/$$d.md; done
 	$(Q)stats-exporter/schema/make.py $(BIN)/warp17-stats-exporter
+	$(Q)scripts/python/make_methods.py $(BIN)/warp17-cli
+	$(Q)scripts/warp17-run --schema > doc/schema/warp17-plan.json
 # The tree as the launcher knows it stands in LIB, what users call are links. A configuration that is there stays.
 LIB := $(PREFIX)/lib/warp17
 SHARE := $(PREFIX)/share/warp17
@@ -307,22 +311,25 @@ install: all
 	$(Q)install -d $(addprefix '$(DESTDIR)',$(LIB)/bin $(LIB)/scripts $(LIB)/config/examples $(PREFIX)/bin $(UNITS_TO) \
 		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(addprefix $(SHARE)/,prometheus grafana schema) $(SYSCONFDIR)/warp17)
 	$(Q)install $(PROGS) '$(DESTDIR)$(LIB)/bin'
-	$(Q)install $(addprefix scripts/,warp17 warp17-search hugepages doctor demo example) '$(DESTDIR)$(LIB)/scripts'
+	$(Q)install $(addprefix scripts/,warp17 warp17-run warp17-search hugepages doctor demo example) '$(DESTDIR)$(LIB)/scripts'
 	$(Q)install -m 644 scripts/lib.sh scripts/config.sh '$(DESTDIR)$(LIB)/scripts'
 	$(Q)install -m 644 config/examples/* '$(DESTDIR)$(LIB)/config/examples'
 	$(Q)[ -e '$(DESTDIR)$(SYSCONFDIR)/warp17/warp17.conf' ] || install -m 644 config/warp17.conf '$(DESTDIR)$(SYSCONFDIR)/warp17'
 	$(Q)ln -sfn '$(SYSCONFDIR)/warp17/warp17.conf' '$(DESTDIR)$(LIB)/config/warp17.conf'
 	$(Q)ln -sfn ../lib/warp17/scripts/warp17 '$(DESTDIR)$(PREFIX)/bin/warp17'
+	$(Q)ln -sfn ../lib/warp17/scripts/warp17-run '$(DESTDIR)$(PREFIX)/bin/warp17-run'
 	$(Q)ln -sfn ../lib/warp17/scripts/warp17-search '$(DESTDIR)$(PREFIX)/bin/warp17-search'
 	$(Q)ln -sfn ../lib/warp17/bin/warp17-cli '$(DESTDIR)$(PREFIX)/bin/warp17-cli'
 	$(Q)ln -sfn ../lib/warp17/bin/warp17-stats-exporter '$(DESTDIR)$(PREFIX)/bin/warp17-stats-exporter'
 	$(Q)for u in config/systemd/*; do sed 's#/usr/local/bin#$(PREFIX)/bin#; s#/etc/warp17#$(SYSCONFDIR)/warp17#' $$u | \
 		install -m 644 /dev/stdin '$(DESTDIR)$(UNITS_TO)/'$${u##*/} || exit 1; done
-	$(Q)install -d $(addprefix '$(DESTDIR)$(SHARE)'/,python/warp17 perl examples/python examples/perl)
-	$(Q)install -m 644 scripts/python/warp17/*.py scripts/python/warp17/py.typed '$(DESTDIR)$(SHARE)/python/warp17'
+	$(Q)install -d $(addprefix '$(DESTDIR)$(SHARE)'/,python/warp17 perl examples/python examples/perl examples/plans)
+	$(Q)install -m 644 $(addprefix scripts/python/warp17/,*.py py.typed *.json *.css *.js) '$(DESTDIR)$(SHARE)/python/warp17'
+	$(Q)install -m 644 $(PAGE)/dygraph.js.raw '$(DESTDIR)$(SHARE)/python/warp17/dygraph.js'
 	$(Q)install -m 644 scripts/python/pyproject.toml '$(DESTDIR)$(SHARE)/python'
 	$(Q)install -m 644 scripts/perl/Warp17.pm '$(DESTDIR)$(SHARE)/perl'
 	$(Q)install examples/python/*.py '$(DESTDIR)$(SHARE)/examples/python'
+	$(Q)install -m 644 examples/plans/* '$(DESTDIR)$(SHARE)/examples/plans'
 	$(Q)install examples/perl/*.pl '$(DESTDIR)$(SHARE)/examples/perl'
 	$(Q)install -m 644 doc/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
 	$(Q)install -m 644 config/prometheus/* '$(DESTDIR)$(SHARE)/prometheus'

@@ -12,7 +12,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup, and program
 
 # tests of what is beside the packet path: two of them at a time tell the same
 BESIDE = {"test_exporter", "test_exporter_api", "test_exporter_http", "test_record", "test_sse", "test_page", "test_prometheus",
-          "test_rpc", "test_rpc_limits", "test_python", "test_perl"}
+          "test_rpc", "test_rpc_limits", "test_python", "test_perl", "test_run", "test_pytest_plugin"}
 
 
 def pytest_configure(config):

@@ -56,7 +56,7 @@ class LocalEngine:
             done = self._launch("start", *words, *args, *option_words(options))
             if done.returncode != 0:
                 self._running = False  # the launcher took back what it did, and one of that prefix may be another's
-                raise LaunchFailed(said(done.stderr) or f"the launcher ended with {done.returncode}")
+                raise LaunchFailed(said(done.stderr) or f"the launcher ended with {done.returncode}", data={"exit_code": done.returncode})
             match = re.search(r"READY .*\bpid=(\d+)", done.stdout)
             self.pid = int(match[1]) if match else 0
             self._serve()

@@ -89,7 +89,7 @@ class WaitTimedOut(Warp17Error, TimeoutError):
 
 
 class LaunchFailed(Warp17Error):
-    """No engine, or no RPC server; the message is what the launcher said."""
+    """No engine, or no RPC server; the message is what the launcher said, exit_code its own: 2 for options that are wrong."""
 
 
 CLASSES: Mapping[int, Type[Warp17Error]] = {
