@@ -239,7 +239,7 @@ def judge(w: Window, asked: Asked, criteria: Criteria, over: bool = True) -> Ver
     v = Verdict()
     if w.seconds <= 0:
         return v
-    failed(w, asked, criteria, v)
+    failed(w, asked, criteria, v, over)
     if asked.goal == CONCURRENT:
         all_up(w, asked, v)
     else:
@@ -252,12 +252,14 @@ def judge(w: Window, asked: Asked, criteria: Criteria, over: bool = True) -> Ver
     return v
 
 
-def failed(w: Window, asked: Asked, criteria: Criteria, v: Verdict) -> None:
-    """The whole window's attempts are what there may still be, so that a few failures early are no surer than late ones."""
-    whole = asked.per_second * asked.seconds * (1 + criteria.tolerance)
-    for what, bad, of, bound in (("failed transactions", w.failed(), attempts(w), criteria.failed),
-                                 ("connections terminated", w.terminated(), w.grown("opened") + w.now("estab_now", w.samples[0]), criteria.terminated)):
-        if bad and bad >= bound * max(of, whole):
+def failed(w: Window, asked: Asked, criteria: Criteria, v: Verdict, over: bool) -> None:
+    """Before the window is over what may still be attempted counts as attempted, so that failures are judged by the whole."""
+    whole = 0.0 if over else asked.per_second * asked.seconds * (1 + criteria.tolerance)
+    connections = w.grown("opened") + w.now("estab_now", w.samples[0])
+    most = whole if asked.goal == CONNECTIONS else asked.sessions
+    for what, bad, of, limit in (("failed transactions", w.failed(), attempts(w), criteria.failed * max(attempts(w), whole)),
+                                 ("connections terminated", w.terminated(), connections, criteria.terminated * max(connections, most))):
+        if bad and bad >= limit:
             v.fails(f"{what}: {bad} of {of} ({100 * bad / max(of, bad):.4g} %)")
 
 

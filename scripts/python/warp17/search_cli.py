@@ -13,13 +13,15 @@ import sys
 import tempfile
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, TextIO, Tuple
 
-from . import __version__, search_text
+from . import __version__, plan as plans, search_text
 from .client import Warp17
 from .errors import LaunchFailed, Warp17Error
 from .kpi import CONCURRENT, CONNECTIONS, GOALS, THROUGHPUT, TRANSACTIONS, UNITS, Criteria
 from .levels import Result
+from .runner import engine_for
 from .search import Step
-from .search_load import Offer, OwnLoad, Unfit
+from .search_load import Load, Offer, OwnLoad, Unfit
+from .search_plan import PlanLoad
 from .search_run import INTERRUPTED, EXIT_CODES, Plan, Progress, Run
 
 INVALID, NO_ENGINE = 2, 3
@@ -80,6 +82,7 @@ def server_port(text: str) -> Optional[int]:
 def add_load(p: argparse.ArgumentParser) -> None:
     g = p.add_argument_group("load")
     g.add_argument("--goal", required=True, choices=GOALS, help="what is to be highest: %(choices)s")
+    g.add_argument("--plan", metavar="PLAN|CFG", help="a plan of warp17-run, instead of the options below and of addresses: its clients' rates are searched")
     g.add_argument("--app", choices=("http", "raw"), default="http", help="application (default %(default)s)")
     g.add_argument("--req-size", type=bounded(0, 100000000, True), default=0, metavar="BYTES", help="of a request's body (default 0)")
     g.add_argument("--resp-size", type=bounded(0, 100000000, True), default=1024, metavar="BYTES", help="of a response's (default 1024)")
@@ -151,6 +154,8 @@ def arguments(args: Optional[Sequence[str]]) -> argparse.Namespace:
         p.error(f"--server-port: {a.server_port} is the client's port too")
     if a.attach is not None and a.engine_opts is not None:
         p.error("--engine-opts is for an engine that is started, --attach for one that runs")
+    if a.plan is not None and a.goal == CONCURRENT:
+        p.error("--goal concurrent takes no --plan: its levels are numbers of sessions")
     if a.app == "raw" and a.resp_size == 0:
         p.error("--resp-size: 0 given, expected 1 or more: without a response there is no transaction")
     return a
@@ -204,12 +209,16 @@ def token_of(path: Optional[pathlib.Path]) -> Optional[str]:
         raise Unfit(f"--token-file {path}: {getattr(e, 'strerror', None) or e}") from e
 
 
-def engine_words(a: argparse.Namespace) -> List[str]:
-    """Options of an engine of our own: what is asked for, and pools that hold both ends of all sessions."""
+def words_of(options: str) -> List[str]:
     try:
-        words = shlex.split("--ring-if-pairs 1" if a.engine_opts is None else a.engine_opts)
+        return shlex.split(options)
     except ValueError as e:
         raise Unfit(f"--engine-opts: {e}") from e
+
+
+def engine_words(a: argparse.Namespace) -> List[str]:
+    """Options of an engine of our own: what is asked for, and pools that hold both ends of all sessions."""
+    words = words_of("--ring-if-pairs 1" if a.engine_opts is None else a.engine_opts)
     sessions = a.highest + 1000 if a.goal == CONCURRENT else a.sessions
     sizes = {"--tcb-pool-sz": (2 if a.server_port is not None else 1) * sessions * 17 // 16 // 1024 + 16, "--ucb-pool-sz": 16}
     for name, size in sizes.items():
@@ -219,13 +228,18 @@ def engine_words(a: argparse.Namespace) -> List[str]:
 
 
 @contextlib.contextmanager
-def connected(a: argparse.Namespace) -> Iterator[Warp17]:
-    if a.attach is not None:
-        with Warp17(a.attach, token=token_of(a.token_file)) as w:
+def connected(a: argparse.Namespace, plan: Optional[plans.Plan]) -> Iterator[Warp17]:
+    """To an engine that runs, or to one of our own, which ends afterwards."""
+    token = token_of(a.token_file)
+    if plan is not None:
+        with engine_for(plan, attach=a.attach, args=words_of(a.engine_opts or ""), token=token) as (w, _, _):
             yield w
-        return
-    with Warp17.launch(*engine_words(a)) as w:
-        yield w
+    elif a.attach is not None:
+        with Warp17(a.attach, token=token) as w:
+            yield w
+    else:
+        with Warp17.launch(*engine_words(a)) as w:
+            yield w
 
 
 def writable(path: Optional[pathlib.Path]) -> None:
@@ -293,10 +307,11 @@ def searched(a: argparse.Namespace) -> int:
     """Searches and writes; the exit status."""
     for path in (a.json, a.csv):
         writable(path)
-    offer = offer_of(a)
-    offer.sports(a.highest if a.goal == CONCURRENT else a.sessions)
-    with connected(a) as w:
-        run = Run(w, OwnLoad(offer), criteria_of(a), plan_of(a), None if a.quiet else Shown(sys.stderr, UNITS[a.goal]))
+    plan = None if a.plan is None else plans.load(a.plan)
+    load: Load = OwnLoad(offer_of(a)) if plan is None else PlanLoad(plan, a.goal)
+    load.sessions(a.highest)
+    with connected(a, plan) as w:
+        run = Run(w, load, criteria_of(a), plan_of(a), None if a.quiet else Shown(sys.stderr, UNITS[a.goal]))
         doc = run.run()
     write_all(a, doc)
     if run.error is not None:
