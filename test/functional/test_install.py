@@ -26,7 +26,7 @@ def test_destdir_and_the_systems_prefix(tmp_path):
     done = run("make", "-s", "-C", TOP, "install", f"DESTDIR={tmp_path}", "PREFIX=/usr", timeout=600, env=plain())
     assert done.returncode == 0, done.stderr
     assert sorted(os.listdir(tmp_path)) == ["etc", "usr"]
-    for name in ("warp17", "warp17-cli", "warp17-stats-exporter"):
+    for name in ("warp17", "warp17-cli", "warp17-stats-exporter", "warp17-run"):
         link = tmp_path / "usr/bin" / name
         assert os.access(link, os.X_OK) and str(link.resolve()).startswith(str(tmp_path))
     assert sorted(os.listdir(tmp_path / "usr/share/warp17/schema")) == sorted(os.listdir(TOP / "doc/schema"))
@@ -75,6 +75,17 @@ def test_scripts_find_the_engine_from_there(there, place):  # noqa: F811
     says = run("/usr/bin/python3", "-c", "import warp17.engine as e; print(e.__file__, e.launcher())",
                env={"PYTHONPATH": str(share / "python"), "PYTHONDONTWRITEBYTECODE": "1"}, cwd=there).stdout
     assert says.split() == [str(share / "python/warp17/engine.py"), str(there / "bin/warp17")]
+
+
+def test_warp17_run_works_from_there(there, place, tmp_path):  # noqa: F811
+    """It finds its modules, the launcher, and the library that draws its report's plots, with the licence."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text((there / "share/warp17/examples/plans/http.yaml").read_text().replace("run-time: 10", "run-time: 1").replace("warmup: 1", ""))
+    done = run(there / "bin/warp17-run", plan, "--output", tmp_path / "out", env={**place.env, "PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.returncode == 0 and "PASSED: http: 2 of 2" in done.stdout, (done.stdout, done.stderr)
+    page = (tmp_path / "out/report.html").read_text()
+    assert "dygraphs is MIT-licenced" in page and "new Dygraph(" in page
+    assert (there / "share/man/man1/warp17-run.1").exists()
 
 
 def units(there):

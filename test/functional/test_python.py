@@ -66,7 +66,8 @@ def test_it_is_typed_and_of_the_standard_library_of_3_9(tmp_path):
         tree = ast.parse(f.read_text(), feature_version=(3, 9))
         names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
         names |= {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level == 0}
-        assert {n.split(".")[0] for n in names} <= sys.stdlib_module_names, f
+        theirs = {"pytest"} if f.name == "pytest_plugin.py" else set()
+        assert {n.split(".")[0] for n in names} <= sys.stdlib_module_names | theirs, f
         assert len(f.read_text().splitlines()) <= 400, f
     done = run(PY, "-m", "mypy", "--strict", "--python-version", "3.9", "--cache-dir", tmp_path, PACKAGE)
     assert done.returncode == 0, done.stdout

@@ -49,6 +49,12 @@ def unaccounted(ports: Mapping[int, Counters], drivers: Mapping[int, str]) -> Li
     return found
 
 
+def lost(ports: Mapping[int, Counters], devices: Mapping[int, Mapping[str, int]]) -> int:
+    """How many packets the engine itself or its devices lost."""
+    return (sum(c["drop"][k] for c in ports.values() for k in OWN_LOSSES)
+            + sum(d.get(k, 0) for d in devices.values() for k in DEVICE_LOSSES))
+
+
 def own_losses(ports: Mapping[int, Counters], devices: Mapping[int, Mapping[str, int]]) -> List[str]:
     """A sentence for each reason for which the engine itself lost packets."""
     return [f"port {p}: {counters[k]} packets lost: {why} ({k})"

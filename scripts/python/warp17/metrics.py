@@ -48,7 +48,8 @@ OF_PORTS: Mapping[str, Tuple[str, str]] = {
     "packets_sent": ("", "Packets that ports took"),
     "packets_received": ("", "Packets taken from ports"),
     "packets_per_second": ("1/s", "Packets sent and received a second, on average, while tests ran"),
-    "drops": ("", "Packets dropped, all reasons"),
+    "drops": ("", "Packets dropped, for all reasons, such as that nobody listens"),
+    "losses": ("", "Packets that the engine or its devices lost for want of time or room"),
     "retransmissions": ("", "TCP segments sent again"),
     "worker_load_percent_most": ("%", "The busiest worker's share of time that found work, the largest of the samples"),
 }
@@ -68,19 +69,20 @@ class Window:
 
 
 def window(samples: Sequence[Sample], key: Key, warmup_s: float = 0) -> Optional[Window]:
-    """Of a test case: from its start, or warmup_s later, to its end, or to the last sample. None: it did not run for so long."""
+    """Of a test case: from its start, or warmup_s later, to its end, or to the last sample in which something had happened.
+    None: it did not run for so long."""
     seen = [s for s in samples if s.states[key].state != "IDLE"]
     if not seen:
         return None
-    start = seen[0].mono_ns - round(seen[0].states[key].runtime_s * 1e9) if seen[0].states[key].state == "RUNNING" else None
-    last = seen[-1]
-    end = last.mono_ns
-    if ends_by_itself(last, key):  # what it did it did by then
-        last = next(s for s in seen if ends_by_itself(s, key))
-        start = start if start is not None else last.mono_ns - round(last.states[key].runtime_s * 1e9)
-        end = start + round(last.states[key].runtime_s * 1e9)
-    if start is None:  # over before the first look, and goes on
-        start = seen[0].mono_ns - round(seen[0].states[key].runtime_s * 1e9)
+    done = next((s for s in seen if ends_by_itself(s, key)), None)
+    anchor = seen[0] if done is None or seen[0].states[key].state == "RUNNING" else done
+    start = anchor.mono_ns - round(anchor.states[key].runtime_s * 1e9)
+    if done is not None:  # what it did it did by then
+        last, end = done, start + round(done.states[key].runtime_s * 1e9)
+    else:
+        while len(seen) > 1 and seen[-1].stats[key]["stats"] == seen[-2].stats[key]["stats"]:
+            seen.pop()  # nothing happened any more
+        last, end = seen[-1], seen[-1].mono_ns
     first: Mapping[str, int] = {k: 0 for k in last.stats[key]["stats"]}
     if warmup_s > 0:
         begin = next((s for s in seen if s.mono_ns >= start + warmup_s * 1e9), None)

@@ -169,14 +169,14 @@ def port_calls(port: Mapping[str, Any], where: Where) -> Iterator[Call]:
 
 
 def masked(interface: Mapping[str, Any]) -> Dict[str, Any]:
-    """10.0.0.1/24 as an address and its mask; without either nothing, which is told of."""
+    """10.0.0.1/24 as an address and its mask. What is none stays as it is, which is told of."""
     ip, slash, length = interface["ip"].partition("/")
     if not slash:
         return {}
     try:
         return {"ip": ip, "mask": str(ipaddress.ip_interface(interface["ip"]).netmask)}
     except ValueError:
-        return {}
+        return {"mask": "255.255.255.255"}
 
 
 def imix_calls(groups: Sequence[Mapping[str, Any]]) -> Iterator[Call]:
@@ -284,8 +284,14 @@ def of_plan(plan: Plan) -> Iterator[Problem]:
     if n and "tap_ifs" not in plan.engine and "eal" not in plan.engine:
         for call in plan.calls:
             if call.params.get("port", 0) >= n:
-                yield Problem((*call.where, "port"), f"{call.params['port']} given, expected 0..{n - 1}: the engine has {n} ports")
+                yield Problem(port_of(call, plan.lines), f"{call.params['port']} given, expected 0..{n - 1}: the engine has {n} ports")
                 break
+
+
+def port_of(call: Call, lines: Lines) -> Where:
+    """Where the port of a call is said."""
+    around = [(*call.where[:n], "port") for n in range(len(call.where), 0, -1)]
+    return next((w for w in around if w in lines), call.where)
 
 
 def bad_range(value: Any) -> str:

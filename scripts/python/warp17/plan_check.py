@@ -40,10 +40,10 @@ def dotted(where: Where) -> str:
 def problems(value: Any, schema: Schema, root: Schema, where: Where = ()) -> Iterator[Problem]:
     """Everything that is wrong; nothing: it is good. root: what "$ref" is looked up in."""
     schema = resolved(schema, root)
-    if "anyOf" in schema:
-        yield from of_any(value, schema, root, where)
-    elif not scalar_ok(value, schema):
+    if not scalar_ok(value, schema):
         yield Problem(where, f"{shown(value)} given, expected {expected(schema, root)}")
+    elif "anyOf" in schema:
+        yield from of_any(value, schema, root, where)
     elif isinstance(value, dict):
         yield from of_object(value, schema, root, where)
     elif isinstance(value, list):

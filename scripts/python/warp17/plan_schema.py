@@ -153,19 +153,11 @@ def schema() -> Dict[str, Any]:
         "expect": expect(list(metrics.OF_RUN), "metrics of all clients and ports together")}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:{SCHEMA.replace('/', ':')}",
             "title": "A plan of warp17-run: an engine, its ports, its test cases, and what is expected of them",
-            **obj(top, ["schema", "name"]), "$defs": {"expected": expected()}, "components": components()}
+            **obj(top, ["schema", "name"]), "$defs": {"expected": expected()}, "components": table()["components"]}
 
 
 def expected() -> Dict[str, Any]:
     return {"anyOf": [{"type": "number"}, {"type": "string", "pattern": metrics.EXPECTED}], "$comment": metrics.EXPECTED_SAYS}
-
-
-def components() -> Dict[str, Any]:
-    """What leaves refer to, with words for people."""
-    found: Dict[str, Any] = {"schemas": {k: dict(v) for k, v in table()["components"]["schemas"].items()}}
-    found["schemas"]["address"]["$comment"] = "an address such as 10.0.0.1"
-    found["schemas"]["addresses"]["$comment"] = "an address, or a range such as 10.0.0.1-10.0.0.9"
-    return found
 
 
 def default_of(name: str) -> Optional[Tuple[str, Any]]:

@@ -65,14 +65,14 @@ def why_failed(state: TestState) -> List[str]:
     return [f"{where} is {state.state}, not PASSED: {state.criteria} {state.achieved} of {state.target}"]
 
 
-def of_ports(samples: Sequence[Sample], final: Mapping[str, Mapping[str, int]]) -> metrics.Metrics:
-    """Of an engine, metrics.OF_PORTS. final: its counters by group, as they grew during the run."""
+def of_ports(samples: Sequence[Sample], final: Mapping[str, Mapping[str, int]], lost: int) -> metrics.Metrics:
+    """Of an engine, metrics.OF_PORTS. final: its counters by group, as they grew during the run; lost: accounting.lost()."""
     port, ns = final["port"], samples[-1].mono_ns - samples[0].mono_ns if samples else 0
     first, last = ([sum(p["port"]["tx_pkts"] + p["port"]["rx_pkts"] for p in s.ports.values()) for s in (samples[0], samples[-1])]
                    if samples else (0, 0))
     loads = [w["load_percent"] for s in samples for w in s.workers if w["load_percent"] is not None]
     return {"packets_sent": port["tx_pkts"], "packets_received": port["rx_pkts"],
-            "packets_per_second": per_second(first, last, ns) if ns else None, "drops": sum(final["drop"].values()),
+            "packets_per_second": per_second(first, last, ns) if ns else None, "drops": sum(final["drop"].values()), "losses": lost,
             "retransmissions": final["tsm"]["retrans_pkts"], "worker_load_percent_most": max(loads, default=None)}
 
 

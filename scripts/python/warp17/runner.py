@@ -20,6 +20,7 @@ from .sampler import Key, Sample, Sampler, tables
 
 SAMPLES_MAX = 3600  # beyond that every second one goes, and they are taken half as often
 SETTLE_S = 3.0  # after a stop, until the last packets are counted
+SOON_S = 0.1  # between samples when a verdict is due
 STALL = "worker-stalled"
 GONE = (EngineGone, ConnectionLost, TimedOut)
 Look = Callable[["EngineRun", float], None]
@@ -195,7 +196,7 @@ class EngineRun:
         """metrics.OF_PORTS of this engine."""
         if not self._counters:
             return {name: None for name in metrics.OF_PORTS}
-        return results.of_ports(self.samples, self.totals())
+        return results.of_ports(self.samples, self.totals(), accounting.lost(self._counters, self._devices))
 
     def document(self) -> Dict[str, Any]:
         """Its place among a document's engines."""
@@ -336,6 +337,6 @@ def watch(plan: Plan, engine: EngineRun, look: Optional[Look], reasons: List[str
         due = max(due + interval, time.monotonic())
         ends = [plan.timeout, *([plan.duration] if plan.duration > past else [])]
         left = engine.left_s()
-        if left:  # not a whole interval too late
-            ends.append(past + left + 0.02)
+        if left is not None and not engine.over():  # not a whole interval too late
+            ends.append(past + max(left, SOON_S))
         due = min(due, began + min(ends))
