@@ -319,6 +319,23 @@ def test_interrupted_it_leaves_no_engine(ledger, tmp_path, sig):  # noqa: F811
     assert not ledger.left()
 
 
+def test_a_plan_is_offered(engine, rpc):  # noqa: F811
+    """Its IMIX groups, its faults; nothing of it is left."""
+    e, to = attached(engine, rpc)
+    before = config(e)
+    plan = TOP / "examples/plans/imix-bad-link.json"
+    doc, said = searched("--goal", "transactions", "--plan", plan, "--from", "500", "--to", "500", *SHORT, *to)
+    found = shape(doc)
+    assert doc["offer"] is None and doc["plan"]["name"] == "imix over a bad link" and 475 <= found["value"] <= 525, said
+    assert found["kpis"]["concurrent_tcp_connections"]["min"] == 500
+    assert [line for line in config(e)["lines"] if "app-index" not in line] == before["lines"]
+    e.cli("add tests l3_intf port 0 ip 10.0.0.9 mask 255.255.255.0")
+    done = run(SEARCH, "--goal", "transactions", "--plan", plan, *to)
+    assert done.returncode == 4 and "port 0 of the engine has a configuration already" in done.stderr
+    done = run(SEARCH, "--goal", "concurrent", "--plan", plan, *to)
+    assert done.returncode == 2 and "takes no --plan" in done.stderr
+
+
 # ---- limits that are known
 
 
