@@ -552,7 +552,7 @@ def test_texts_are_texts_wherever_they_stand(outcome, chromium, tmp_path):
     chromium.open(f"file://{tmp_path}/r.html")
     assert chromium.js("return document.querySelectorAll('img').length + document.querySelectorAll('script').length") == 3
     assert HOSTILE.replace("\x01", "\ufffd") in chromium.text(".note li") or HOSTILE in chromium.text(".note li")
-    assert len(chromium.js("return document.querySelectorAll('figure canvas').length and [...document.querySelectorAll('figure')]")) >= 6
+    assert chromium.js("return document.querySelectorAll('figure canvas').length") >= 6
     assert not chromium.console()
     case = next(c for c in parsed(tmp_path / "r.xml").values() if c.result)
     assert case.result[0].message == HOSTILE.replace("\x01", "?")

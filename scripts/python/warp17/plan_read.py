@@ -75,8 +75,10 @@ class Json:
     def scalar(self, at: int) -> Tuple[Any, int]:
         try:
             value, end = self.decoder.raw_decode(self.text, at)
+        except json.JSONDecodeError as e:
+            raise self.fail("a value", e.pos) if e.msg == "Expecting value" else ReadError(e.msg, self.line(e.pos)) from None
         except ValueError as e:
-            raise ReadError(getattr(e, "msg", str(e)), self.line(getattr(e, "pos", at))) from None
+            raise ReadError(str(e), self.line(at)) from None
         return value, self.skip(end)
 
     def object(self, at: int, where: Where) -> Tuple[Dict[str, Any], int]:

@@ -19,10 +19,9 @@
 
   function legend(data) {
     const parts = data.series.filter((s) => s.isVisible).map((s) => {
-      const span = document.createElement("span"), b = document.createElement("b");
-      b.style.color = s.color;
-      b.textContent = `${s.dashHTML ? "━ " : ""}${s.label}`;
-      span.append(b, data.x === undefined ? "" : ` ${s.yHTML ?? ""}`);
+      const span = document.createElement("span"), swatch = document.createElement("i");
+      swatch.style.background = s.color;
+      span.append(swatch, data.x === undefined ? s.label : `${s.label} ${s.yHTML ?? ""}`);
       return span.outerHTML;
     });
     return parts.join("") + (data.x === undefined ? "" : `<span>at ${data.xHTML}</span>`);

@@ -31,11 +31,18 @@ def mtus(w: Warp17) -> Dict[int, int]:
     return {p["port"]: p["mtu"] for p in w.ports()}
 
 
+def stop_running(w: Warp17, ports: Sequence[int]) -> None:
+    """Stops those that run: the others refuse."""
+    for p in ports:
+        if w.call("show.tests.state", port=p)["running"]:
+            w.stop(p)
+
+
 def clear(w: Warp17, ports: Sequence[int], groups: Sequence[int] = (), mtu: Optional[Mapping[int, int]] = None) -> None:
     """Stops the ports and takes away their test cases, interfaces, gateways and faults; then these IMIX groups. mtu: what
     ports are to have again. Applications of groups stay: there is no command to delete them, and they do nothing."""
+    stop_running(w, ports)
     for p in ports:
-        w.stop(p)
         there = w.settings(p)
         for t in there["tests"].values():
             w.delete_test(p, t["test_case_id"])
@@ -155,7 +162,7 @@ class EngineRun:
         if self.faults:
             return
         try:
-            self.w.stop(list(reversed(self.order)))
+            stop_running(self.w, list(reversed(self.order)))
             self._settle()
             self._finals = {c.key: self.w.statistics(*c.key) for c in self.cases}
             self._read_events()
