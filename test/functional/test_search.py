@@ -270,7 +270,7 @@ WRONG = [
     (["--goal", "connections", "--src", "10.0.0.9-10.0.0.1"], "expected the first address not above the last"),
     (["--goal", "connections", "--dport", "0"], "--dport: '0' given"),
     (["--goal", "connections", "--server-port", "0"], "--server-port: 0 is the client's port too"),
-    (["--goal", "connections", "--attach", "x:1", "--engine-opts", "-x"], "--engine-opts is for an engine that is started"),
+    (["--goal", "connections", "--attach", "x:1", "--engine-opts", "--ring-if-pairs 2"], "--engine-opts is for an engine that is started"),
     (["--goal", "connections", "--attach", "nowhere"], "expected HOST:PORT"),
     (["--goal", "connections", "--json", "/nowhere/found.json"], "/nowhere/found.json: No such file or directory"),
     (["--goal", "connections", "--token-file", "/nowhere/token", "--attach", "127.0.0.1:1"], "--token-file /nowhere/token"),

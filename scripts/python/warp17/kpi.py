@@ -183,18 +183,18 @@ def unmeasured(why: str) -> Dict[str, Any]:
 
 def last_byte(w: Window) -> Dict[str, Any]:
     if not w.where.single:
-        return unmeasured("it counts from the SYN, and these connections carry many transactions; see transaction_response_time_ms")
+        return unmeasured("it counts from the SYN, and these connections carry many transactions")
     avg, below = response_ms(w)
-    how = "mean by Little's law: connections between SYN and the response's last byte / responses a second; the engine keeps no time of each"
+    how = "mean by Little's law, connections between SYN and last byte / responses a second"
     if avg is None:
-        how = "not measured: too few were under way at the looks for a mean; surely below the bound. " + how
+        how = "too few were under way at the looks for a mean; a bound by Little's law"
     return {"min": None, "avg": rounded(avg), "max": None, "below": rounded(below), "how": how}
 
 
 def first_byte(w: Window, one_segment: Optional[bool]) -> Dict[str, Any]:
     if not w.where.single or not one_segment:
         return unmeasured("the engine has no time stamp of a response's first byte")
-    return {**last_byte(w), "how": "as time_to_last_byte_ms, for the response is one segment: its first byte comes with its last. " + last_byte(w)["how"]}
+    return {**last_byte(w), "how": "as time to last byte: the response is one segment"}
 
 
 def rounded(v: Optional[float], digits: int = 3) -> Optional[float]:

@@ -9,6 +9,7 @@ from .apps import App, HttpClient, HttpServer, Raw
 from .client import Warp17
 from .errors import Warp17Error
 from .kpi import CONCURRENT, CONNECTIONS, THROUGHPUT, Asked, Where
+from .runner import stop_running
 
 SPORT_FIRST, SPORT_LAST = 10000, 65000
 FOREVER_S = 1000000
@@ -195,7 +196,7 @@ class OwnLoad(Load):
             w.set_rates(port, 0, open=max(1, math.ceil(asked.sessions / o.ramp_s)), send=whole)
 
     def clean(self, w: Warp17) -> None:
-        w.stop(reversed(self.order))
+        stop_running(w, self.order[::-1])
         for port, tcid in [*self.where.clients, *self.where.servers]:
             if any(t.test_case_id == tcid for t in w.status(port)):
                 w.delete_test(port, tcid)

@@ -11,7 +11,7 @@ from .errors import Refused, Warp17Error
 from .kpi import CONCURRENT, CONNECTIONS, Asked, Where
 from .plan import Plan, sessions
 from .plan_commands import Call
-from .runner import clear
+from .runner import clear, stop_running
 from .sampler import Key
 from .search_load import FOREVER_S, Load, Unfit
 
@@ -92,7 +92,7 @@ class PlanLoad(Load):
             w.set_async(*case.key)
 
     def clean(self, w: Warp17) -> None:
-        w.stop(reversed(self.order))
+        stop_running(w, self.order[::-1])
         for port in self.order:
             for t in w.status(port):
                 w.delete_test(port, t.test_case_id)

@@ -44,7 +44,7 @@ def time_of(kpi: Mapping[str, Any]) -> str:
     if kpi["avg"] is None and kpi["below"] is None:
         return str(kpi["how"])
     avg = f"{kpi['avg']:.3f}" if kpi["avg"] is not None else f"below {kpi['below']:.3f}"
-    return f"{avg} avg, min and max not measured ({kpi['how']})"
+    return f"{avg} avg; min, max not measured ({kpi['how']})"
 
 
 def kpis(of: Mapping[str, Any]) -> str:
