@@ -247,7 +247,7 @@ def test_what_is_read_of_commands_is_what_the_cli_does(engine, rpc, tmp_path):  
             saved = written(tmp_path, "\n".join(by_cli), "saved.cfg")
             for again in (loaded, plan.load(saved)):
                 runner.clear(w, [0, 1], loaded.groups)
-                assert not w.config(0) and not w.config(1)
+                assert not runner.configured(w, 0) and not runner.configured(w, 1)
                 for call in again.calls:
                     w.call(call.method, **call.params)
                 assert w.config() == by_cli, f
@@ -430,6 +430,10 @@ def test_what_the_engine_does_not_take_is_said_with_its_place(place, tmp_path): 
 # ---- on an engine that runs
 
 
+def configured(e):
+    return [line for line in e.show("config")["lines"] if not line.startswith("#")]
+
+
 def test_on_an_engine_that_runs(engine, rpc, place, tmp_path):  # noqa: F811
     """It is left as it was found, so that it can be run again; another's ports and configurations are let alone."""
     e, s = two(engine, rpc)
@@ -441,7 +445,7 @@ def test_on_an_engine_that_runs(engine, rpc, place, tmp_path):  # noqa: F811
     for n in range(2):
         done = warp17_run(place, f, *at, "--output", tmp_path / str(n))
         assert done.returncode == 0, (done.stdout, done.stderr)
-        assert e.show("config")["lines"] == []
+        assert configured(e) == []
         doc = valid(json.loads((tmp_path / str(n) / "result.json").read_text()))
         assert not doc["engines"][0]["launched"] and doc["engines"][0]["address"] == at[1] and doc["engines"][0]["prefix"] == e.prefix
         assert doc["cases"][1]["stats"]["responses"] == pytest.approx(2000, rel=0.2)
@@ -449,13 +453,13 @@ def test_on_an_engine_that_runs(engine, rpc, place, tmp_path):  # noqa: F811
     e.cli(mine)
     done = warp17_run(place, f, *at, "--output", tmp_path / "3")
     assert done.returncode == 4 and "port 0 of the engine has a configuration already" in done.stderr
-    assert e.show("config")["lines"] == [mine] and not (tmp_path / "3/result.json").exists()
+    assert configured(e) == [mine] and not (tmp_path / "3/result.json").exists()
     with client.Warp17(("127.0.0.1", s.port), name="anna") as anna:
         anna.acquire(1)
         done = warp17_run(place, f, *at, "--replace", "--output", tmp_path / "3")
         assert done.returncode == 4 and "anna" in done.stderr, done.stderr
     assert warp17_run(place, f, *at, "--replace", "--output", tmp_path / "3").returncode == 0
-    assert e.show("config")["lines"] == []
+    assert configured(e) == []
     assert warp17_run(place, f, "--attach", "127.0.0.1:1", "--output", tmp_path / "4").returncode == 3
     assert warp17_run(place, f, "--attach", "nowhere", "--output", tmp_path / "5").returncode == 2
 

@@ -32,7 +32,7 @@ def write_junit(doc: Document, path: Path) -> None:
                                                        "hostname": clean(socket.gethostname())})
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in suite_properties(doc).items():
-        ElementTree.SubElement(properties, "property", {"name": name, "value": clean(value)})
+        ElementTree.SubElement(properties, "property", {"name": clean(name), "value": clean(value)})
     suite.extend(cases)
     if doc["warnings"]:
         ElementTree.SubElement(suite, "system-err").text = clean("\n".join(doc["warnings"]))

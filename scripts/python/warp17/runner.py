@@ -280,11 +280,16 @@ def take_ports(w: Warp17, plan: Plan, replace: bool) -> None:
         w.acquire(p)
     if replace:
         clear(w, plan.ports, plan.groups)
-    there = [p for p in plan.ports if w.config(p)]
+    there = [p for p in plan.ports if configured(w, p)]
     if there:
         for p in plan.ports:
             w.release(p)
         raise Refused(f"port {there[0]} of the engine has a configuration already: take it away, or say --replace")
+
+
+def configured(w: Warp17, port: int) -> List[str]:
+    """The port's configuration as commands, without comments."""
+    return [line for line in w.config(port) if not line.startswith("#")]
 
 
 def give_back(w: Warp17, plan: Plan, mtu: Mapping[int, int]) -> None:
