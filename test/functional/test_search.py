@@ -137,7 +137,7 @@ def test_a_level_that_holds():
     (lambda ms: steady(ms, resp_errors=ms // 3000), "failed transactions: 1 of 4000 (0.025 %)"),
     (lambda ms: steady(ms, failed_rst=ms // 3000), "connections terminated: 1 of 100 (1 %)"),
     (lambda ms: steady(ms, closed=ms // 3000), "connections terminated: 1 of 100 (1 %)"),
-    (lambda ms: steady(ms, waiting=ms // 50), "falls behind"),
+    (lambda ms: steady(ms, waiting=ms // 50), "falls behind: unanswered grew from"),
     (lambda ms: {**steady(ms), "responses": 2700 if 2700 < ms < 3200 else ms}, "not constant"),
 ])
 def test_a_level_that_fails(at, why):
@@ -153,7 +153,7 @@ def test_a_mean_response_time_is_held_against_its_bound():
 def test_whose_limit_it_is():
     slow = judged(lambda ms: steady(ms, 930, behind_send=ms))
     assert slow.limit == "generator" and "worker behind its rate" in slow.reason
-    assert judged(lambda ms: steady(ms, 930), load=99.0).limit == "generator"
+    assert judged(lambda ms: steady(ms, 930), load=71.0).limit == "generator"
     few = judged(lambda ms: steady(ms, 930), usual=110.0)  # 100 sessions of 110 ms: 909 a second
     assert few.limit == "generator" and "100 sessions are too few" in few.reason
     assert judged(lambda ms: steady(ms, 930), usual=50.0).limit == "device"
@@ -194,6 +194,7 @@ def test_concurrent_connections_are_all_up_all_the_time():
 # ---- on engines
 
 SHORT = ("--ramp", "0.5", "--warm-up", "0.5", "--sustain", "1", "--confirm", "2")
+LONGER = ("--ramp", "0.5", "--warm-up", "0.5", "--sustain", "2", "--confirm", "4")
 
 def searched(*args, code=0, env=None, timeout=240):
     """(document, what standard error said); the document is what its schema says, the exit status what it says itself."""
@@ -348,10 +349,10 @@ def test_a_plan_is_offered(engine, rpc):  # noqa: F811
 def test_the_limit_of_a_link_is_found(engine, rpc, goal, mbps, options):  # noqa: F811
     """What the server sends goes over a link of so many Mbit/s."""
     _, to = attached(engine, rpc, f"set tests faults port 1 direction tx rate {mbps} queue 200")
-    doc, said = searched("--goal", goal, *options, *SHORT, *to)
+    doc, said = searched("--goal", goal, *options, *LONGER, *to)
     found = shape(doc)
     used = found["kpis"]["inspected_throughput_mbps"]["to_client"]
-    assert 0.9 * mbps < used < 1.01 * mbps, said
+    assert 0.88 * mbps < used < 1.01 * mbps, said
     assert found["limit"] == "device", said
 
 

@@ -7,11 +7,12 @@ judged), ramp-down (connections close with FIN).
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import kpi
 from .client import Warp17
+from .errors import Warp17Error
 from .kpi import CONCURRENT, CONNECTIONS, THROUGHPUT, Asked, Criteria, Verdict, Window
 from .sampler import Sample, Sampler
 from .search_load import Load
@@ -48,6 +49,30 @@ class Result:
         return float(self.kpis[name])
 
 
+class Looks:
+    """Takes samples with the counters of clients and the clock read next to each other, for rates over fractions of a second. What
+    is slow to come, counters of ports, is read where it is asked for; else a sample has what the last one had."""
+
+    def __init__(self, w: Warp17, load: Load) -> None:
+        self._w, self._clients = w, list(load.where.clients)
+        self._sampler = Sampler(w, [*load.where.clients, *load.where.servers], load.order)
+        self._last = self._sampler.take()
+
+    def whole(self) -> Sample:
+        self._last = self._sampler.take()
+        return self.quick()
+
+    def quick(self) -> Sample:
+        calls: List[Tuple[str, Dict[str, Any]]] = [("show.tests.stats", {"port": p, "test_case_id": t}) for p, t in self._clients]
+        *views, ping, load = self._w.batch([*calls, ("rpc.ping", {}), ("show.lcore.load", {})])
+        for answer in (*views, ping, load):
+            if isinstance(answer, Warp17Error):
+                raise answer
+        stats = {**self._last.stats, **dict(zip(self._clients, views))}
+        self._last = replace(self._last, realtime_ns=ping["realtime_ns"], mono_ns=ping["mono_ns"], stats=stats, workers=load["workers"])
+        return self._last
+
+
 class Levels:
     """Tries levels of a load on an engine.
 
@@ -65,16 +90,16 @@ class Levels:
     def try_level(self, level: int, seconds: float) -> Result:
         """Offers it for so long; the engine is as before at the end. OutOfTime, and what the engine says."""
         began = time.monotonic()
-        load, where = self._load, self._load.where
+        load = self._load
         asked = load.asked(level, seconds, self._bytes, self._usual_ms)
         try:
             self._say("initialization")
             load.make(self._w, asked)
-            sampler = Sampler(self._w, [*where.clients, *where.servers], load.order)
-            base = sampler.take()
+            looks = Looks(self._w, load)
+            base = looks.quick()
             self._w.start(load.order)
             samples: List[Sample] = []
-            verdict = self._ramp_up(sampler, base, asked) or self._sustain(sampler, base, asked, samples)
+            verdict = self._ramp_up(looks, base, asked) or self._sustain(looks, base, asked, samples)
         finally:
             self._say("ramp-down")
             load.clean(self._w)
@@ -83,18 +108,18 @@ class Levels:
     def _window(self, base: Sample, samples: List[Sample]) -> Window:
         return Window(base, samples, self._load.where, self._load.goal)
 
-    def _ramp_up(self, sampler: Sampler, base: Sample, asked: Asked) -> Optional[Verdict]:
+    def _ramp_up(self, looks: Looks, base: Sample, asked: Asked) -> Optional[Verdict]:
         """Until connections are up, and for the warm-up. A verdict when they do not come up."""
         self._say("ramp-up")
         if asked.goal != CONNECTIONS:
             end = time.monotonic() + self._ramp_s + OPENING_S
             while True:
-                w = self._window(base, [base, sampler.take()])
+                w = self._window(base, [base, looks.quick()])
                 up = w.now("estab_now", w.samples[-1])
                 if up >= asked.sessions:
                     break
                 if time.monotonic() >= end or w.failed() > 0 or w.count("no_tcb", w.samples[-1]) > 0:
-                    return self._missing(w, asked, up)
+                    return self._missing(self._window(base, [base, looks.whole()]), asked, up)
                 self._pause(LOOK_S)
         self._pause(self._warm_up_s)
         return None
@@ -105,18 +130,19 @@ class Levels:
         v.limit = kpi.whose(w, asked, v)
         return v
 
-    def _sustain(self, sampler: Sampler, base: Sample, asked: Asked, samples: List[Sample]) -> Verdict:
+    def _sustain(self, looks: Looks, base: Sample, asked: Asked, samples: List[Sample]) -> Verdict:
         """Fills samples; ends early when it is sure that the level fails."""
         self._say("sustain")
         every = max(LOOK_S, asked.seconds / LOOKS_MAX)
-        samples.append(sampler.take())
+        samples.append(looks.whole())
         while (w := self._window(base, samples)).seconds < asked.seconds:
-            early = kpi.judge(w, asked, self._criteria, over=False)
-            if early.sure:
-                return early
+            if kpi.judge(w, asked, self._criteria, over=False).sure:
+                break
             self._pause(every)
-            samples.append(sampler.take())
-        return kpi.judge(w, asked, self._criteria)
+            samples.append(looks.quick())
+        over = w.seconds >= asked.seconds
+        samples.append(looks.whole())
+        return kpi.judge(self._window(base, samples), asked, self._criteria, over)
 
     def _pause(self, seconds: float) -> None:
         if time.monotonic() + seconds > self._deadline:

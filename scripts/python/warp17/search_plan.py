@@ -11,7 +11,7 @@ from .errors import Refused, Warp17Error
 from .kpi import CONCURRENT, CONNECTIONS, Asked, Where
 from .plan import Plan, sessions
 from .plan_commands import Call
-from .runner import clear, stop_running
+from .runner import clear, configured, mtus, stop_running
 from .sampler import Key
 from .search_load import FOREVER_S, Load, Unfit
 
@@ -40,6 +40,7 @@ class PlanLoad(Load):
         self.where = Where(clients, servers, single=goal == CONNECTIONS and all(self._requests(k) == 1 for k in clients))
         self._shares = self._shared(clients)
         self._acquired: List[int] = []
+        self._mtus: Dict[int, int] = {}
 
     def _of(self, whose: Key, method: str) -> List[Mapping[str, Any]]:
         return [c.params for c in self.plan.calls if key(c) == whose and c.method.startswith(method)]
@@ -57,13 +58,13 @@ class PlanLoad(Load):
         return {k: v / sum(weights.values()) for k, v in weights.items()}
 
     def prepare(self, w: Warp17) -> None:
-        there = [p["port"] for p in w.ports()]
+        self._mtus = there = mtus(w)
         for p in self.plan.ports:
             if p not in there:
                 raise Unfit(f"{self.plan.file}: port {p}: the engine has ports {', '.join(map(str, there))}")
             w.acquire(p)
             self._acquired.append(p)
-            if w.config(p):
+            if configured(w, p):
                 self._acquired.remove(p)
                 w.release(p)
                 raise Refused(f"port {p} of the engine has a configuration already: take it away")
@@ -98,8 +99,7 @@ class PlanLoad(Load):
                 w.delete_test(port, t.test_case_id)
 
     def close(self, w: Warp17) -> None:
-        groups = [c.params["imix_id"] for c in self.plan.calls if c.method == "add.tests.imix_id"]
-        clear(w, self._acquired, groups if self._acquired else ())
+        clear(w, self._acquired, self.plan.groups if self._acquired else (), self._mtus)
         for port in self._acquired:
             with contextlib.suppress(Refused):
                 w.release(port)
