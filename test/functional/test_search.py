@@ -250,7 +250,7 @@ def test_nothing_holds_on_a_dead_link(engine, rpc):  # noqa: F811
     doc, _ = searched("--goal", "connections", *SHORT, *to, code=1)
     assert doc["outcome"] == "none" and doc["result"]["level"] is None and doc["result"]["limit"] == "device"
     assert [r["level"] for r in doc["levels"]] == [100, 100]  # it was tried again
-    done = run(SEARCH, "--goal", "transactions", "--sessions", "10", *SHORT, *to)
+    done = run(SEARCH, "--goal", "transactions", "--sessions", "10", "--tries", "1", *SHORT, *to)
     assert done.returncode == 1 and "NONE: nothing holds, not even 100 transactions/s; limit: device (0 of 10 connections came up" in done.stdout
 
 
@@ -323,13 +323,12 @@ def test_interrupted_it_leaves_no_engine(ledger, tmp_path, sig):  # noqa: F811
 def test_a_plan_is_offered(engine, rpc):  # noqa: F811
     """Its IMIX groups, its faults; nothing of it is left."""
     e, to = attached(engine, rpc)
-    before = config(e)
     plan = TOP / "examples/plans/imix-bad-link.json"
     doc, said = searched("--goal", "transactions", "--plan", plan, "--from", "500", "--to", "500", *SHORT, *to)
     found = shape(doc)
     assert doc["offer"] is None and doc["plan"]["name"] == "imix over a bad link" and 475 <= found["value"] <= 525, said
     assert found["kpis"]["concurrent_tcp_connections"]["min"] == 500
-    assert [line for line in config(e)["lines"] if "app-index" not in line] == before["lines"]
+    assert not [line for line in config(e)["lines"] if "app-index" not in line and line[:1] not in ("", "#")]
     e.cli("add tests l3_intf port 0 ip 10.0.0.9 mask 255.255.255.0")
     done = run(SEARCH, "--goal", "transactions", "--plan", plan, *to)
     assert done.returncode == 4 and "port 0 of the engine has a configuration already" in done.stderr
@@ -367,7 +366,8 @@ server {{ listen 172.16.1.1:8080 backlog=4096; location / {{ return 200 "{2}"; }
 
 @pytest.mark.long
 def test_the_connections_that_nginx_takes_are_found(engine, rpc, netns, tmp_path):  # noqa: F811
-    """One worker of so many connections, of which its listening socket and its own channels take a few."""
+    """One worker of 300, of which its listening socket and its channel take two; when less than a sixteenth is free it closes
+    those that are idle."""
     e, to = attached(engine, rpc, options=("--tap-ifs", "1", "--tcb-pool-sz", "16", "--ucb-pool-sz", "16", "--mbuf-pool-sz", "8",
                                            "--tap-netns", netns))
     tap_up(netns)
@@ -383,7 +383,7 @@ def test_the_connections_that_nginx_takes_are_found(engine, rpc, netns, tmp_path
         nginx.terminate()
         nginx.wait(10)
     found = shape(doc)
-    assert 290 <= found["level"] <= 299 and found["value"] == found["level"] and found["limit"] == "device", said
+    assert 300 - 300 // 16 - 3 <= found["level"] <= 300 - 300 // 16 and found["value"] == found["level"] and found["limit"] == "device", said
 
 
 @pytest.mark.long
