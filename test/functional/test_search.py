@@ -164,8 +164,13 @@ def test_no_level_fails_early_that_could_still_hold():
     assert judged(steady, **half).holds and not judged(lambda ms: steady(ms, 900), **half).sure
     v = judged(lambda ms: steady(ms, 500), **half)  # 1000 + 2100 are less than 3800
     assert v.sure and not v.holds
-    one = lambda ms: steady(ms, resp_errors=ms // 2000)  # noqa: E731
-    assert judged(one, failed=0.001, **half).holds and judged(one, **half).sure  # of 4200 that there will be
+    three = lambda ms: steady(ms, resp_errors=ms // 700)  # noqa: E731: of 2000 so far, and of 4200 that there will be
+    assert judged(three, failed=0.001, **half).holds and judged(three, **half).sure
+
+
+def test_so_many_may_fail():
+    four = lambda ms: steady(ms, resp_errors=ms // 1000)  # noqa: E731
+    assert judged(four, failed=0.0011).holds and not judged(four, failed=0.001).holds
 
 
 def test_connections_of_one_transaction_each():
