@@ -310,14 +310,14 @@ install: all
 	$(Q)install -d $(addprefix '$(DESTDIR)',$(LIB)/bin $(LIB)/scripts $(LIB)/config/examples $(PREFIX)/bin $(UNITS_TO) \
 		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(addprefix $(SHARE)/,prometheus grafana schema) $(addprefix $(SYSCONFDIR)/,warp17 logrotate.d))
 	$(Q)install $(PROGS) '$(DESTDIR)$(LIB)/bin'
-	$(Q)install $(addprefix scripts/,warp17 warp17-run warp17-fleet hugepages doctor demo example) '$(DESTDIR)$(LIB)/scripts'
+	$(Q)install $(addprefix scripts/,warp17 warp17-run warp17-fleet warp17-search hugepages doctor demo example) '$(DESTDIR)$(LIB)/scripts'
 	$(Q)install -m 644 scripts/lib.sh scripts/config.sh '$(DESTDIR)$(LIB)/scripts'
 	$(Q)install -m 644 config/examples/* '$(DESTDIR)$(LIB)/config/examples'
 	$(Q)[ -e '$(DESTDIR)$(SYSCONFDIR)/warp17/warp17.conf' ] || install -m 644 config/warp17.conf '$(DESTDIR)$(SYSCONFDIR)/warp17'
 	$(Q)install -m 644 config/logrotate/warp17 '$(DESTDIR)$(SYSCONFDIR)/logrotate.d'
 	$(Q)ln -sfn '$(SYSCONFDIR)/warp17/warp17.conf' '$(DESTDIR)$(LIB)/config/warp17.conf'
 	$(Q)ln -sfn ../lib/warp17/scripts/warp17 '$(DESTDIR)$(PREFIX)/bin/warp17'
-	$(Q)for f in run fleet; do ln -sfn ../lib/warp17/scripts/warp17-$$f '$(DESTDIR)$(PREFIX)/bin/'warp17-$$f || exit 1; done
+	$(Q)for f in run fleet search; do ln -sfn ../lib/warp17/scripts/warp17-$$f '$(DESTDIR)$(PREFIX)/bin/'warp17-$$f || exit 1; done
 	$(Q)ln -sfn ../lib/warp17/bin/warp17-cli '$(DESTDIR)$(PREFIX)/bin/warp17-cli'
 	$(Q)ln -sfn ../lib/warp17/bin/warp17-stats-exporter '$(DESTDIR)$(PREFIX)/bin/warp17-stats-exporter'
 	$(Q)for u in config/systemd/*; do sed 's#/usr/local/bin#$(PREFIX)/bin#; s#/etc/warp17#$(SYSCONFDIR)/warp17#' $$u | \

@@ -8,7 +8,7 @@ from warp17 import BUILD, CLI, TOP
 
 PAGES = {"warp17-engine.8": BUILD / "warp17", "warp17-cli.1": CLI, "warp17-stats-exporter.8": BUILD / "warp17-stats-exporter",
          "warp17.8": TOP / "scripts/warp17", "warp17-run.1": TOP / "scripts/warp17-run",
-         "warp17-fleet.1": TOP / "scripts/warp17-fleet"}
+         "warp17-fleet.1": TOP / "scripts/warp17-fleet", "warp17-search.1": TOP / "scripts/warp17-search"}
 
 
 def test_every_page_is_checked():

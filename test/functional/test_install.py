@@ -31,7 +31,7 @@ def test_destdir_and_the_systems_prefix(tmp_path):
     done = run("make", "-s", "-C", TOP, "install", f"DESTDIR={tmp_path}", "PREFIX=/usr", timeout=600, env=plain())
     assert done.returncode == 0, done.stderr
     assert sorted(os.listdir(tmp_path)) == ["etc", "usr"]
-    for name in ("warp17", "warp17-cli", "warp17-stats-exporter", "warp17-run"):
+    for name in ("warp17", "warp17-cli", "warp17-stats-exporter", "warp17-run", "warp17-search"):
         link = tmp_path / "usr/bin" / name
         assert os.access(link, os.X_OK) and str(link.resolve()).startswith(str(tmp_path))
     assert sorted(os.listdir(tmp_path / "usr/share/warp17/schema")) == sorted(os.listdir(TOP / "doc/schema"))
@@ -107,6 +107,13 @@ def test_warp17_run_works_from_there(there, place, tmp_path):  # noqa: F811
     page = (tmp_path / "out/report.html").read_text()
     assert "dygraphs is MIT-licenced" in page and "new Dygraph(" in page
     assert (there / "share/man/man1/warp17-run.1").exists()
+
+
+def test_warp17_search_works_from_there(there, place):  # noqa: F811
+    done = run(there / "bin/warp17-search", "--goal", "connections", "--from", "100", "--to", "100", "--warm-up", "0.2", "--sustain", "1",
+               "--confirm", "1", "--engine-opts", "--ring-if-pairs 1 --mbuf-pool-sz 16", env={**place.env, "PYTHONDONTWRITEBYTECODE": "1"})
+    assert done.returncode == 0 and "limit: asked" in done.stdout, (done.stdout, done.stderr)
+    assert (there / "share/man/man1/warp17-search.1").exists()
 
 
 def units(there):

@@ -1,0 +1,411 @@
+"""warp17-search: what it tries next, how it judges, and that on engines, against limits that are known and not its own, it finds
+them; that it says when the limit is its own."""
+import csv
+import importlib
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+import schemas
+from pyclient import client
+from test_kernel import inside, tap_up
+from test_python import left_of, run
+from test_rpc import rpc  # noqa: F401: a fixture
+from test_scripts import place as ledger  # noqa: F401: a fixture
+from test_traffic import RING
+from warp17 import TOP, wait_for
+
+SEARCH = TOP / "scripts/warp17-search"
+search, kpi, sampler = (importlib.import_module(f"{client.__name__}.{m}") for m in ("search", "kpi", "sampler"))
+
+
+# ---- what is tried next: no engine
+
+
+def finished(s, holds):
+    """Goes on until it is over; the number of steps. holds(step) is the world."""
+    n = 0
+    while (step := s.step()) is not None:
+        s.tell(holds(step))
+        n += 1
+        assert n < 1000
+    return n
+
+
+def test_any_limit_is_found_within_the_resolution():
+    chance = random.Random(17)
+    for _ in range(3000):
+        lowest = chance.randint(1, 1000)
+        highest, limit = chance.randint(lowest, 10**6), chance.randint(1, 10**6)
+        resolution, factor, tries = chance.choice([0.01, 0.05, 0.2]), chance.choice([1.2, 2, 10]), chance.choice([1, 2])
+        s = search.Search(lowest, highest, resolution, factor, tries)
+        n = finished(s, lambda step: step.level <= limit)
+        what = (lowest, highest, limit, resolution, factor)
+        if limit < lowest:
+            assert (s.outcome, s.best, s.ceiling) == ("none", None, lowest), what
+        elif limit >= highest:
+            assert (s.outcome, s.best, s.ceiling) == ("found", highest, None), what
+        else:
+            assert s.outcome == "found" and s.best <= limit < s.ceiling, what
+            assert s.ceiling <= s.best * (1 + resolution) or s.ceiling == s.best + 1, what
+        assert n < 150, what
+
+
+def test_a_level_fails_only_when_it_fails_again():
+    """Each level that would hold fails once by chance: with two tries that changes nothing."""
+    seen = set()
+
+    def holds(step):
+        again = (step.stage, step.level) in seen
+        seen.add((step.stage, step.level))
+        return step.level <= 777 and again
+
+    s = search.Search(1, 100000, 0.01)
+    finished(s, holds)
+    assert s.outcome == "found" and s.best <= 777 < s.ceiling <= s.best * 1.01 + 1
+    once = search.Search(1, 100000, 0.01, tries=1)
+    finished(once, lambda step: step.level <= 777 and step.stage == "sustain")
+    assert once.outcome == "none"
+
+
+def test_what_held_by_chance_is_not_the_answer():
+    """Above the limit levels hold when they are tried for short, as long as they are not far above."""
+    s = search.Search(1, 100000, 0.02)
+    finished(s, lambda step: step.level <= (500 if step.stage == "sustain" else 515))
+    assert s.outcome == "found" and 480 <= s.best <= 500 and 1 <= s.refuted <= 4
+    never = search.Search(1, 100000, 0.02)
+    finished(never, lambda step: step.stage != "sustain")
+    assert never.outcome == "unstable"
+
+
+def test_it_ends_whatever_happens():
+    for seed in range(2000):
+        chance = random.Random(seed)
+        p = chance.random()
+        s = search.Search(1, chance.randint(1, 10**7), chance.choice([0.01, 0.3]))
+        finished(s, lambda step: chance.random() < p)
+        assert s.outcome in ("found", "none", "unstable") and (s.best is None) == (s.outcome == "none")
+
+
+@pytest.mark.parametrize("wrong", [(0, 5, 0.1), (6, 5, 0.1), (1, 5, 0), (1, 5, 1), (1, 5, 0.1, 1), (1, 5, 0.1, 2, 0)])
+def test_bounds_that_are_none(wrong):
+    with pytest.raises(ValueError, match="expected"):
+        search.Search(*wrong)
+
+
+# ---- how a level is judged: samples as an engine would give them
+
+COUNTERS = ("opened", "estab", "closed", "requests", "responses", "resp_errors", "resp_lost", "mismatches", "no_tcb", "estab_now",
+            "rx_bytes", "behind_open", "behind_send", "behind_close", *kpi.FAILED)
+
+
+def sample(ms, load=10.0, rx=0, **counters):
+    stats = {**{k: 0 for k in COUNTERS}, **counters}
+    port = {"port": {"rx_bytes": rx, "tx_bytes": rx}, "drop": {"tx_full": 0}, "tsm": {}, "device": {"rx_missed": 0}}
+    return sampler.Sample(0, ms * 1000000, {}, {(0, 0): {"stats": stats}, (1, 0): {"stats": stats}}, {0: port, 1: port},
+                          [{"lcore": 1, "load_percent": load}])
+
+
+def window(at, goal="transactions", seconds=4, load=10.0):
+    """at(ms) are the counters then; 20 looks a second. Before it was a second that is not looked at."""
+    return kpi.Window(sample(0), [sample(1000 + ms, load, **at(1000 + ms)) for ms in range(0, seconds * 1000 + 1, 50)],
+                      kpi.Where([(0, 0)], [(1, 0)], goal == "connections"), goal)
+
+
+def judged(at, asked=1000.0, goal="transactions", over=True, seconds=4, load=10.0, usual=None, **criteria):
+    w = window(at, goal, seconds, load)
+    return kpi.judge(w, kpi.Asked(goal, 1, asked, 100, 4.0, usual), kpi.Criteria(**criteria), over)
+
+
+def steady(ms, rate=1000, waiting=3, **more):
+    return {"requests": rate * ms // 1000 + waiting, "responses": rate * ms // 1000, "estab_now": 100, **more}
+
+
+def test_a_level_that_holds():
+    v = judged(steady)
+    assert v.holds and v.limit is None and v.reason == ""
+    assert judged(lambda ms: steady(ms, 955)).holds and judged(lambda ms: steady(ms), response_ms=3.1).holds
+
+
+@pytest.mark.parametrize("at,why", [
+    (lambda ms: steady(ms, 930), "930.0/s of 1000.0/s asked (-7.0 %)"),
+    (lambda ms: steady(ms, resp_errors=ms // 3000), "failed transactions: 1 of 4000 (0.025 %)"),
+    (lambda ms: steady(ms, failed_rst=ms // 3000), "connections terminated: 1 of 100 (1 %)"),
+    (lambda ms: steady(ms, closed=ms // 3000), "connections terminated: 1 of 100 (1 %)"),
+    (lambda ms: steady(ms, waiting=ms // 50), "falls behind: unanswered grew from"),
+    (lambda ms: {**steady(ms), "responses": 2700 if 2700 < ms < 3200 else ms}, "not constant"),
+])
+def test_a_level_that_fails(at, why):
+    v = judged(at)
+    assert not v.holds and why in v.reason and v.limit == "device", v
+
+
+def test_a_mean_response_time_is_held_against_its_bound():
+    v = judged(steady, response_ms=2.9)
+    assert v.reason == "mean response time 3.000 ms, at most 2.9 ms wanted" and v.limit == "device"
+
+
+def test_whose_limit_it_is():
+    slow = judged(lambda ms: steady(ms, 930, behind_send=ms))
+    assert slow.limit == "generator" and "worker behind its rate" in slow.reason
+    assert judged(lambda ms: steady(ms, 930), load=71.0).limit == "generator"
+    few = judged(lambda ms: steady(ms, 930), usual=110.0)  # 100 sessions of 110 ms: 909 a second
+    assert few.limit == "generator" and "100 sessions are too few" in few.reason
+    assert judged(lambda ms: steady(ms, 930), usual=50.0).limit == "device"
+
+
+def test_no_level_fails_early_that_could_still_hold():
+    half = {"over": False, "seconds": 2}
+    assert judged(steady, **half).holds and not judged(lambda ms: steady(ms, 900), **half).sure
+    v = judged(lambda ms: steady(ms, 500), **half)  # 1000 + 2100 are less than 3800
+    assert v.sure and not v.holds
+    three = lambda ms: steady(ms, resp_errors=ms // 700)  # noqa: E731: of 2000 so far, and of 4200 that there will be
+    assert judged(three, failed=0.001, **half).holds and judged(three, **half).sure
+
+
+def test_so_many_may_fail():
+    four = lambda ms: steady(ms, resp_errors=ms // 1000)  # noqa: E731
+    assert judged(four, failed=0.0011).holds and not judged(four, failed=0.001).holds
+
+
+def test_connections_of_one_transaction_each():
+    at = lambda ms: {"opened": ms + 8, "estab": ms + 5, "requests": ms + 5, "responses": ms, "closed": ms - 4, "estab_now": 9}  # noqa: E731
+    assert judged(at, goal="connections").holds
+    k = kpi.kpis(window(at, "connections"), True)
+    assert k["time_to_last_byte_ms"]["avg"] == k["time_to_first_byte_ms"]["avg"] == 8.0 and k["tcp_connections_per_second"] == 1000
+    assert kpi.kpis(window(at, "connections"), False)["time_to_first_byte_ms"]["avg"] is None
+    early = lambda ms: {**at(ms), "responses": ms - ms // 2000 * 20}  # noqa: E731: closed without a response
+    assert "failed transactions" in judged(early, goal="connections").reason
+
+
+def test_what_was_hardly_seen_has_a_bound_and_no_mean():
+    k = kpi.kpis(window(lambda ms: steady(ms, waiting=ms % 1000 == 0)), None)["transaction_response_time_ms"]
+    assert k["avg"] is None and 0.06 < k["below"] < 0.3  # 5 of 81 looks saw one
+
+
+def test_concurrent_connections_are_all_up_all_the_time():
+    assert judged(lambda ms: steady(ms, 10), 10.0, "concurrent").holds
+    v = judged(lambda ms: steady(ms, 10, estab_now=100 - (ms == 3000)), 10.0, "concurrent")
+    assert "99 of 100 connections were up" in v.reason
+    v = judged(lambda ms: steady(ms, 10, estab_now=90, no_tcb=10), 10.0, "concurrent")
+    assert v.limit == "generator" and "control blocks used up: 10" in v.reason
+
+
+# ---- on engines
+
+SHORT = ("--ramp", "0.5", "--warm-up", "0.5", "--sustain", "1", "--confirm", "2")
+LONGER = ("--ramp", "0.5", "--warm-up", "0.5", "--sustain", "2", "--confirm", "4")
+
+def searched(*args, code=0, env=None, timeout=240):
+    """(document, what standard error said); the document is what its schema says, the exit status what it says itself."""
+    done = run(SEARCH, *args, "--json", "-", env=env, timeout=timeout)
+    assert done.returncode == code, (done.stdout[-2000:], done.stderr)
+    doc = schemas.check(json.loads(done.stdout))
+    assert doc["exit_code"] == code
+    return doc, done.stderr
+
+
+def config(e):
+    return e.cli("show config")[0]["result"]
+
+
+def attached(engine, rpc, *commands, options=()):  # noqa: F811
+    """An engine and the arguments that lead to it."""
+    e = engine(*(options or RING))
+    s = rpc(e)
+    if commands:
+        e.cli(*commands)
+    return e, ("--attach", f"127.0.0.1:{s.port}")
+
+
+def shape(doc):
+    """The last level that held and the first above it that failed are as far apart as was asked, and the best held twice."""
+    found = doc["result"]
+    held = [r for r in doc["levels"] if r["level"] == found["level"] and r["holds"]]
+    assert doc["outcome"] == "found" and found["confirmed"] and {r["stage"] for r in held} >= {"sustain"}
+    if found["lowest_failing"] is not None:
+        assert found["lowest_failing"] <= max(found["level"] * (1 + doc["search"]["resolution"]), found["level"] + 1)
+    return found
+
+
+def test_the_highest_level_holds_and_nothing_is_left(engine, rpc, tmp_path):  # noqa: F811
+    e, to = attached(engine, rpc)
+    before = config(e)
+    doc, said = searched("--goal", "connections", "--from", "200", "--to", "200", *SHORT, *to, "--csv", tmp_path / "levels.csv")
+    found = shape(doc)
+    assert (found["limit"], found["level"], found["lowest_failing"]) == ("asked", 200, None) and 190 <= found["value"] <= 210
+    k = found["kpis"]
+    assert k["failed_transactions"] == k["terminated_connections"] == 0 and 380 <= k["attempted_transactions"] <= 450
+    assert 190 <= k["application_transactions_per_second"] <= 210 and k["inspected_throughput_mbps"]["both_ways"] > 200 * 1500 * 8 / 1e6
+    assert k["time_to_last_byte_ms"]["max"] is None and k["time_to_last_byte_ms"]["how"]
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "levels.csv").read_text())))
+    assert [r["verdict"] for r in rows] == ["holds" if r["holds"] else "fails" for r in doc["levels"]] and rows[-1]["stage"] == "sustain"
+    assert "sustain 200 connections/s" in said and "\033" not in said
+    assert config(e) == before
+    assert e.group("tcp")["tx_rst"] == 0  # all were closed with FIN
+
+
+def test_nothing_holds_on_a_dead_link(engine, rpc):  # noqa: F811
+    _, to = attached(engine, rpc, "set tests faults port 1 direction tx loss 100")
+    doc, _ = searched("--goal", "connections", *SHORT, *to, code=1)
+    assert doc["outcome"] == "none" and doc["result"]["level"] is None and doc["result"]["limit"] == "device"
+    assert [r["level"] for r in doc["levels"]] == [100, 100]  # it was tried again
+    done = run(SEARCH, "--goal", "transactions", "--sessions", "10", "--tries", "1", *SHORT, *to)
+    assert done.returncode == 1 and "NONE: nothing holds, not even 100 transactions/s; limit: device (0 of 10 connections came up" in done.stdout
+
+
+def test_the_time_is_bounded(engine, rpc):  # noqa: F811
+    e, to = attached(engine, rpc)
+    began = time.monotonic()
+    doc, _ = searched("--goal", "connections", "--factor", "1.1", *SHORT, *to, "--max-time", "4", code=5)
+    assert time.monotonic() - began < 8 and doc["outcome"] == "time"
+    assert doc["result"]["level"] >= 100 and not doc["result"]["confirmed"] and doc["result"]["limit"] is None
+    assert not e.show("tests state port 0")["running"] and not e.show("tests config port 0")["tests"]
+
+
+WRONG = [
+    (["--goal", "speed"], "--goal: invalid choice: 'speed'"),
+    (["--goal", "connections", "--from", "0"], "--from: '0' given, expected a whole number, 1..1e+09"),
+    (["--goal", "connections", "--from", "9", "--to", "8"], "--from 9 is above --to 8"),
+    (["--goal", "connections", "--resolution", "none"], "--resolution: 'none' given, expected a number, 0.1..50"),
+    (["--goal", "connections", "--src", "10.0.0.9-10.0.0.1"], "expected the first address not above the last"),
+    (["--goal", "connections", "--dport", "0"], "--dport: '0' given"),
+    (["--goal", "connections", "--server-port", "0"], "--server-port: 0 is the client's port too"),
+    (["--goal", "connections", "--attach", "x:1", "--engine-opts", "--ring-if-pairs 2"], "--engine-opts is for an engine that is started"),
+    (["--goal", "connections", "--attach", "nowhere"], "expected HOST:PORT"),
+    (["--goal", "connections", "--json", "/nowhere/found.json"], "/nowhere/found.json: No such file or directory"),
+    (["--goal", "connections", "--token-file", "/nowhere/token", "--attach", "127.0.0.1:1"], "--token-file /nowhere/token"),
+    (["--goal", "concurrent", "--to", "100000"], "100000 sessions need more addresses (--src) or ports of the server (--dport)"),
+    (["--goal", "transactions", "--app", "raw", "--resp-size", "0"], "without a response there is no transaction"),
+]
+
+
+@pytest.mark.parametrize("args,why", WRONG)
+def test_wrong_input_is_said_and_starts_nothing(args, why):
+    done = run(SEARCH, *args)
+    assert (done.returncode, done.stdout) == (2, "") and why in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_an_engine_that_is_not_there_or_not_free(engine, rpc):  # noqa: F811
+    done = run(SEARCH, "--goal", "connections", "--attach", "127.0.0.1:1")
+    assert done.returncode == 3 and "cannot reach 127.0.0.1:1" in done.stderr
+    e, to = attached(engine, rpc, "add tests server tcp port 1 test-case-id 3 src 10.0.0.253 10.0.0.253 sport 80 80")
+    before = config(e)
+    for args, why in (([], "port 1 has test cases"), (["--server-port", "7"], "port 7: the engine has ports 0, 1")):
+        done = run(SEARCH, "--goal", "connections", *to, *args)
+        assert done.returncode == 2 and why in done.stderr, done.stderr
+        assert config(e) == before
+    with client.Warp17(f"127.0.0.1:{to[1].rpartition(':')[2]}", name="anna") as w:
+        w.delete_test(1, 3)
+        w.acquire(0)
+        done = run(SEARCH, "--goal", "connections", *to)
+        assert done.returncode == 4 and "held by anna" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_no_engine(ledger, tmp_path, sig):  # noqa: F811
+    """While a level is tried; what was found until then is written."""
+    p = subprocess.Popen([SEARCH, "--goal", "connections", "--to", "100000000", "--sessions", "100", *SHORT, "--json", tmp_path / "found",
+                          "--engine-opts", "--ring-if-pairs 1 --mbuf-pool-sz 16"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True, env={**os.environ, **ledger.env})
+    try:
+        assert "holds" in p.stderr.readline()
+        p.send_signal(sig)
+        out, _ = p.communicate(timeout=60)
+    finally:
+        p.kill()
+    assert p.returncode == 130 and "INTERRUPTED" in out
+    assert schemas.check(json.loads((tmp_path / "found").read_text()))["outcome"] == "interrupted"
+    wait_for(lambda: not left_of(p.pid), 5)
+    assert not ledger.left()
+
+
+def test_a_plan_is_offered(engine, rpc):  # noqa: F811
+    """Its IMIX groups, its faults; nothing of it is left."""
+    e, to = attached(engine, rpc)
+    plan = TOP / "examples/plans/imix-bad-link.json"
+    doc, said = searched("--goal", "transactions", "--plan", plan, "--from", "500", "--to", "500", *SHORT, *to)
+    found = shape(doc)
+    assert doc["offer"] is None and doc["plan"]["name"] == "imix over a bad link" and 475 <= found["value"] <= 525, said
+    assert found["kpis"]["concurrent_tcp_connections"]["min"] == 500
+    assert not [line for line in config(e)["lines"] if "app-index" not in line and line[:1] not in ("", "#")]
+    e.cli("add tests l3_intf port 0 ip 10.0.0.9 mask 255.255.255.0")
+    done = run(SEARCH, "--goal", "transactions", "--plan", plan, *to)
+    assert done.returncode == 4 and "port 0 of the engine has a configuration already" in done.stderr
+    done = run(SEARCH, "--goal", "concurrent", "--plan", plan, *to)
+    assert done.returncode == 2 and "takes no --plan" in done.stderr
+
+
+# ---- limits that are known
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("goal,mbps,options", [
+    ("throughput", 20, ("--resp-size", "20000", "--sessions", "20", "--from", "6", "--to", "200")),
+    ("transactions", 8, ("--resp-size", "2000", "--sessions", "100", "--from", "100", "--to", "20000")),
+    ("connections", 4, ("--resp-size", "1000", "--from", "50", "--to", "20000")),
+])
+def test_the_limit_of_a_link_is_found(engine, rpc, goal, mbps, options):  # noqa: F811
+    """What the server sends goes over a link of so many Mbit/s."""
+    _, to = attached(engine, rpc, f"set tests faults port 1 direction tx rate {mbps} queue 200")
+    doc, said = searched("--goal", goal, *options, *LONGER, *to)
+    found = shape(doc)
+    used = found["kpis"]["inspected_throughput_mbps"]["to_client"]
+    assert 0.88 * mbps < used < 1.01 * mbps, said
+    assert found["limit"] == "device", said
+
+
+NGINX = """
+daemon off; worker_processes 1; pid {0}/pid; error_log {0}/error.log;
+events {{ worker_connections {1}; }}
+http {{ access_log off; client_body_temp_path {0}/b; proxy_temp_path {0}/p; fastcgi_temp_path {0}/f; uwsgi_temp_path {0}/u;
+scgi_temp_path {0}/s; keepalive_requests 1000000; keepalive_timeout 300;
+server {{ listen 172.16.1.1:8080 backlog=4096; location / {{ return 200 "{2}"; }} }} }}
+"""
+
+
+@pytest.mark.long
+def test_the_connections_that_nginx_takes_are_found(engine, rpc, netns, tmp_path):  # noqa: F811
+    """One worker of 300, of which its listening socket and its channel take two; when less than a sixteenth is free it closes
+    those that are idle."""
+    e, to = attached(engine, rpc, options=("--tap-ifs", "1", "--tcb-pool-sz", "16", "--ucb-pool-sz", "16", "--mbuf-pool-sz", "8",
+                                           "--tap-netns", netns))
+    tap_up(netns)
+    wait_for(lambda: e.show("port link")["ports"][0]["link"] == "UP")
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(NGINX.format(tmp_path, 300, "x" * 100))
+    nginx = subprocess.Popen(["ip", "netns", "exec", netns, "nginx", "-p", str(tmp_path), "-c", str(conf)])
+    try:
+        wait_for(lambda: inside(netns, "curl", "-sf", "-o", "/dev/null", "http://172.16.1.1:8080/").returncode == 0)
+        doc, said = searched("--goal", "concurrent", "--server-port", "none", "--src", "172.16.1.2", "--dest", "172.16.1.1", "--dport", "8080",
+                             "--from", "50", "--to", "5000", "--resolution", "1", "--trickle", "1", *SHORT, *to)
+    finally:
+        nginx.terminate()
+        nginx.wait(10)
+    found = shape(doc)
+    assert 300 - 300 // 16 - 3 <= found["level"] <= 300 - 300 // 16 and found["value"] == found["level"] and found["limit"] == "device", said
+
+
+@pytest.mark.long
+def test_the_generators_own_limit_is_said_to_be_its_own(ledger):  # noqa: F811
+    """Nothing is between the ports of a ring pair: what fails there is the worker."""
+    doc, said = searched("--goal", "transactions", "--app", "raw", "--resp-size", "1", "--sessions", "2000", "--from", "1000", "--to",
+                         "50000000", "--factor", "20", "--resolution", "40", *SHORT, env=ledger.env)
+    found = doc["result"]
+    assert found["level"] >= 1000 and found["limit"] == "generator" and "the generator's" in found["limit_reason"], said
+
+
+@pytest.mark.long
+def test_a_bound_on_the_response_time_is_a_limit_too(engine, rpc):  # noqa: F811
+    """A link of 10 ms each way: 20 ms hold, however few there are."""
+    _, to = attached(engine, rpc, "set tests faults port 1 direction both delay 10")
+    args = ("--goal", "transactions", "--sessions", "100", "--from", "200", "--to", "200", *SHORT, *to)
+    doc, _ = searched(*args, "--max-response", "30")
+    assert 19 < doc["result"]["kpis"]["transaction_response_time_ms"]["avg"] < 25
+    doc, _ = searched(*args, "--max-response", "15", code=1)
+    assert "mean response time" in doc["result"]["limit_reason"]
