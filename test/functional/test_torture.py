@@ -14,13 +14,14 @@ sys.path.insert(0, str(TOP / "test/torture"))
 import torture  # noqa: E402
 
 SHORT = dict(seconds=5, kills=100, cycles=50)
+KEPT = (0.8, 0.5)  # of the rate, over windows of a second, which tell no more: make torture measures
 LONG = ("crowd", "scribble")
 PARTS = [pytest.param(p, marks=[pytest.mark.long] if p in LONG else []) for p in torture.parts(None, **SHORT)]
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    t = torture.Torture(tmp_path_factory.mktemp("torture") / "engine", warm_s=0.5, before_s=1.0)
+    t = torture.Torture(tmp_path_factory.mktemp("torture") / "engine", warm_s=0.5, before_s=1.0, kept=KEPT)
     yield t
     t.end()
 
