@@ -53,10 +53,15 @@ def clear(w: Warp17, ports: Sequence[int], groups: Sequence[int] = (), mtu: Opti
         w.delete_faults(p)
         if mtu is not None and mtu[p] != there["mtu"]:
             w.set_mtu(p, mtu[p])
-    there_are = [g["imix_id"] for g in w.imix()["groups"]] if groups else []
+    there_are = groups_of(w) if groups else []
     for g in groups:
         if g in there_are:
             w.delete_imix(g)
+
+
+def groups_of(w: Warp17) -> List[int]:
+    """IMIX groups of the engine."""
+    return [g["imix_id"] for g in w.imix()["groups"]]
 
 
 class EngineRun:
@@ -259,20 +264,21 @@ def run(plan: Plan, w: Warp17, *, launched: bool, options: Sequence[str] = (), a
     is left so; replace: what is configured there is taken away first.
 
     look  is called at each sample, with the EngineRun and the seconds since the start
-    Raises PlanError for what the engine does not take; Refused, ConnectionLost. KeyboardInterrupt
-    while tests run makes the document one of an interrupted run.
+    Raises PlanError for what the engine does not take; Refused, ConnectionLost. KeyboardInterrupt while tests run makes the
+    document one of an interrupted run.
     """
     engine = EngineRun(w, "engine", plan.cases, plan.start, launched=launched, options=options, address=address)
     before = mtus(w)
     if not launched:
         take_ports(w, plan, replace)
+    others = groups_of(w)
     try:
         engine.configure(plan.calls, lambda call, what: plan.locate(call.where, what))
         engine.begin()
         return measured(plan, engine, look)
     finally:
         if not launched:
-            give_back(w, plan, before)
+            give_back(w, plan, before, [g for g in plan.groups if g not in others])
 
 
 def take_ports(w: Warp17, plan: Plan, replace: bool) -> None:
@@ -293,9 +299,11 @@ def configured(w: Warp17, port: int) -> List[str]:
     return [line for line in w.config(port) if line and not line.startswith("#")]
 
 
-def give_back(w: Warp17, plan: Plan, mtu: Mapping[int, int]) -> None:
+def give_back(w: Warp17, plan: Plan, mtu: Mapping[int, int], groups: Optional[Sequence[int]] = None) -> None:
+    """Empties and releases the plan's ports. groups: IMIX groups that go too, those that are the plan's; all of its when left
+    out."""
     with contextlib.suppress(Warp17Error):  # gone, or not answering: the run has said so
-        clear(w, plan.ports, plan.groups, mtu)
+        clear(w, plan.ports, plan.groups if groups is None else groups, mtu)
         for p in plan.ports:
             w.release(p)
 
@@ -310,7 +318,7 @@ def measured(plan: Plan, engine: EngineRun, look: Optional[Look]) -> results.Doc
             engine.start()
         except CommandFailed as e:
             raise PlanError([f"{plan.file}: {e.message}"]) from e
-        interval = watch(plan, engine, look, reasons)
+        interval = watch(plan, engine, look)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -327,7 +335,7 @@ def measured(plan: Plan, engine: EngineRun, look: Optional[Look]) -> results.Doc
                             warnings=engine.warnings, interrupted=interrupted)
 
 
-def watch(plan: Plan, engine: EngineRun, look: Optional[Look], reasons: List[str]) -> float:
+def watch(plan: Plan, engine: EngineRun, look: Optional[Look]) -> float:
     """Looks until all is over and the plan's duration has gone by, or its timeout. Returns the time between samples, which
     grows on long runs."""
     began, interval = time.monotonic(), plan.interval
