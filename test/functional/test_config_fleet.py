@@ -11,8 +11,10 @@ import subprocess
 import kube
 import pytest
 import yaml
+from pyclient import client  # noqa: F401: first, for warp17_client
 from test_ports import veth  # noqa: F401: a fixture
 from warp17 import BUILD, CLI, TOP, wait_for
+from warp17_client import fleet_plan
 
 ANSIBLE, KUBERNETES = TOP / "config/ansible", TOP / "config/kubernetes"
 OURS = ("kustomize.config.k8s.io/v1beta1", "k8s.cni.cncf.io/v1", "monitoring.coreos.com/v1")
@@ -275,6 +277,22 @@ def test_the_rights_of_the_manifests_are_enough(netns, veth, tmp_path):  # noqa:
             p.kill()
             p.wait()
             run(TOP / "scripts/warp17", "clean", "--prefix", prefix)
+
+
+def test_the_plans_are_plans_for_what_is_there():
+    stateful = overlay("base")["StatefulSet", "warp17-engine"]
+    plan = fleet_plan.parse(overlay("fleet")["ConfigMap", "warp17-plan"]["data"]["plan.yaml"])
+    hosts = [f"warp17-engine-{i}.{stateful['spec']['serviceName']}.warp17.svc:42425" for i in range(stateful["spec"]["replicas"])]
+    assert sorted(e.attach for e in plan.engines) == hosts
+    job = overlay("fleet")["Job", "warp17-fleet"]["spec"]["template"]["spec"]["containers"][0]
+    mounts = {m["mountPath"] for m in job["volumeMounts"]}
+    assert {str(pathlib.Path(f).parent) for e in plan.engines for f in (e.token_file, e.tls_ca)} <= mounts
+    options = {w.split("=")[0] for w in job["command"] if w.startswith("--")}
+    playbook = set(re.findall(r" (--[a-z]+)", (ANSIBLE / "fleet.yml").read_text()))
+    said = run(TOP / "scripts/warp17-fleet", "--help").stdout
+    assert options and playbook and all(o in said for o in options | playbook)
+    templated = re.sub(r"\{\{.*?\}\}", "10.0.0.1", (ANSIBLE / "plan.example.yml").read_text())
+    assert [e.name for e in fleet_plan.parse(templated).engines] == ["client", "server"]
 
 
 # ---- the image
