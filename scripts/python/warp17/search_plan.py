@@ -15,8 +15,6 @@ from .runner import clear, configured, mtus, stop_running
 from .sampler import Key
 from .search_load import FOREVER_S, Load, Unfit
 
-FIRST_ESTIMATE = 2000.0  # bytes of a transaction, before one was seen
-
 
 def key(call: Call) -> Optional[Key]:
     """Whose it is: a test case's, else None."""
@@ -107,9 +105,6 @@ class PlanLoad(Load):
 
     def sessions(self, level: int) -> int:
         return sum(self._sessions[k] for k in self.where.clients)
-
-    def estimate(self) -> float:
-        return FIRST_ESTIMATE
 
     def document(self) -> Dict[str, Any]:
         return {"offer": None, "plan": {"name": self.plan.name, "file": self.plan.file, "text": self.plan.text}}
