@@ -35,7 +35,7 @@ def test_first(warp17, warp17_engine):
     open("pids", "a").write(f"{warp17.version()['pid']}\\n")
 
 def test_second_finds_it_clean(warp17):
-    assert [line for p in (0, 1) for line in warp17.config(p) if line[0] != "#"] == [] and not warp17.imix()["groups"]
+    assert [line for p in (0, 1) for line in warp17.config(p) if line and line[0] != "#"] == [] and not warp17.imix()["groups"]
     assert_passed(pair(warp17, 20))
     open("pids", "a").write(f"{warp17.version()['pid']}\\n")
 """
@@ -85,8 +85,10 @@ def gone(pid):
 
 
 def test_an_engine_for_all_tests_clean_for_each(tests, tmp_path):
+    """Of the document's snippet too."""
+    (tmp_path / "test_snippet.py").write_text((TOP / "doc/verdicts.md").read_text().split("```python\n")[2].split("```")[0])
     done = tests(GOOD, f"--warp17-engine-opts={OPTS}")
-    assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout
+    assert done.returncode == 0 and "3 passed" in done.stdout, done.stdout
     assert len(set(pids(tmp_path))) == 1 and len(pids(tmp_path)) == 2
     wait_for(lambda: all(map(gone, pids(tmp_path))), 5)
 
@@ -130,9 +132,3 @@ def test_what_is_wrong_is_said(tests):
     assert done.returncode == 1 and "colour" in done.stdout, done.stdout
     done = tests(GOOD, "--warp17-scope", "world")
     assert done.returncode != 0 and "'world' given, expected session or module" in done.stdout + done.stderr, done.stdout
-
-
-def test_the_snippet_of_the_document_runs(tests):
-    text = (TOP / "doc/verdicts.md").read_text()
-    done = tests(text.split("```python\n")[2].split("```")[0], f"--warp17-engine-opts={OPTS}")
-    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout

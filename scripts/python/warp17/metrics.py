@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .sampler import LATENCIES, Key, Sample, failures, latencies, mbps, per_second
 
+LONG_NS = 90_000_000  # of less no rate is told: a sample too soon, and it is of one burst
 Metrics = Dict[str, Optional[float]]
 
 # name: (unit, what it is)
@@ -75,8 +76,7 @@ def window(samples: Sequence[Sample], key: Key, warmup_s: float = 0) -> Optional
     if not seen:
         return None
     done = next((s for s in seen if ends_by_itself(s, key)), None)
-    anchor = seen[0] if done is None or seen[0].states[key].state == "RUNNING" else done
-    start = anchor.mono_ns - round(anchor.states[key].runtime_s * 1e9)
+    start = started(samples, seen[0], key)
     if done is not None:  # what it did it did by then
         last, end = done, start + round(done.states[key].runtime_s * 1e9)
     else:
@@ -90,6 +90,15 @@ def window(samples: Sequence[Sample], key: Key, warmup_s: float = 0) -> Optional
             return None
         first, start = begin.stats[key]["stats"], begin.mono_ns
     return Window(first, last.stats[key]["stats"], end - start) if end > start else None
+
+
+def started(samples: Sequence[Sample], first: Sample, key: Key) -> int:
+    """When a test case began, by the clock of samples, ns. first is the first sample in which it had. One that was over by then
+    began after the sample before: its run time says nothing of how long ago that was."""
+    at = samples.index(first)
+    if first.states[key].state != "RUNNING" and at > 0:
+        return samples[at - 1].mono_ns
+    return first.mono_ns - round(first.states[key].runtime_s * 1e9)
 
 
 def ends_by_itself(sample: Sample, key: Key) -> bool:
@@ -131,7 +140,7 @@ def means(w: Optional[Window]) -> Metrics:
 
 def most(samples: Sequence[Sample], key: Key) -> Optional[float]:
     return max((per_second(a.stats[key]["stats"]["responses"], b.stats[key]["stats"]["responses"], b.mono_ns - a.mono_ns)
-                for a, b in zip(samples, samples[1:]) if a.states[key].state != "IDLE"), default=None)
+                for a, b in zip(samples, samples[1:]) if a.states[key].state != "IDLE" and b.mono_ns - a.mono_ns > LONG_NS), default=None)
 
 
 def of_latency(final: Mapping[str, Any]) -> Metrics:

@@ -22,7 +22,7 @@ from .client import Warp17
 from .engine import LocalEngine
 from .errors import Warp17Error
 from .results import write_text
-from .runner import clear, mtus
+from .runner import clear, groups_of, mtus
 from .views import TestState
 
 CONNECTION = pytest.StashKey[Warp17]()
@@ -91,18 +91,14 @@ def warp17(warp17_engine: Any, request: pytest.FixtureRequest) -> Iterator[Warp1
         ports = [p["port"] for p in w.ports()]
         for p in ports:
             w.acquire(p)
-        clear(w, ports, groups(w))
+        clear(w, ports, groups_of(w))
         before = mtus(w)
         request.node.stash[CONNECTION] = w
         yield w
         try:
-            clear(w, ports, groups(w), before)
+            clear(w, ports, groups_of(w), before)
         except Warp17Error as e:
             pytest.fail(f"the engine could not be left clean: {e}", pytrace=False)
-
-
-def groups(w: Warp17) -> List[int]:
-    return [g["imix_id"] for g in w.imix()["groups"]]
 
 
 def assert_passed(states: Iterable[TestState]) -> None:

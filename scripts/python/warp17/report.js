@@ -13,7 +13,7 @@
     if (v === null || v === undefined || Number.isNaN(v))
       return "–";
     const a = Math.abs(v);
-    const [by, prefix] = v === 0 || unit === "%" ? [1, ""] : PREFIXES.find(([p]) => a >= p * 0.9995) ?? PREFIXES[PREFIXES.length - 1];
+    const [by, prefix] = v === 0 || unit === "%" || (a < 1 && !unit) ? [1, ""] : PREFIXES.find(([p]) => a >= p * 0.9995) ?? PREFIXES[PREFIXES.length - 1];
     return `${Number((v / by).toPrecision(4))} ${prefix}${unit}`.trim();
   }
 

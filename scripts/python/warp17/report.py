@@ -166,7 +166,8 @@ def notes(doc: Document) -> str:
 
 def metric_head(name: str) -> str:
     unit, what = {**metrics.OF_CASE, **metrics.OF_RUN}.get(name, ("", ""))
-    return f'<span title="{escape(what)}">{escape(name.replace("_", " "))}{f" ({escape(unit)})" if unit and unit not in name else ""}</span>'
+    said = not unit or name.endswith(("_s", "_us", "_mbps", "_bytes")) or "per_second" in name or "percent" in name
+    return f'<span title="{escape(what)}">{escape(name.replace("_", " "))}{"" if said else f" ({escape(unit)})"}</span>'
 
 
 def cases(doc: Document) -> str:

@@ -22,7 +22,7 @@ SAMPLES_MAX = 3600  # beyond that every second one goes, and they are taken half
 SETTLE_S = 3.0  # after a stop, until the last packets are counted
 SOON_S = 0.1  # between samples when a verdict is due
 STALL = "worker-stalled"
-GONE = (EngineGone, ConnectionLost, TimedOut)
+GONE = (EngineGone, ConnectionLost, TimedOut)  # of who drives engines: one that does not answer any more
 Look = Callable[["EngineRun", float], None]
 
 
@@ -53,10 +53,15 @@ def clear(w: Warp17, ports: Sequence[int], groups: Sequence[int] = (), mtu: Opti
         w.delete_faults(p)
         if mtu is not None and mtu[p] != there["mtu"]:
             w.set_mtu(p, mtu[p])
-    there_are = [g["imix_id"] for g in w.imix()["groups"]] if groups else []
+    there_are = groups_of(w) if groups else []
     for g in groups:
         if g in there_are:
             w.delete_imix(g)
+
+
+def groups_of(w: Warp17) -> List[int]:
+    """IMIX groups of the engine."""
+    return [g["imix_id"] for g in w.imix()["groups"]]
 
 
 class EngineRun:
@@ -106,7 +111,7 @@ class EngineRun:
                 raise PlanError([locate(call, e.message)]) from e
 
     def begin(self) -> None:
-        """Notes what is there before the start."""
+        """Notes what is there before the start, and takes the first sample."""
         about = self.w.session()["engine"]
         self._about = {k: about[k] for k in self._about}
         self._ports = [{k: p[k] for k in ("port", "name", "driver", "mac", "mtu")} for p in self.w.ports()]
@@ -117,6 +122,7 @@ class EngineRun:
                 self.limits[(p, t["test_case_id"])] = t.get("criterion_within_s")
         self._sampler = Sampler(self.w, [c.key for c in self.cases], [p["port"] for p in self._ports])
         self._before = self._all_counters()
+        self.samples.append(self._sampler.take())
 
     def _all_counters(self) -> Tuple[Dict[int, Dict[str, Dict[str, int]]], Dict[int, Dict[str, int]]]:
         answers = [self.w.call(f"show.{g}.statistics") for g in accounting.GROUPS]
@@ -132,7 +138,7 @@ class EngineRun:
         """Takes a sample. None: the engine is gone, which faults say."""
         try:
             self.samples.append(self._sampler.take())
-        except GONE as e:
+        except Warp17Error as e:
             self.faults.append(f"the engine was lost while tests ran: {e}")
             return None
         return self.samples[-1]
@@ -166,7 +172,7 @@ class EngineRun:
             self._settle()
             self._finals = {c.key: self.w.statistics(*c.key) for c in self.cases}
             self._read_events()
-        except GONE as e:
+        except Warp17Error as e:  # gone, or another has taken the ports
             self.faults.append(f"the engine was lost while tests were stopped: {e}")
 
     def _settle(self) -> None:
@@ -216,7 +222,7 @@ class EngineRun:
         return doc
 
     def case_documents(self, warmup_s: float) -> List[Dict[str, Any]]:
-        """Its test cases, judged; none if there was no look at them."""
+        """Its test cases, judged; none before begin()."""
         if not self.samples:
             return []
         last = self.samples[-1]
@@ -258,20 +264,21 @@ def run(plan: Plan, w: Warp17, *, launched: bool, options: Sequence[str] = (), a
     is left so; replace: what is configured there is taken away first.
 
     look  is called at each sample, with the EngineRun and the seconds since the start
-    Raises PlanError for what the engine does not take; Refused, ConnectionLost. KeyboardInterrupt
-    while tests run makes the document one of an interrupted run.
+    Raises PlanError for what the engine does not take; Refused, ConnectionLost. KeyboardInterrupt while tests run makes the
+    document one of an interrupted run.
     """
     engine = EngineRun(w, "engine", plan.cases, plan.start, launched=launched, options=options, address=address)
     before = mtus(w)
     if not launched:
         take_ports(w, plan, replace)
+    others = groups_of(w)
     try:
         engine.configure(plan.calls, lambda call, what: plan.locate(call.where, what))
         engine.begin()
         return measured(plan, engine, look)
     finally:
         if not launched:
-            give_back(w, plan, before)
+            give_back(w, plan, before, [g for g in plan.groups if g not in others])
 
 
 def take_ports(w: Warp17, plan: Plan, replace: bool) -> None:
@@ -289,12 +296,14 @@ def take_ports(w: Warp17, plan: Plan, replace: bool) -> None:
 
 def configured(w: Warp17, port: int) -> List[str]:
     """The port's configuration as commands, without comments."""
-    return [line for line in w.config(port) if not line.startswith("#")]
+    return [line for line in w.config(port) if line and not line.startswith("#")]
 
 
-def give_back(w: Warp17, plan: Plan, mtu: Mapping[int, int]) -> None:
+def give_back(w: Warp17, plan: Plan, mtu: Mapping[int, int], groups: Optional[Sequence[int]] = None) -> None:
+    """Empties and releases the plan's ports. groups: IMIX groups that go too, those that are the plan's; all of its when left
+    out."""
     with contextlib.suppress(Warp17Error):  # gone, or not answering: the run has said so
-        clear(w, plan.ports, plan.groups, mtu)
+        clear(w, plan.ports, plan.groups if groups is None else groups, mtu)
         for p in plan.ports:
             w.release(p)
 
@@ -309,7 +318,7 @@ def measured(plan: Plan, engine: EngineRun, look: Optional[Look]) -> results.Doc
             engine.start()
         except CommandFailed as e:
             raise PlanError([f"{plan.file}: {e.message}"]) from e
-        interval = watch(plan, engine, look, reasons)
+        interval = watch(plan, engine, look)
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -321,17 +330,16 @@ def measured(plan: Plan, engine: EngineRun, look: Optional[Look]) -> results.Doc
     reasons += ["interrupted"] if interrupted else []
     ended = time.time()
     cases = engine.case_documents(plan.warmup)
-    reasons += [] if cases or interrupted else ["no sample could be taken"]
     return results.document(plan.document(), [engine.document()], cases, results.sum_of_ports([engine.ports()]),
                             results.joined(interval, [engine.tables(0, started)]), started, ended, expect=plan.expect, reasons=reasons,
                             warnings=engine.warnings, interrupted=interrupted)
 
 
-def watch(plan: Plan, engine: EngineRun, look: Optional[Look], reasons: List[str]) -> float:
+def watch(plan: Plan, engine: EngineRun, look: Optional[Look]) -> float:
     """Looks until all is over and the plan's duration has gone by, or its timeout. Returns the time between samples, which
     grows on long runs."""
     began, interval = time.monotonic(), plan.interval
-    due = began
+    due = began + min(interval, SOON_S)
     while True:
         time.sleep(max(0.0, due - time.monotonic()))
         sample = engine.look()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .client import Warp17
-from .errors import Warp17Error
+from .errors import CommandFailed, Warp17Error
 from .views import FIELDS, TestState
 
 Key = Tuple[int, int]  # port, test_case_id
@@ -58,6 +58,9 @@ class Sampler:
         states = {(view["port"], t["test_case_id"]): TestState(port=view["port"], **{k: v for k, v in t.items() if k in FIELDS})
                   for view in rest if "tests" in view for t in view["tests"]}
         stats = {(view["port"], view["test_case_id"]): view for view in rest if "stats" in view}
+        gone = [k for k in self._keys if k not in states]
+        if gone:
+            raise CommandFailed(f"port {gone[0][0]} has no test case {gone[0][1]} any more")
         ports = {p: {g: view["ports"][str(p)]["stats"] for g, view in zip(GROUPS, groups)} for p in self._ports}
         for p, counters in ports.items():
             counters["device"] = groups[0]["ports"][str(p)]["device"]
@@ -124,15 +127,17 @@ def latencies(view: Mapping[str, Any]) -> List[Optional[float]]:
 
 
 def case_rows(samples: Sequence[Sample], key: Key, started: float, offset_ns: int = 0) -> List[Row]:
-    """A row a sample by CASE_COLUMNS; rates are those since the sample before, so the first has none."""
+    """A row a sample by CASE_COLUMNS; rates are those since the sample before, so the first has none. A test case begins
+    with counters of 0, whatever they were before its start."""
     rows: List[Row] = []
     for before, now in zip([None, *samples], samples):
         view, state = now.stats[key], now.states[key]
         stats = view["stats"]
         rates: Row = [None] * len(CASE_RATES)
-        if before is not None and before.states[key].state != "IDLE":
+        if before is not None and state.state != "IDLE":
             ns = now.mono_ns - before.mono_ns
-            rates = [divided(what(before.stats[key]["stats"]), what(stats), ns) for _, what, divided in CASE_RATES]
+            idle = before.states[key].state == "IDLE"
+            rates = [divided(0 if idle else what(before.stats[key]["stats"]), what(stats), ns) for _, what, divided in CASE_RATES]
         rows.append([seconds(now, started, offset_ns), state.state, state.achieved, stats["estab_now"], failures(stats), *rates,
                      *latencies(view)])
     return rows
