@@ -21,7 +21,8 @@ from test_traffic import RING
 from warp17 import TOP, wait_for
 
 SEARCH = TOP / "scripts/warp17-search"
-search, kpi, sampler = (importlib.import_module(f"{client.__name__}.{m}") for m in ("search", "kpi", "sampler"))
+search, kpi, sampler, plans, search_plan = (importlib.import_module(f"{client.__name__}.{m}")
+                                            for m in ("search", "kpi", "sampler", "plan", "search_plan"))
 
 
 # ---- what is tried next: no engine
@@ -96,6 +97,29 @@ def test_it_ends_whatever_happens():
 def test_bounds_that_are_none(wrong):
     with pytest.raises(ValueError, match="expected"):
         search.Search(*wrong)
+
+
+# ---- what a plan offers
+
+LINK = {"schema": "warp17-plan/1.0", "name": "a link of 10 Mbit/s", "ports": [
+    {"port": 0, "interfaces": [{"ip": "10.0.0.1/24"}]},
+    {"port": 1, "interfaces": [{"ip": "10.0.0.253/24"}], "faults": {"direction": "tx", "rate": 10, "queue": 200}}], "cases": [
+    {"port": 1, "server": {"proto": "tcp", "src": "10.0.0.253", "sport": 80, "http": {"resp_size": 20000}}, "criterion": {"servers-up": 1}},
+    {"port": 0, "client": {"proto": "tcp", "src": "10.0.0.1", "sport": "1-10", "dest": "10.0.0.253", "dport": 80, "http": {"host": "a"}},
+     "rates": {"send": 10}},
+    {"port": 0, "client": {"proto": "tcp", "src": "10.0.0.1", "sport": "11-20", "dest": "10.0.0.253", "dport": 80, "http": {"host": "b"}},
+     "rates": {"send": 30}}]}
+
+
+def test_a_level_is_shared_among_the_clients_of_a_plan():
+    """In proportion to their rates of what is searched, else to their sessions; criteria and servers do not matter."""
+    plan = plans.structured(json.dumps(LINK), "link.json", json=True)
+    assert search_plan.PlanLoad(plan, "transactions")._shares == {(0, 0): 0.25, (0, 1): 0.75}
+    load = search_plan.PlanLoad(plan, "connections")
+    assert load._shares == {(0, 0): 0.5, (0, 1): 0.5} and load.order == [1, 0] and not load.where.single
+    assert (load.where.clients, load.where.servers, load.sessions(7)) == ([(0, 0), (0, 1)], [(1, 0)], 20)
+    with pytest.raises(client.Warp17Error, match="no client test case"):
+        search_plan.PlanLoad(plans.structured(json.dumps({**LINK, "cases": LINK["cases"][:1]}), "link.json", json=True), "connections")
 
 
 # ---- how a level is judged: samples as an engine would give them
@@ -342,6 +366,18 @@ def test_a_plan_is_offered(engine, rpc):  # noqa: F811
 
 
 # ---- limits that are known
+
+
+@pytest.mark.long
+def test_throughput_of_a_plan(engine, rpc, tmp_path):  # noqa: F811
+    """Levels in Mbit/s, though nobody says how long its messages are."""
+    e, to = attached(engine, rpc)
+    (tmp_path / "link.json").write_text(json.dumps(LINK))
+    doc, said = searched("--goal", "throughput", "--plan", tmp_path / "link.json", "--from", "5", "--to", "200", *LONGER, *to)
+    used = shape(doc)["kpis"]["inspected_throughput_mbps"]["to_client"]
+    assert 8.8 < used < 10.1 and doc["result"]["limit"] == "device", said
+    first = doc["levels"][0]
+    assert 4.5 < first["value"] < 5.5 and first["kpis"]["concurrent_tcp_connections"]["min"] == 20, said
 
 
 @pytest.mark.long

@@ -19,6 +19,8 @@ from .search_load import Load
 
 LOOK_S = 0.05  # between two looks at an engine
 LOOKS_MAX = 400  # of a window
+LEARN_PER_SECOND = 50.0
+UNKNOWN_BYTES = 2000.0
 OPENING_S = 10.0  # beyond the time that opening takes by its rate, for the last to be up
 Say = Callable[[str], None]
 
@@ -84,14 +86,28 @@ class Levels:
     def __init__(self, w: Warp17, load: Load, criteria: Criteria, ramp_s: float, warm_up_s: float, say: Say, deadline: float) -> None:
         self._w, self._load, self._criteria = w, load, criteria
         self._ramp_s, self._warm_up_s, self._say, self._deadline = ramp_s, warm_up_s, say, deadline
-        self._bytes = load.estimate()
+        self._bytes: Optional[float] = load.estimate()
         self._usual_ms: Optional[float] = None
 
     def try_level(self, level: int, seconds: float) -> Result:
         """Offers it for so long; the engine is as before at the end. OutOfTime, and what the engine says."""
         began = time.monotonic()
+        if self._bytes is None:
+            self._bytes = self._learn()
+        asked = self._load.asked(level, seconds, self._bytes, self._usual_ms)
+        w, verdict = self._offer(asked)
+        return self._result(asked, w, verdict, time.monotonic() - began)
+
+    def _learn(self) -> float:
+        """Bytes of a transaction, for a level in Mbit/s, from a second of a few."""
+        if self._load.goal != THROUGHPUT:
+            return UNKNOWN_BYTES
+        asked = Asked(THROUGHPUT, 0, LEARN_PER_SECOND, self._load.sessions(0), 1.0)
+        w, _ = self._offer(asked)
+        return self._seen_bytes(w, w.grown("responses")) or UNKNOWN_BYTES if w.seconds > 0 else UNKNOWN_BYTES
+
+    def _offer(self, asked: Asked) -> Tuple[Window, Verdict]:
         load = self._load
-        asked = load.asked(level, seconds, self._bytes, self._usual_ms)
         try:
             self._say("initialization")
             load.make(self._w, asked)
@@ -103,7 +119,7 @@ class Levels:
         finally:
             self._say("ramp-down")
             load.clean(self._w)
-        return self._result(asked, self._window(base, samples), verdict, time.monotonic() - began)
+        return self._window(base, samples), verdict
 
     def _window(self, base: Sample, samples: List[Sample]) -> Window:
         return Window(base, samples, self._load.where, self._load.goal)

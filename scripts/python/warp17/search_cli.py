@@ -82,7 +82,8 @@ def server_port(text: str) -> Optional[int]:
 def add_load(p: argparse.ArgumentParser) -> None:
     g = p.add_argument_group("load")
     g.add_argument("--goal", required=True, choices=GOALS, help="what is to be highest: %(choices)s")
-    g.add_argument("--plan", metavar="PLAN|CFG", help="a plan of warp17-run, instead of the options below and of addresses: its clients' rates are searched")
+    g.add_argument("--plan", metavar="PLAN|CFG",
+                   help="a plan of warp17-run, instead of the options below and of addresses: its clients' rates are searched")
     g.add_argument("--app", choices=("http", "raw"), default="http", help="application (default %(default)s)")
     g.add_argument("--req-size", type=bounded(0, 100000000, True), default=0, metavar="BYTES", help="of a request's body (default 0)")
     g.add_argument("--resp-size", type=bounded(0, 100000000, True), default=1024, metavar="BYTES", help="of a response's (default 1024)")
@@ -101,7 +102,8 @@ def add_place(p: argparse.ArgumentParser) -> None:
     g.add_argument("--token-file", metavar="FILE", type=pathlib.Path, help="the token that RPC server asks for")
     g.add_argument("--engine-opts", metavar="OPTIONS", help="options of the engine that is started, in one word (default --ring-if-pairs 1)")
     g.add_argument("--client-port", type=bounded(0, 63, True), default=0, metavar="N", help="of the engine (default 0)")
-    g.add_argument("--server-port", type=server_port, default=1, metavar="N|none", help="of the engine (default 1); none: the server is another's")
+    g.add_argument("--server-port", type=server_port, default=1, metavar="N|none",
+                   help="of the engine (default 1); none: the server is another's")
     g.add_argument("--src", type=ips, default=("10.0.0.1", "10.0.0.1"), metavar="IP[-IP]", help="clients (default 10.0.0.1)")
     g.add_argument("--dest", type=ip, default="10.0.0.253", metavar="IP", help="the server (default %(default)s)")
     g.add_argument("--mask", type=ip, default="255.255.255.0", metavar="IP", help="of both (default %(default)s)")
@@ -113,7 +115,8 @@ def add_place(p: argparse.ArgumentParser) -> None:
 def add_search(p: argparse.ArgumentParser) -> None:
     g = p.add_argument_group("search")
     level = bounded(1, 1000000000, True)
-    g.add_argument("--from", dest="lowest", type=level, metavar="LEVEL", help="lowest level; throughput is in Mbit/s (default 100, throughput 1)")
+    g.add_argument("--from", dest="lowest", type=level, metavar="LEVEL",
+                   help="lowest level; throughput is in Mbit/s (default 100, throughput 1)")
     g.add_argument("--to", dest="highest", type=level, metavar="LEVEL", help="highest level (default 1000000; transactions 10000000, else 100000)")
     g.add_argument("--resolution", type=bounded(0.1, 50), default=5, metavar="%", help="between what holds and what fails (default %(default)s)")
     g.add_argument("--factor", type=bounded(1.05, 100), default=2, metavar="N", help="of a level to the next, until one fails (default %(default)s)")
@@ -126,7 +129,8 @@ def add_search(p: argparse.ArgumentParser) -> None:
 
 def add_criteria(p: argparse.ArgumentParser) -> None:
     g = p.add_argument_group("criteria, all of which have to hold over the window")
-    g.add_argument("--max-failed", type=bounded(0.0000001, 100), default=0.001, metavar="%", help="failed transactions, less than (default %(default)s)")
+    g.add_argument("--max-failed", type=bounded(0.0000001, 100), default=0.001, metavar="%",
+                   help="failed transactions, less than (default %(default)s)")
     g.add_argument("--max-terminated", type=bounded(0.0000001, 100), default=0.001, metavar="%",
                    help="connections reset or given up, less than (default %(default)s)")
     g.add_argument("--tolerance", type=bounded(0.1, 50), default=5, metavar="%",

@@ -57,9 +57,9 @@ class Load:
         """That all clients have together, at a level."""
         raise NotImplementedError
 
-    def estimate(self) -> float:
-        """Bytes of frames of a transaction, both ways, before one was seen."""
-        raise NotImplementedError
+    def estimate(self) -> Optional[float]:
+        """Bytes of frames of a transaction, both ways, before one was seen; None: that is to be found out."""
+        return None
 
     def one_segment(self, response_bytes: float) -> Optional[bool]:
         """Is a response one segment, when they have so many bytes on average? None: not known."""

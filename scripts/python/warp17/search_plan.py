@@ -11,11 +11,9 @@ from .errors import Refused, Warp17Error
 from .kpi import CONCURRENT, CONNECTIONS, Asked, Where
 from .plan import Plan, sessions
 from .plan_commands import Call
-from .runner import clear, configured, mtus, stop_running
+from .runner import clear, configured, groups_of, mtus, stop_running
 from .sampler import Key
 from .search_load import FOREVER_S, Load, Unfit
-
-FIRST_ESTIMATE = 2000.0  # bytes of a transaction, before one was seen
 
 
 def key(call: Call) -> Optional[Key]:
@@ -41,6 +39,7 @@ class PlanLoad(Load):
         self._shares = self._shared(clients)
         self._acquired: List[int] = []
         self._mtus: Dict[int, int] = {}
+        self._groups: List[int] = []
 
     def _of(self, whose: Key, method: str) -> List[Mapping[str, Any]]:
         return [c.params for c in self.plan.calls if key(c) == whose and c.method.startswith(method)]
@@ -68,6 +67,8 @@ class PlanLoad(Load):
                 self._acquired.remove(p)
                 w.release(p)
                 raise Refused(f"port {p} of the engine has a configuration already: take it away")
+        others = groups_of(w)
+        self._groups = [g for g in self.plan.groups if g not in others]
         self._tell(w, [c for c in self.plan.calls if key(c) is None])
 
     def _tell(self, w: Warp17, calls: Sequence[Call]) -> None:
@@ -99,17 +100,14 @@ class PlanLoad(Load):
                 w.delete_test(port, t.test_case_id)
 
     def close(self, w: Warp17) -> None:
-        clear(w, self._acquired, self.plan.groups if self._acquired else (), self._mtus)
+        clear(w, self._acquired, self._groups, self._mtus)
         for port in self._acquired:
             with contextlib.suppress(Refused):
                 w.release(port)
-        self._acquired = []
+        self._acquired, self._groups = [], []
 
     def sessions(self, level: int) -> int:
         return sum(self._sessions[k] for k in self.where.clients)
-
-    def estimate(self) -> float:
-        return FIRST_ESTIMATE
 
     def document(self) -> Dict[str, Any]:
         return {"offer": None, "plan": {"name": self.plan.name, "file": self.plan.file, "text": self.plan.text}}
