@@ -272,20 +272,26 @@ def calmed(plan):
     return plan
 
 
+def flooded(plan):
+    """Without a bound to the requests, and none on what may fail."""
+    del plan["engines"][0]["cases"][0]["expect"]
+    return plan
+
+
 @pytest.mark.long
 def test_over_veth_what_is_lost_is_found(wire, serve, tmp_path):
     addresses = {n: serve(wire[n]) for n in ("client", "server")}
     calm = lambda **top: calmed(http(addresses, sessions=200, duration=2, **top))
     doc = fleet(tmp_path, calm())
     assert doc["verdict"] == "passed" and all(w["lost"] == 0 and w["sent"] > 1000 for w in doc["fleet"]["networks"])
-    drop = lambda what: inside(wire["netns"], "tc", "qdisc", what, "dev", "w17k", "root", "netem", "loss", "3%")
-    assert drop("add").returncode == 0
-    doc = fleet(tmp_path, calm(), code=2)
-    lossy = next(w for w in doc["fleet"]["networks"] if w["from"] == "server:0")
-    assert lossy["lost"] > 0 and not lossy["fits"] and case(doc, "get")["verdict"] == "passed"  # TCP mends it
-    assert any(re.fullmatch(rf"server:0 to client:0: {lossy['sent']} packets sent, {lossy['received']} received: {lossy['lost']} lost on the "
-                            "way, nobody says where", r) for r in doc["reasons"])
-    doc = fleet(tmp_path, calm(networks=[{"name": "dut", "ports": ["client:0", "server:0"], "loss": "any"}]))
+    # as fast as it goes, which the kernel's rings do not hold: it drops, and counts that nowhere that an engine sees; TCP mends it
+    flood = lambda **top: flooded(http(addresses, duration=2, **top))
+    doc = fleet(tmp_path, flood(), code=2)
+    lossy = next(w for w in doc["fleet"]["networks"] if w["lost"])
+    assert lossy["lost"] > 0 and not lossy["fits"] and case(doc, "get")["verdict"] == "passed"
+    assert f"{lossy['from']} to {lossy['to']}: {lossy['sent']} packets sent, {lossy['received']} received: {lossy['lost']} lost on the way, " \
+        "nobody says where" in doc["reasons"]
+    doc = fleet(tmp_path, flood(networks=[{"name": "dut", "ports": ["client:0", "server:0"], "loss": "any"}]))
     assert doc["verdict"] == "passed" and any("lost in the device under test" in w for w in doc["warnings"])
 
 

@@ -30,6 +30,12 @@ def run(plan: FleetPlan, *, replace: bool = False, look: Optional[Look] = None) 
     """
     with Crew({e.name: Seat(e, plan, replace) for e in plan.engines}) as crew:
         try:
+            for e in plan.engines:  # those of this machine one after the other: some ports want their other end to be there
+                if e.attach is None:
+                    crew.each("set up", Seat.come, [e.name])
+            attached = [e.name for e in plan.engines if e.attach is not None]
+            if attached:
+                crew.each("set up", Seat.come, attached)
             crew.each("set up", Seat.join)
             crew.each("wait for links", Seat.links_up)
             crew.each("set up", Seat.note)

@@ -100,7 +100,7 @@ class Member(EngineRun):
 
 
 class Seat:
-    """Where a member sits: join(), and whatever became of that, leave()."""
+    """Where a member sits: come(), join(), and whatever became of that, leave()."""
 
     def __init__(self, spec: EngineSpec, plan: FleetPlan, replace: bool) -> None:
         self.spec = spec
@@ -110,6 +110,8 @@ class Seat:
         self.begin: Optional[Clocks] = None
         self.end: Optional[Clocks] = None
         self._member: Optional[Member] = None
+        self._options: List[str] = []
+        self._address = ""
         self._mtu: Optional[Dict[int, int]] = None  # of ports that were taken, as it was
 
     @property
@@ -122,11 +124,15 @@ class Seat:
         assert self.begin is not None
         return self.begin
 
+    def come(self) -> None:
+        """Connects, or launches. Warp17Error."""
+        self.w, self._options, self._address = self._connect()
+
     def join(self) -> None:
-        """Connects or launches, measures the clocks, configures. Warp17Error; PlanError for what the engine does not take."""
-        self.w, options, address = self._connect()
+        """Measures the clocks, configures. Warp17Error; PlanError for what the engine does not take."""
+        assert self.w is not None
         self.begin = self._measure()
-        self._member = Member(self.w, self.spec, self.begin, options, address)
+        self._member = Member(self.w, self.spec, self.begin, self._options, self._address)
         part = self.spec.part
         if self.spec.attach is not None:
             before = mtus(self.w)
