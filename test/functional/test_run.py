@@ -458,8 +458,8 @@ def test_on_an_engine_that_runs(engine, rpc, place, tmp_path):  # noqa: F811
         assert done.returncode == 4 and "anna" in done.stderr, done.stderr
     assert warp17_run(place, f, *at, "--replace", "--output", tmp_path / "3").returncode == 0
     assert configured(e) == []
-    group = {"id": 3, "client": [{"weight": 100, "echo": {"size": 5}}]}
-    e.cli("set tests imix app-index 7 client echo size 9", "set tests imix app-index 7 weight 9", "add tests imix-id 3 app 7")
+    group = {"id": 3, "client": [{"weight": 100, "raw": {"data_req_plen": 5, "data_resp_plen": 5}}]}
+    e.cli("set tests imix app-index 7 client raw data-req-plen 9 data-resp-plen 9", "set tests imix app-index 7 weight 9", "add tests imix-id 3 app 7")
     done = warp17_run(place, written(tmp_path, {**data, "imix": [group]}, "imix.json"), *at, "--output", tmp_path / "6")
     assert done.returncode == 2 and "imix[0]" in done.stderr, done.stderr
     assert "add tests imix-id 3 app 7" in configured(e) and not any(" port " in line for line in configured(e))
