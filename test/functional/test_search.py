@@ -331,7 +331,7 @@ def test_an_engine_that_is_not_there_or_not_free(engine, rpc):  # noqa: F811
         assert done.returncode == 4 and "held by anna" in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sig", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_interrupted_it_leaves_no_engine(ledger, tmp_path, sig):  # noqa: F811
     """While a level is tried; what was found until then is written."""
     p = subprocess.Popen([SEARCH, "--goal", "connections", "--to", "100000000", "--sessions", "100", *SHORT, "--json", tmp_path / "found",
