@@ -53,15 +53,35 @@ static void stamps(void)
 	tc_cfgs[1][0].ipv4.rx_ts = 1;
 }
 
+/* ... and the server's, which the client does. */
+static void stamps_both(void)
+{
+	stamps();
+	tc_cfgs[1][0].ipv4.tx_ts = 1;
+	tc_cfgs[0][0].ipv4.rx_ts = 1;
+}
+
 static void http_stamps(void)
 {
 	http();
 	stamps();
 }
 
+static void http_both(void)
+{
+	http();
+	stamps_both();
+}
+
 static void raw_small(void)
 {
 	raw(1, 1, 0);
+}
+
+static void raw_both(void)
+{
+	raw_small();
+	stamps_both();
 }
 
 static void raw_64(void)
@@ -89,7 +109,9 @@ static const struct work {
 	{"sums", l4proto_TCP, 100, closing_sums}, /* sessions, with checksums in software */
 	{"http", l4proto_TCP, 100, http},
 	{"http-stamps", l4proto_TCP, 100, http_stamps},
+	{"http-both", l4proto_TCP, 100, http_both},
 	{"raw1", l4proto_TCP, 1000, raw_small},
+	{"raw1-both", l4proto_TCP, 1000, raw_both},
 	{"raw64", l4proto_TCP, 10000, raw_64},
 	{"udp", l4proto_UDP, 10000, one_way},
 	{"bulk", l4proto_TCP, 100, bulk},
