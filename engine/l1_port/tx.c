@@ -117,7 +117,8 @@ static uint8_t *stamp_of_pkt(const struct rte_mbuf *m)
 void tx_stamps_write(const struct lcore *lc, struct lport *lp)
 {
 	struct txq *q = &lp->txq;
-	bool all = q->n_stamps == q->n - q->offered && !q->tagged;
+	struct rte_mbuf **m = q->pkt + q->offered, **end = q->pkt + q->n;
+	bool all = q->n_stamps == (uint32_t)(end - m) && !q->tagged;
 	uint64_t now;
 
 	q->n_stamps = 0;
@@ -126,13 +127,13 @@ void tx_stamps_write(const struct lcore *lc, struct lport *lp)
 	now = stamp_of(lcore_ns_now(lc));
 	if (likely(all)) { /* then nothing else is: pkt_alloc() says where their bytes are */
 #pragma GCC unroll 4
-		for (uint32_t i = q->offered; i < q->n; i++)
-			memcpy((char *)q->pkt[i]->buf_addr + RTE_PKTMBUF_HEADROOM + L2 + STAMP_AT,
-				&now, STAMP_BYTES);
+		for (; m < end; m++)
+			memcpy((char *)(*m)->buf_addr + RTE_PKTMBUF_HEADROOM + L2 + STAMP_AT, &now,
+				STAMP_BYTES);
 		return;
 	}
-	for (uint32_t i = q->offered; i < q->n; i++) {
-		uint8_t *at = stamp_of_pkt(q->pkt[i]);
+	for (; m < end; m++) {
+		uint8_t *at = stamp_of_pkt(*m);
 
 		if (at != NULL)
 			memcpy(at, &now, STAMP_BYTES);

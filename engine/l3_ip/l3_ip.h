@@ -96,7 +96,7 @@ enum pkt_class {
 	PKT_DONE      /* counted, to be freed */
 };
 
-/* pkt.plain: look_buffer() is true of its buffer; and our stamp stands just before l4. */
+/* pkt.plain: look_buffer() is true of its buffer; it is TCP's too, and our stamp stands just before l4. */
 #define PKT_PLAIN 1
 #define PKT_STAMPED 2
 

@@ -187,6 +187,8 @@ static force_inline bool first_look(
 			return false;
 		t = &lc->udp_flows;
 		n->n_udp++;
+		if (ip_len != LOOK_IP)
+			p->plain = PKT_PLAIN;
 	}
 	n->ip_bytes += (uint32_t)total;
 	p->hash = flow_hash((uint8_t)lp->port->id, 0, p->dst, p->src, p->dport, p->sport);

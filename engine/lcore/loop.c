@@ -186,8 +186,7 @@ static force_inline bool stamped_segment(
 	struct tcb *t = tcb_at(lc, p->id);
 	struct tc_run *tc;
 
-	if (unlikely(p->plain != PKT_STAMPED || p->class != PKT_TCP || p->id == CONN_NONE
-		    || !conn_has(&t->c, &p->dst)))
+	if (unlikely(p->plain != PKT_STAMPED || p->id == CONN_NONE || !conn_has(&t->c, &p->dst)))
 		return false;
 	tc = &lp->tcs[t->c.tcid];
 	if (unlikely(tc->pkt_word != load_32(&p->vlan)))

@@ -148,7 +148,7 @@ void latency_packet(struct lcore *lc, struct lport *lp, const struct pkt *p, str
 
 	if (p->stamp == 0)
 		return;
-	if (likely(p->plain == PKT_STAMPED && p->id != CONN_NONE)) {
+	if (likely(p->plain && p->id != CONN_NONE)) { /* then it stands just before l4 */
 		c = pool_at(p->class == PKT_UDP ? &lc->ucbs : &lc->tcbs, p->id);
 		if (likely(conn_has(c, &p->dst))) {
 			latency_stamp(lc, r, lcore_tc(lc, lp->port->id, c->tcid), p->l4);
