@@ -70,6 +70,8 @@ uint32_t handoff_collect(struct lcore *lc, struct lport *lp)
 	struct rte_mbuf *m[RX_BURST];
 	uint32_t all = 0;
 
+	if (unlikely(lp->txq.n_stamps != 0))
+		tx_stamps_write(lc, lp);
 	for (uint32_t i = 1; i < h->n && lp->txq.n < ROOM; i++) {
 		uint32_t n = MIN_OF(ROOM - lp->txq.n, (uint32_t)RX_BURST);
 
@@ -79,5 +81,6 @@ uint32_t handoff_collect(struct lcore *lc, struct lport *lp)
 			tx_push(lc, lp, m[k]);
 		all += n;
 	}
+	lp->txq.offered = lp->txq.n; /* they have theirs from whom they are of */
 	return all;
 }

@@ -75,8 +75,10 @@ static force_inline void pkt_free_plain(struct lcore *lc, struct rte_mbuf *m)
 		pkt_free_slow(s, m);
 }
 
-/* A time in ns as IPv4's option has ours: 31 bits in each of two words, whose high-order bit says
- * that they are no ms since midnight (RFC 791). */
+/* IPv4's option with the time of sending (l3_ip.h): its head is type, length, pointer (behind the last time: full),
+ * flag 0: times only. Then two words: a time in ns, 31 bits in each, whose high-order bit says that they are no
+ * ms since midnight (RFC 791). */
+#define IP_STAMP_HEAD RTE_BE32(0x440c0d00)
 #define STAMP_BYTES 8
 #define STAMP_OURS UINT64_C(0x8000000080000000)
 static force_inline uint64_t stamp_of(uint64_t ns)
@@ -94,12 +96,9 @@ static force_inline uint64_t stamp_ns(uint64_t stamp)
 		: 0;
 }
 
-/* The packet that is pushed next has the time written at `at`, when it is offered to the port: one
- * look at the clock for all of a burst, and close to when they go. */
-static force_inline void tx_stamp(struct lport *lp, uint8_t *at)
-{
-	lp->txq.stamp[lp->txq.n_stamps++] = at;
-}
+/* The times of sending of what is offered to the port now, and was not before: one look at the clock for all
+ * of a burst, and close to when they go. */
+apart void tx_stamps_write(const struct lcore *lc, struct lport *lp);
 
 /* Takes the packet: the port's, or dropped and counted. */
 static force_inline void tx_push(struct lcore *lc, struct lport *lp, struct rte_mbuf *m)

@@ -39,14 +39,13 @@ struct faults;
 struct txq {
 	struct rte_mbuf *pkt[TXQ_LEN];
 	uint32_t n;
+	uint32_t offered;      /* of pkt[0..n), those that the port was offered before */
 	uint32_t stuck_ms;     /* since when the port takes nothing, 0: it does */
 	struct faults *faults; /* that packets go through first; NULL: none */
 	uint64_t bytes;        /* of pkt[0..n) */
 	uint32_t past;         /* of pkt[0..n), those that went through the faults */
-	uint32_t n_stamps;     /* of stamp[] */
-	/* where in packets the time goes at which they are first offered to the port; one more than
-	 * packets, for that which makes room for itself */
-	uint8_t *stamp[TXQ_LEN + 1];
+	uint32_t n_stamps;     /* of pkt[offered..n), those that want the time of it */
+	uint32_t tagged;       /* some of them may have a VLAN tag */
 };
 
 /* Buffers: the worker's own LIFO before the mempool. */

@@ -55,9 +55,6 @@ static force_inline uint16_t ipv4_hdr_len(uint16_t how)
 {
 	return sizeof(struct ip4_hdr) + ipv4_opts_len(how);
 }
-/* Its head: type, length, pointer (behind the last time: full), flag 0: times only. Then two words,
- * stamp_of(). */
-#define IP_STAMP_HEAD RTE_BE32(0x440c0d00)
 
 #define IP4_TTL 64 /* of what we send, RFC 1700 */
 
@@ -99,6 +96,10 @@ enum pkt_class {
 	PKT_DONE      /* counted, to be freed */
 };
 
+/* pkt.plain: look_buffer() is true of its buffer; it is TCP's too, and our stamp stands just before l4. */
+#define PKT_PLAIN 1
+#define PKT_STAMPED 2
+
 struct pkt {
 	struct rte_mbuf *m;
 	uint8_t *l4;
@@ -107,7 +108,7 @@ struct pkt {
 	uint32_t src;              /* the peer's */
 	uint16_t dport, sport;
 	uint8_t port;  /* ours */
-	uint8_t plain; /* the first look was enough: look_buffer() is true of m */
+	uint8_t plain; /* PKT_PLAIN, PKT_STAMPED: the first look was enough; 0: it was not */
 	uint8_t pad[2];
 	uint16_t l4_len;
 	uint8_t l2_len; /* 14 or 18 */

@@ -120,7 +120,7 @@ static force_inline int ipv4_out(struct lcore *lc, struct lport *lp, uint16_t vl
 	memcpy(ip + offsetof(struct ip4_hdr, total_len_be16), &total_id, sizeof(total_id));
 	((struct ip4_hdr *)ip)->proto = proto;
 	((struct ip4_hdr *)ip)->src_be32 = be_32(src);
-	if (unlikely(how >= IP_STAMP)) {
+	if (how >= IP_STAMP) {
 		const uint32_t head = IP_STAMP_HEAD;
 
 		*ip = 0x40 | (sizeof(struct ip4_hdr) + IP_STAMP_LEN) / 4;
@@ -137,15 +137,14 @@ static force_inline void ipv4_send(
 {
 	struct ip4_hdr *ip = (struct ip4_hdr *)(l4 - ipv4_hdr_len(how));
 
-	if (unlikely(how >= IP_STAMP)) {
-		if (unlikely(lp->port->sw_csum))
-			ipv4_stamp_now(lc, l4);
-		else
-			tx_stamp(lp, l4 - STAMP_BYTES);
-	}
 	static_assert(offsetof(struct port, tx_offload) == offsetof(struct port, sw_csum) + 1,
 		"looked at as one");
-	if (load_16(&lp->port->sw_csum) != 0)
+	if (load_16(&lp->port->sw_csum) != 0) {
+		if (how >= IP_STAMP && lp->port->sw_csum)
+			ipv4_stamp_now(lc, l4);
 		ipv4_csum_out(lp, m, ip, l4);
+	}
 	tx_push(lc, lp, m);
+	if (how >= IP_STAMP) /* the rest have theirs when they are offered to the port */
+		lp->txq.n_stamps++;
 }

@@ -94,6 +94,9 @@ static inline uint32_t tcp_side_count(uint32_t n_tcbs)
 
 /* A segment for this worker; taken from pkt. Returns true when it keeps the buffer. */
 bool tcp_in(struct lcore *lc, struct lport *lp, struct pkt *p);
+/* As tcp_in(), of one whose endpoint was found: t, of tc, and tc->pkt_word is the packet's. */
+bool tcp_known_in(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct pkt *p);
 
 /* A block in the flow table, or CONN_NONE when there is none. Keeps the entry of the wheel that it
  * may still have; the caller sets the tuple. */

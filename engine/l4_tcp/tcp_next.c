@@ -149,14 +149,9 @@ static apart bool ending_in(
 	return false;
 }
 
-static force_inline bool endpoint_in(
-	struct lcore *lc, struct lport *lp, struct tcb *t, struct pkt *p)
+static force_inline bool state_in(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct pkt *p)
 {
-	struct tc_run *tc = &lp->tcs[t->c.tcid];
-
-	if (unlikely(
-		    tc->pkt_word != load_32(&p->vlan))) /* the hash knows the VLAN, the block not */
-		return tcp_stray_in(lc, lp, p);
 	switch (t->c.state) {
 	case CS_ESTAB:
 		return open_in(lc, lp, tc, t, p);
@@ -170,6 +165,23 @@ static force_inline bool endpoint_in(
 	default:
 		return tcp_other_in(lc, lp, tc, t, p);
 	}
+}
+
+static force_inline bool endpoint_in(
+	struct lcore *lc, struct lport *lp, struct tcb *t, struct pkt *p)
+{
+	struct tc_run *tc = &lp->tcs[t->c.tcid];
+
+	if (unlikely(
+		    tc->pkt_word != load_32(&p->vlan))) /* the hash knows the VLAN, the block not */
+		return tcp_stray_in(lc, lp, p);
+	return state_in(lc, lp, tc, t, p);
+}
+
+bool tcp_known_in(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, struct pkt *p)
+{
+	return state_in(lc, lp, tc, t, p);
 }
 
 /* The candidate is not its endpoint, or there was none: another one, or none. */

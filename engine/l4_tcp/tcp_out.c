@@ -261,7 +261,7 @@ bool tcp_send(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb 
 		return segment_other(lc, lp, tc, t, seq, flags, len);
 	if (likely(tc->ip_how < IP_STAMP))
 		return segment_plain(lc, lp, tc, t, seq, flags, len, (uint8_t)tc->ip_how);
-	return segment_plain(lc, lp, tc, t, seq, flags, len, tc->ip_how);
+	return segment_plain(lc, lp, tc, t, seq, flags, len, IP_STAMP | (uint8_t)tc->ip_how);
 }
 
 void tcp_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t)

@@ -34,34 +34,44 @@ static force_inline void looked_count(struct lport *lp, const struct looked *n)
 		st->ipv4.rx_opts += n->n_opts;
 }
 
-/* What a frame for this port begins with, as far as that is always the same: its address; IPv4, 20 bytes
+static inline void look_set(struct look *l, const struct port *port, uint32_t ip_len, uint8_t plain)
+{
+	uint8_t type[] = {0x08, 0x00, 0x40 | (uint8_t)(ip_len / 4)};
+
+	memset(l, 0, sizeof(*l));
+	memcpy(l->frame, port->mac, sizeof(port->mac));
+	memcpy(l->frame + 12, type, sizeof(type));
+	l->who[offsetof(struct pkt, port) - offsetof(struct pkt, dst)] = (uint8_t)port->id;
+	l->who[offsetof(struct pkt, plain) - offsetof(struct pkt, dst)] = plain;
+}
+
+/* What a frame for this port begins with, as far as that is always the same: its address; IPv4, so many bytes
  * of header; no fragment. */
 static inline void look_begin(struct lport *lp)
 {
-	static const uint8_t type[] = {0x08, 0x00, 0x45};
-
-	memset(lp->look, 0, sizeof(lp->look));
-	memcpy(lp->look, lp->port->mac, sizeof(lp->port->mac));
-	memcpy(lp->look + 12, type, sizeof(type));
-	memset(lp->who, 0, sizeof(lp->who));
-	lp->who[offsetof(struct pkt, port) - offsetof(struct pkt, dst)] = (uint8_t)lp->port->id;
-	lp->who[offsetof(struct pkt, plain) - offsetof(struct pkt, dst)] = 1;
+	look_set(&lp->look, lp->port, LOOK_IP, PKT_PLAIN);
+	look_set(&lp->look_stamped, lp->port, LOOK_STAMPED, PKT_STAMPED);
 }
 
-/* Does it, with so many bytes of IP header? More of its bytes are read than it may have. */
-static force_inline bool look_plain(const struct lport *lp, const uint8_t *h, uint32_t ip_len)
+/* ip_len is constant. */
+static force_inline const struct look *look_of(const struct lport *lp, uint32_t ip_len)
+{
+	return ip_len == LOOK_IP ? &lp->look : &lp->look_stamped;
+}
+
+/* Does it? More of its bytes are read than it may have. */
+static force_inline bool look_plain(const struct look *l, const uint8_t *h)
 {
 #ifdef __AVX2__
 	const __m256i counts = _mm256_setr_epi8(-1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, -1, -1,
 		-1, 0, 0, 0, 0, 0, (IP_MF | IP_OFFSET) >> 8, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-	const __m256i words = _mm256_setr_epi32(0, 0, 0, (ip_len ^ LOOK_IP) / 4 << 16, 0, 0, 0, 0);
-	__m256i is = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)h), words);
+	__m256i is = _mm256_loadu_si256((const __m256i *)h);
 
 	return _mm256_testz_si256(
-		_mm256_xor_si256(is, _mm256_load_si256((const __m256i *)lp->look)), counts);
+		_mm256_xor_si256(is, _mm256_load_si256((const __m256i *)l->frame)), counts);
 #else
-	uint64_t mac = load_64(h) ^ load_64(lp->look);
-	uint32_t what = load_32(h + 12) ^ (0x00400008u | ip_len / 4 << 16);
+	uint64_t mac = load_64(h) ^ load_64(l->frame);
+	uint32_t what = load_32(h + 12) ^ load_32(l->frame + 12);
 	uint32_t frag = load_16(h + 20) & RTE_BE16(IP_MF | IP_OFFSET);
 
 	return (mac << 16 | (what & 0x00ffffff) | frag) == 0;
@@ -101,11 +111,11 @@ static force_inline bool look_csum(
 /* Addresses and ports: in the packet sender's first and in network order, in struct pkt ours first
  * and in host order, as in struct conn. */
 static force_inline void look_tuple(
-	const struct lport *lp, const uint8_t *ip, struct pkt *p, uint32_t ip_len)
+	const struct look *l, const uint8_t *ip, struct pkt *p, uint32_t ip_len)
 {
 	const __m128i order = _mm_setr_epi8(
 		7, 6, 5, 4, 3, 2, 1, 0, 11, 10, 9, 8, -1, -1, -1, -1); /* -1: 0 */
-	__m128i port = _mm_load_si128((const __m128i *)lp->who);
+	__m128i port = _mm_load_si128((const __m128i *)l->who);
 	const uint8_t *addrs = ip + offsetof(struct ip4_hdr, src_be32);
 	__m128i t = ip_len == LOOK_IP ? _mm_loadu_si128((const __m128i *)addrs)
 				      : _mm_set_epi64x(load_32(ip + ip_len), load_64(addrs));
@@ -140,21 +150,21 @@ static force_inline void look_kind(
 }
 
 /* Sets all of *p but m; id is its bucket. False: nothing is counted, and nothing of *p is valid. Who calls
- * counts how often it is true: n->n. ip_len, of the IP header, is constant. */
+ * counts how often it is true: n->n, and n->n_opts. ip_len, of the IP header, is constant. */
 static force_inline bool first_look(
 	struct lcore *lc, const struct lport *lp, struct pkt *p, struct looked *n, uint32_t ip_len)
 {
 	const struct rte_mbuf *m = p->m;
 	const struct flow_table *t = &lc->tcp_flows;
+	const struct look *l = look_of(lp, ip_len);
 	uint8_t *h = rte_pktmbuf_mtod(m, uint8_t *), *l4 = h + LOOK_L2 + ip_len, proto = h[23];
 	int total = be_16(load_16(h + 16)), len = total - (int)ip_len;
 
-	if (unlikely(!look_buffer(m) || !look_plain(lp, h, ip_len)
-		    || total + (int)LOOK_L2 > m->data_len))
+	if (unlikely(!look_buffer(m) || !look_plain(l, h) || total + (int)LOOK_L2 > m->data_len))
 		return false;
 	if (ip_len != LOOK_IP && load_32(h + LOOK_L2 + LOOK_IP) != IP_STAMP_HEAD)
 		return false;
-	look_tuple(lp, h + LOOK_L2, p, ip_len);
+	look_tuple(l, h + LOOK_L2, p, ip_len);
 	if (unlikely(p->src - 1 >= UINT32_C(0xe0000000) - 1)) /* 0, or 224.0.0.0 and above */
 		return false;
 	p->l4 = l4;
@@ -177,8 +187,9 @@ static force_inline bool first_look(
 			return false;
 		t = &lc->udp_flows;
 		n->n_udp++;
+		if (ip_len != LOOK_IP)
+			p->plain = PKT_PLAIN;
 	}
-	n->n_opts += ip_len != LOOK_IP;
 	n->ip_bytes += (uint32_t)total;
 	p->hash = flow_hash((uint8_t)lp->port->id, 0, p->dst, p->src, p->dport, p->sport);
 	pkt_bucket(t, p);

@@ -61,6 +61,11 @@ struct hop {
 } cache_aligned;
 static_assert(sizeof(struct hop) == CACHE_LINE);
 
+/* What a frame for a port is compared with, and what its struct pkt has beside the tuple. */
+struct look {
+	uint8_t frame[32], who[16];
+};
+
 /* A port as this worker serves it. */
 struct lport {
 	const struct port *port;
@@ -79,10 +84,11 @@ struct lport {
 	struct idq blocked; /* endpoints with something to send for which it had no room */
 	struct txq txq;
 	struct rte_ip_frag_tbl *frag_tbl; /* datagrams that are not whole yet: fragments.c */
-	uint8_t look[32] cache_aligned;   /* look_begin() makes these two: first_look.h */
-	uint8_t who[16];
+	/* look_begin() makes these, and below: first_look.h */
+	struct look look cache_aligned;
 	struct tc_run *tcs; /* [TCS_MAX]: the port's */
 	struct hop *hops;   /* hop_slots: one addition less than of an array that lies far inside */
+	struct look look_stamped cache_aligned; /* of frames with our stamp */
 	struct hop hop_slots[HOPS];
 	struct faults faults[FAULTS_DIRS];
 };

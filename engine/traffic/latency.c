@@ -133,49 +133,30 @@ static apart void odd_sample(
 		1);
 }
 
-/* The stamp stands just before the transport's header where the first look was enough. Then its connection, if the
- * candidate is it; else NULL. */
-static force_inline const struct conn *plain_conn(const struct lcore *lc, const struct pkt *p)
+void latency_run_end(struct lcore *lc, struct latency_run *r)
 {
-	const struct conn *c;
-
-	if (unlikely(!p->plain || p->stamp == 0 || p->id == CONN_NONE))
-		return NULL;
-	c = pool_at(p->class == PKT_UDP ? &lc->ucbs : &lc->tcbs, p->id);
-	return likely(conn_has(c, &p->dst)) ? c : NULL;
-}
-
-void latency_run_end(struct lcore *lc, struct lport *lp, struct latency_run *r)
-{
-	struct tc_run *tc;
-
 	if (r->n == 0)
 		return;
-	tc = lcore_tc(lc, lp->port->id, r->tcid);
-	if (tc->ip_rx_stamp && tc->vlan == 0)
-		sent_take(tc, lcore_ns(lc, lc->rx_tsc), stamp_ns(r->stamp), r->n);
+	if (r->tc->ip_rx_stamp && r->tc->vlan == 0)
+		sent_take(r->tc, lcore_ns(lc, lc->rx_tsc), stamp_ns(r->stamp), r->n);
 	r->n = 0;
 }
 
 void latency_packet(struct lcore *lc, struct lport *lp, const struct pkt *p, struct latency_run *r)
 {
-	const struct conn *c = plain_conn(lc, p);
-	uint64_t stamp;
+	const struct conn *c;
 
-	if (unlikely(c == NULL)) {
-		if (p->stamp != 0) {
-			latency_run_end(lc, lp, r);
-			odd_sample(lc, lp, p, lcore_ns(lc, lc->rx_tsc));
-		}
+	if (p->stamp == 0)
 		return;
+	if (likely(p->plain && p->id != CONN_NONE)) { /* then it stands just before l4 */
+		c = pool_at(p->class == PKT_UDP ? &lc->ucbs : &lc->tcbs, p->id);
+		if (likely(conn_has(c, &p->dst))) {
+			latency_stamp(lc, r, lcore_tc(lc, lp->port->id, c->tcid), p->l4);
+			return;
+		}
 	}
-	stamp = load_64(p->l4 - STAMP_BYTES);
-	if (unlikely(stamp != r->stamp || c->tcid != r->tcid)) {
-		latency_run_end(lc, lp, r);
-		r->stamp = stamp;
-		r->tcid = c->tcid;
-	}
-	r->n++;
+	latency_run_end(lc, r);
+	odd_sample(lc, lp, p, lcore_ns(lc, lc->rx_tsc));
 }
 
 void latency_app_in(struct lcore *lc, struct tc_run *tc, const struct conn *c, const uint8_t *data,

@@ -25,7 +25,8 @@ static void settings_take(struct lcore *lc, struct tc_run *tc)
 {
 	const struct tc_config *cfg = tc->cfg;
 	const struct tcp_options *o = &cfg->tcp;
-	uint16_t mtu = lcore_lport(lc, tc->port)->port->mtu;
+	struct lport *lp = lcore_lport(lc, tc->port);
+	uint16_t mtu = lp->port->mtu;
 
 	tc->is_client = cfg->kind == tc_kind_CLIENT;
 	tc->is_udp = cfg->proto == l4proto_UDP;
@@ -50,6 +51,7 @@ static void settings_take(struct lcore *lc, struct tc_run *tc)
 	tc->user_to_ms = o->user_to_ms;
 	tc->vlan_tci = cfg->vlan_id != 0 ? cfg->vlan_id | cfg->vlan_pri << 13 : 0;
 	tc->ip_how = cfg->ipv4.tos | (cfg->ipv4.tx_ts ? IP_STAMP : 0);
+	lp->txq.tagged |= tc->ip_how >= IP_STAMP && tc->vlan_tci != 0;
 	tc->mss = mtu - (tc->is_udp ? HEADERS_UDP : HEADERS_TCP);
 	tc->mss_say = o->mss != 0 ? MIN_OF(o->mss, tc->mss) : tc->mss;
 	tc->vlan = (uint16_t)cfg->vlan_id;

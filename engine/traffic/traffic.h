@@ -2,6 +2,7 @@
  * of them. */
 #pragma once
 
+#include "common/util/bytes.h"
 #include "engine/l3_ip/l3_ip.h"
 #include "engine/lcore/lcore.h"
 
@@ -87,13 +88,28 @@ cold_path void conn_begin_waiting(struct tc_run *tc, struct conn *c);
 
 /* Packets of a burst that follow one another, are of one test case and have the same stamp: one sample, n times. */
 struct latency_run {
+	struct tc_run *tc;
 	uint64_t stamp; /* as it stands in the packet */
-	uint32_t tcid, n;
+	uint32_t n;
 };
 /* Latencies, where a test case of the port measures them by the packets' stamps (p->stamp): a packet of a burst that was
  * taken at lc->rx_tsc and looked at, before anything is done about it; and after the last. *r begins as zeroes. */
-void latency_packet(struct lcore *lc, struct lport *lp, const struct pkt *p, struct latency_run *r);
-apart void latency_run_end(struct lcore *lc, struct lport *lp, struct latency_run *r);
+apart void latency_packet(
+	struct lcore *lc, struct lport *lp, const struct pkt *p, struct latency_run *r);
+apart void latency_run_end(struct lcore *lc, struct latency_run *r);
+/* The same of one whose stamp stands just before l4, and whose test case is known. */
+static force_inline void latency_stamp(
+	struct lcore *lc, struct latency_run *r, struct tc_run *tc, const uint8_t *l4)
+{
+	uint64_t stamp = load_64(l4 - sizeof(stamp));
+
+	if (unlikely(stamp != r->stamp || tc != r->tc)) {
+		latency_run_end(lc, r);
+		r->tc = tc;
+		r->stamp = stamp;
+	}
+	r->n++;
+}
 /* Bytes in order, before the application is given them; the test case has app->rx_stamp. */
 cold_path void latency_app_in(struct lcore *lc, struct tc_run *tc, const struct conn *c,
 	const uint8_t *data, uint32_t len);

@@ -1,7 +1,7 @@
 """Speed on one ring pair and one worker, both ends of each session on it. JSON on stdout, a line a work on stderr.
 What has figures of another kind is in stamps.py (latency, and what stamping costs) and watched.py (what being looked at costs).
 
-usage: bench.py [--list] [--runs N] [--save] [--compare] [WORK...]   (make bench WORK="sessions http_10k")
+usage: bench.py [--list] [--runs N] [--save] [--compare] [WORK...]   (make bench WORK="sessions http_10k"); stamps: all timestamps_*
 exit: 0 ok; 1 a work lost something, or with --compare is more than 15 % slower than test/bench/baseline.json; 2 usage
 
 Each figure is the median of N windows, with least and most. The ceiling (allocate, write headers, through the ring pair,
@@ -20,7 +20,7 @@ import time
 
 import noise
 from look import Look, TOP, hugepages, lost, memory_mb, say
-from stamps import SPECIAL as STAMPS
+from stamps import COSTS, SPECIAL as STAMPS
 from watched import WATCHED
 from warp17 import Engine, wait_for
 from windows import LIMIT_S, lost_at_stop, settled, spread, started, windows_running
@@ -29,6 +29,7 @@ from works import BYTES_GOAL, BYTES_POOL, WORKS
 BASELINE = pathlib.Path(__file__).with_name("baseline.json")
 SPECIAL = (*STAMPS, *WATCHED)
 ALL = (*WORKS, *SPECIAL)
+GROUPS = {"stamps": [w.name for w in COSTS]}
 RUNS = 3
 SLOWER = 0.85
 IDLE_PERCENT = 1.0  # of the cycles, that idle sessions may take
@@ -163,8 +164,9 @@ def arguments():
     p.add_argument("work", nargs="*", help="only these")
     a = p.parse_args()
     names = [w.name for w in ALL]
+    a.work = [name for x in a.work for name in GROUPS.get(x, [x])]
     if unknown := [x for x in a.work if x not in names]:
-        p.error(f"unknown work {unknown[0]}, expected {' '.join(names)}")
+        p.error(f"unknown work {unknown[0]}, expected {' '.join((*names, *GROUPS))}")
     if a.runs < 1:
         p.error("--runs: expected a number, 1 or more")
     if a.compare and not BASELINE.exists():

@@ -1,12 +1,14 @@
 /* The packet path alone, for profilers: one worker, both ends of each session on it, a wire and a
  * clock of the unit tests. usage: path WORK TURNS; the packets that the worker received go to
- * standard output. */
+ * standard output. path WORK TURNS PAIRS, of a work with stamps: what they cost, of so many pairs of stretches, one
+ * without and one with them, on the same connections, milliseconds apart: however uneven the machine is. */
 #include "test/unit/stack.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void raw(uint32_t req, uint32_t resp, uint32_t requests)
 {
@@ -53,15 +55,35 @@ static void stamps(void)
 	tc_cfgs[1][0].ipv4.rx_ts = 1;
 }
 
+/* ... and the server's, which the client does. */
+static void stamps_both(void)
+{
+	stamps();
+	tc_cfgs[1][0].ipv4.tx_ts = 1;
+	tc_cfgs[0][0].ipv4.rx_ts = 1;
+}
+
 static void http_stamps(void)
 {
 	http();
 	stamps();
 }
 
+static void http_both(void)
+{
+	http();
+	stamps_both();
+}
+
 static void raw_small(void)
 {
 	raw(1, 1, 0);
+}
+
+static void raw_both(void)
+{
+	raw_small();
+	stamps_both();
 }
 
 static void raw_64(void)
@@ -89,7 +111,9 @@ static const struct work {
 	{"sums", l4proto_TCP, 100, closing_sums}, /* sessions, with checksums in software */
 	{"http", l4proto_TCP, 100, http},
 	{"http-stamps", l4proto_TCP, 100, http_stamps},
+	{"http-both", l4proto_TCP, 100, http_both},
 	{"raw1", l4proto_TCP, 1000, raw_small},
+	{"raw1-both", l4proto_TCP, 1000, raw_both},
 	{"raw64", l4proto_TCP, 10000, raw_64},
 	{"udp", l4proto_UDP, 10000, one_way},
 	{"bulk", l4proto_TCP, 100, bulk},
@@ -101,10 +125,13 @@ static apart void path_measured(uint32_t turns)
 	stack_run_us(turns * 50);
 }
 
-static void run(const struct work *w, uint32_t turns)
+static uint64_t received(void)
 {
-	uint64_t packets;
+	return stack_port(0)->port.rx_pkts + stack_port(1)->port.rx_pkts;
+}
 
+static void begun(const struct work *w)
+{
 	stack_begin(32768, 16384, 16384);
 	stack.room =
 		1024; /* as a ring pair, so that senders wait for room instead of for buffers */
@@ -114,21 +141,92 @@ static void run(const struct work *w, uint32_t turns)
 	stack_start(1, 0);
 	stack_start(0, 0);
 	stack_run_ms(50); /* all are open */
-	packets = stack_port(0)->port.rx_pkts + stack_port(1)->port.rx_pkts;
+}
+
+static void run(uint32_t turns)
+{
+	uint64_t packets = received();
+
 	path_measured(turns);
-	packets = stack_port(0)->port.rx_pkts + stack_port(1)->port.rx_pkts - packets;
-	printf("%" PRIu64 "\n", packets);
+	printf("%" PRIu64 "\n", received() - packets);
+}
+
+/* As the test cases say, or not. */
+static void stamps_switch(bool on)
+{
+	for (uint8_t p = 0; p < 2; p++) {
+		struct tc_run *tc = lcore_tc(stack.lc, p, 0);
+		struct lport *lp = lcore_lport(stack.lc, p);
+
+		tc->ip_how = on && tc_cfgs[p][0].ipv4.tx_ts ? IP_STAMP : 0;
+		tc->ip_rx_stamp = on && tc_cfgs[p][0].ipv4.rx_ts;
+		lp->n_ip_stamps = lp->n_latencies = tc->ip_rx_stamp;
+	}
+	stack_run_us(500); /* what was under way is gone */
+}
+
+/* CPU time of a packet, ns. */
+static double stretch(uint32_t turns)
+{
+	uint64_t packets = received();
+	struct timespec a, b;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+	path_measured(turns);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+	return ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec))
+		/ (double)(received() - packets);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void run_pairs(uint32_t turns, uint32_t n)
+{
+	double *without = calloc(n, sizeof(double)), *with = calloc(n, sizeof(double)),
+	       *cost = calloc(n, sizeof(double));
+
+	stack.lc->tsc_is_real = 1; /* stamps are to cost what it costs */
+	for (uint32_t i = 0; i < 2 * n; i++) {
+		bool on = (i & 1) != (i >> 1 & 1);
+
+		stamps_switch(on);
+		(on ? with : without)[i / 2] = stretch(turns);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		cost[i] = 100 * (1 - without[i] / with[i]);
+	qsort(without, n, sizeof(double), by_size);
+	qsort(with, n, sizeof(double), by_size);
+	qsort(cost, n, sizeof(double), by_size);
+	printf("ns a packet, least and median: without stamps %.2f %.2f, with %.2f %.2f; "
+	       "cost %.2f %%, quartiles %.2f %.2f\n",
+		without[0], without[n / 2], with[0], with[n / 2], cost[n / 2], cost[n / 4],
+		cost[n - 1 - n / 4]);
+	free(without);
+	free(with);
+	free(cost);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 3 || stack_eal(NULL) != 0)
+	uint32_t turns = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
+	uint32_t pairs = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 0;
+
+	if (argc < 3 || argc > 4 || (argc == 4 && pairs == 0) || stack_eal(NULL) != 0)
 		return 2;
 	for (size_t i = 0; i < ARRAY_SIZE(works); i++) {
-		if (strcmp(works[i].name, argv[1]) == 0) {
-			run(&works[i], (uint32_t)strtoul(argv[2], NULL, 10));
-			return 0;
-		}
+		if (strcmp(works[i].name, argv[1]) != 0)
+			continue;
+		begun(&works[i]);
+		if (pairs != 0)
+			run_pairs(turns, pairs);
+		else
+			run(turns);
+		return 0;
 	}
 	return 2;
 }

@@ -23,7 +23,9 @@ class Special:
     work: Work
     measure: callable
     tell: callable
-    stamps: tuple = ()  # (port, "tx-timestamp" or "rx-timestamp")
+    without: tuple = ()  # of a cost: commands that take the stamps away, and that make them
+    stamped: tuple = ()
+    measured: tuple = ()  # ports that measure then
 
     def options(self):
         return self.work.options()
@@ -83,7 +85,7 @@ def cost(e, special, runs):
     rates, bare, windows, failed = {0: [], 1: []}, {0: [], 1: []}, [], {}
     for i in range(max(runs, PAIRS_LEAST)):
         for on in (i % 2, 1 - i % 2):
-            e.cli(*(f"set tests ipv4-options port {port} test-case-id 0 {what} {on}" for port, what in special.stamps))
+            e.cli(*(special.stamped if on else special.without))
             started(e)
             (w,), (rate,) = windows_running(e, special.work, 1)
             windows.append(w)
@@ -91,7 +93,7 @@ def cost(e, special, runs):
             bare[on].append(rate / w.cpu_share())
             failed |= lost(w.b)
             if on:
-                failed |= unmeasured(w.b, [port for port, what in special.stamps if what == "rx-timestamp"])
+                failed |= unmeasured(w.b, special.measured)
             settled(e)
             failed |= lost_at_stop(Look(e))
     return {"unit": special.work.unit, "without": spread(rates[0]), "with": spread(rates[1]),
@@ -106,16 +108,49 @@ def tell_cost(r):
             f"({c['min']}-{c['max']})  without waits {bare['median']} %  goal {r['goal']['cost_percent']} %")
 
 
-ONE_WAY = ((0, "tx-timestamp"), (1, "rx-timestamp"))
-BOTH_WAYS = (*ONE_WAY, (1, "tx-timestamp"), (0, "rx-timestamp"))
+def of_packets(on, *ways):
+    """Commands: IPv4 stamps of what these ports send, measured by the other."""
+    return tuple(f"set tests ipv4-options port {port} test-case-id 0 {what} {on}"
+                 for sender in ways for port, what in ((sender, "tx-timestamp"), (sender ^ 1, "rx-timestamp")))
+
+
+def packets(name, what, work, *ways):
+    return Special(name, what, {"cost_percent": 5}, work, cost, tell_cost, of_packets(0, *ways), of_packets(1, *ways),
+                   tuple(sender ^ 1 for sender in ways))
+
+
+def messages(name, what, work, *ways):
+    """Stamps in RAW messages, of what these ports send."""
+    ends = ("client", "server")
+    _, plain = work.client
+    plain = plain.replace(" requests 0", "")
+
+    def commands(on):
+        return tuple(f"set tests {end} raw port {port} test-case-id 0 {plain}"
+                     + (" tx-timestamp" if on and port in ways else "") + (" rx-timestamp" if on and port ^ 1 in ways else "")
+                     for port, end in enumerate(ends))
+
+    return Special(name, what, {"cost_percent": 5}, work, cost, tell_cost, commands(False), commands(True),
+                   tuple(sender ^ 1 for sender in ways))
+
+
 FEW = Work("", "", "transactions/s", 0, 10, ("raw", "data-req-plen 64 data-resp-plen 64 tx-timestamp rx-timestamp"), ("responses",),
            extra=("set tests rate port 0 test-case-id 0 send 1000",))
 HTTP_100 = Work("", "", "transactions/s", 0, 100, http(), ("responses",))
+HTTP_10K = Work("", "", "transactions/s", 0, 10_000, http(), ("responses",))
 RAW1_100 = Work("", "", "transactions/s", 0, 100, raw(1, 1), ("responses",))
+RAW64_100 = Work("", "", "transactions/s", 0, 100, raw(64, 64), ("responses",))
+UDP_10K = Work("", "", "packets/s", 0, 10_000, raw(18, 0), ("requests",), proto="udp")
+COSTS = (
+    packets("timestamps_http", "http_100 without and with the request's packets stamped and measured", HTTP_100, 0),
+    packets("timestamps_raw", "RAW 1 B, 100 sessions, so", RAW1_100, 0),
+    packets("timestamps_udp", "UDP 18 B one way, 10 k flows, so", UDP_10K, 0),
+    packets("timestamps_both", "http_100, every packet stamped and measured", HTTP_100, 0, 1),
+    packets("timestamps_both_raw", "RAW 1 B, 100 sessions, so", RAW1_100, 0, 1),
+    packets("timestamps_both_10k", "HTTP, 10 k sessions, so", HTTP_10K, 0, 1),
+    messages("timestamps_messages", "RAW 64 B, 100 sessions, without and with stamps in the requests", RAW64_100, 0),
+)
 SPECIAL = (
     Special("latency", "RAW 64 B request and response, 1000 a second over 10 sessions", {"p50": 5, "p99": 50}, FEW, latency, tell_latency),
-    Special("timestamps_http", "http_100 without and with the request's packets stamped and measured", {"cost_percent": 5}, HTTP_100, cost,
-            tell_cost, ONE_WAY),
-    Special("timestamps_raw", "RAW 1 B, 100 sessions, so", {"cost_percent": 5}, RAW1_100, cost, tell_cost, ONE_WAY),
-    Special("timestamps_both", "http_100, every packet stamped and measured", {"cost_percent": 5}, HTTP_100, cost, tell_cost, BOTH_WAYS),
+    *COSTS,
 )

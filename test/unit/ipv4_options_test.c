@@ -5,6 +5,7 @@
 
 #include <rte_byteorder.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 /* What was on the wire, by the sending port. */
@@ -389,6 +390,119 @@ static void path_mtu_counts_the_option(void **state)
 	stack_end();
 }
 
+#define UNSENT UINT64_C(0xeeeeeeeeeeeeeeee) /* where a time goes */
+
+/* A frame that waits for port 0: with such a beginning of its IPv4 header, all the option's bytes but for the time.
+ * Where that goes. */
+static const uint8_t *queued(bool tag, uint8_t ver_ihl, uint8_t proto)
+{
+	static const uint8_t vlan[] = {0x81, 0, 0, 100};
+	const uint32_t head = IP_STAMP_HEAD;
+	const uint64_t unsent = UNSENT;
+	struct rte_mbuf *m = pkt_alloc(stack.lc, tag ? 104 : 100);
+	uint8_t *f = rte_pktmbuf_mtod(m, uint8_t *), *ip = f + (tag ? 18 : 14);
+
+	memset(f, 0, m->data_len);
+	memcpy(f + 12, vlan, sizeof(vlan));
+	memcpy(ip - 2, (uint8_t[]){8, 0, ver_ihl}, 3);
+	ip[9] = proto;
+	memcpy(ip + 20, &head, 4);
+	memcpy(ip + 24, &unsent, 8);
+	tx_push(stack.lc, &stack.lc->lports[0], m);
+	stack.lc->lports[0].txq.n_stamps += ver_ihl == 0x48 && proto != IPPROTO_ICMP4;
+	return ip + 24;
+}
+
+static void has_time(const uint8_t *at, uint64_t ns)
+{
+	assert_int_equal(load_64(at), ns == UNSENT ? UNSENT : stamp_of(ns));
+}
+
+/* The time at which a packet is offered to the port first: of all that is offered together, with a tag or without, what else
+ * there is stays as it is. */
+static void stamped_when_offered_first(void **state)
+{
+	struct lport *lp;
+	const uint8_t *a, *b, *c, *d, *e, *f, *g;
+
+	(void)state;
+	stack_begin(16, 16, 512);
+	stack.wired = false;
+	stack.stuck = true;
+	lp = &stack.lc->lports[0];
+	a = queued(false, 0x48, IPPROTO_TCP4);
+	b = queued(false, 0x45, IPPROTO_TCP4); /* they are of its payload */
+	stack.lc->now_tsc = 1000;
+	tx_flush(stack.lc, lp);
+	has_time(a, 1000);
+	has_time(b, UNSENT);
+	c = queued(false, 0x48, IPPROTO_UDP4);
+	d = queued(true, 0x48, IPPROTO_TCP4);
+	e = queued(false, 0x48, IPPROTO_ICMP4); /* an echo's */
+	lp->txq.tagged = 1;
+	stack.lc->now_tsc = 2000;
+	tx_flush(stack.lc, lp);
+	has_time(c, 2000);
+	has_time(d, 2000);
+	has_time(e, UNSENT);
+	lp->txq.tagged = 0;
+	f = queued(false, 0x48, IPPROTO_TCP4);
+	g = queued(false, 0x48, IPPROTO_UDP4);
+	stack.lc->now_tsc = 3000;
+	tx_flush(stack.lc, lp);
+	has_time(f, 3000);
+	has_time(g, 3000);
+	stack.lc->now_tsc = 4000;
+	tx_flush(stack.lc, lp);
+	has_time(a, 1000);
+	has_time(b, UNSENT);
+	has_time(c, 2000);
+	has_time(g, 3000);
+	stack.stuck = false;
+	stack_run_ms(1);
+	peer_flush(0);
+	stack_end();
+}
+
+/* Those of workers that share its queue have theirs already. */
+static void stamps_of_other_workers_stay(void **state)
+{
+	const uint8_t *mine, *theirs, *next;
+	struct lport *lp;
+	void *memory;
+
+	(void)state;
+	stack_begin(16, 16, 512);
+	stack.wired = false;
+	stack.stuck = true;
+	lp = &stack.lc->lports[0];
+	memory = aligned_alloc(4096, (handoff_bytes(2) + 4095) & ~(size_t)4095);
+	ports[0].n_queues = 2;
+	handoff_init(&ports[0], memory);
+	theirs = queued(false, 0x48, IPPROTO_TCP4);
+	assert_int_equal(handoff_out(ports[0].handoff[1], lp->txq.pkt, 1), 1);
+	lp->txq.n = lp->txq.n_stamps = 0;
+	lp->txq.bytes = 0;
+	lp->handoff = ports[0].handoff[0];
+	mine = queued(false, 0x48, IPPROTO_TCP4);
+	stack.lc->now_tsc = 1000;
+	assert_int_equal(handoff_collect(stack.lc, lp), 1);
+	next = queued(false, 0x48, IPPROTO_TCP4);
+	stack.lc->now_tsc = 2000;
+	tx_flush(stack.lc, lp);
+	has_time(mine, 1000);
+	has_time(theirs, UNSENT);
+	has_time(next, 2000);
+	lp->handoff = NULL;
+	memset(ports[0].handoff, 0, sizeof(ports[0].handoff));
+	ports[0].n_queues = 1;
+	free(memory);
+	stack.stuck = false;
+	stack_run_ms(1);
+	peer_flush(0);
+	stack_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,6 +514,8 @@ int main(void)
 		cmocka_unit_test(offload_knows_the_length),
 		cmocka_unit_test(mss_counts_the_option),
 		cmocka_unit_test(path_mtu_counts_the_option),
+		cmocka_unit_test(stamped_when_offered_first),
+		cmocka_unit_test(stamps_of_other_workers_stay),
 	};
 
 	return cmocka_run_group_tests(tests, stack_eal, NULL);

@@ -420,6 +420,58 @@ static void sizes_of_stamps(void **state)
 	}
 }
 
+/* By the test case of its port: what the servers received. */
+static uint32_t n_stamped[4];
+static bool stamped_look(uint16_t port, struct rte_mbuf *m)
+{
+	const uint8_t *f = rte_pktmbuf_mtod(m, uint8_t *);
+
+	if (port == 0 && f[14] == 0x48)
+		n_stamped[f[14 + 32 + 3] & 3]++;
+	return false;
+}
+
+/* Clients and server of test case k: 0 and 1 are measured, 2 is stamped for nobody, 3 is measured and not
+ * stamped. */
+static void one_of_several(enum l4proto proto, uint8_t k)
+{
+	const struct raw_config raw = {.req_bytes = 20, .resp_bytes = 20};
+	struct tc_config *c = stack_tc(0, k, proto, 5), *s = stack_tc(1, k, proto, 0);
+
+	c->app.raw = s->app.raw = raw;
+	c->dport.lo = c->dport.hi = s->sport.lo = s->sport.hi = 80 + k;
+	c->rate_send = 5000;
+	c->ipv4.tx_ts = k != 3;
+	s->ipv4.rx_ts = k != 2;
+	stack_start(1, k);
+}
+
+/* Their packets lie in the same bursts, sent at one time. */
+static void bursts_of_several_test_cases(void **state)
+{
+	(void)state;
+	for (uint32_t udp = 0; udp < 2; udp++) {
+		begin(udp ? l4proto_UDP : l4proto_TCP, 5, 20, 20);
+		stack.on_wire = stamped_look;
+		memset(n_stamped, 0, sizeof(n_stamped));
+		for (uint8_t k = 0; k < 4; k++)
+			one_of_several(udp ? l4proto_UDP : l4proto_TCP, k);
+		for (uint8_t k = 0; k < 4; k++)
+			stack_start(0, k);
+		stack_run_ms(200);
+		for (uint8_t k = 0; k < 4; k++)
+			stack_stop(0, k);
+		for (uint8_t k = 0; k < 4; k++) {
+			const struct stats_latency *l = &seg_stats_tc(stack.seg, 0, 1, k)->latency;
+
+			assert_true(k == 3 || n_stamped[k] > 500);
+			assert_int_equal(l->samples, k < 2 ? n_stamped[k] : 0);
+			assert_int_equal(l->invalid, 0);
+		}
+		stack_end();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +484,7 @@ int main(void)
 		cmocka_unit_test(only_whole_stamps_count),
 		cmocka_unit_test(udp_messages_in_pieces),
 		cmocka_unit_test(sizes_of_stamps),
+		cmocka_unit_test(bursts_of_several_test_cases),
 	};
 
 	return cmocka_run_group_tests(tests, stack_eal, NULL);

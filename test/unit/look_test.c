@@ -89,6 +89,7 @@ static int agree(const uint8_t *f, uint16_t len, uint64_t ol_flags, bool stamped
 	*lp->st = before;
 	enough = first_look(stack.lc, lp, &b, &looked, stamped ? LOOK_STAMPED : LOOK_IP);
 	looked.n = enough;
+	looked.n_opts = enough && stamped;
 	looked_count(lp, &looked);
 	if (!enough) {
 		assert_memory_equal(lp->st, &before, sizeof(before));
@@ -104,6 +105,7 @@ static int agree(const uint8_t *f, uint16_t len, uint64_t ol_flags, bool stamped
 	assert_int_equal(a.l4_len, b.l4_len);
 	assert_true(a.dst == b.dst && a.src == b.src && a.dport == b.dport && a.sport == b.sport);
 	assert_int_equal(a.hash, b.hash);
+	assert_int_equal(b.plain, stamped && b.class == PKT_TCP ? PKT_STAMPED : PKT_PLAIN);
 	assert_int_equal(b.stamp, stamped ? 24 : 0);
 	assert_int_equal(a.stamp, b.stamp);
 	assert_true(

@@ -253,7 +253,7 @@ static void count_sent(struct lport *lp, uint32_t *sent)
 		sent[*rte_pktmbuf_mtod(lp->txq.pkt[i], uint8_t *)]++;
 		pkt_free(stack.lc, lp->txq.pkt[i]);
 	}
-	lp->txq.n = 0;
+	lp->txq.n = lp->txq.offered = 0;
 	lp->txq.bytes = 0;
 }
 
