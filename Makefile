@@ -302,15 +302,15 @@ docs: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 LIB := $(PREFIX)/lib/warp17
 SHARE := $(PREFIX)/share/warp17
 UNITS_TO := $(PREFIX)/lib/systemd/system
-SHARE := $(PREFIX)/share/warp17
 install: all
 	$(Q)install -d $(addprefix '$(DESTDIR)',$(LIB)/bin $(LIB)/scripts $(LIB)/config/examples $(PREFIX)/bin $(UNITS_TO) \
-		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(addprefix $(SHARE)/,prometheus grafana schema) $(SYSCONFDIR)/warp17)
+		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(addprefix $(SHARE)/,prometheus grafana schema) $(addprefix $(SYSCONFDIR)/,warp17 logrotate.d))
 	$(Q)install $(PROGS) '$(DESTDIR)$(LIB)/bin'
 	$(Q)install $(addprefix scripts/,warp17 hugepages doctor demo example) '$(DESTDIR)$(LIB)/scripts'
 	$(Q)install -m 644 scripts/lib.sh scripts/config.sh '$(DESTDIR)$(LIB)/scripts'
 	$(Q)install -m 644 config/examples/* '$(DESTDIR)$(LIB)/config/examples'
 	$(Q)[ -e '$(DESTDIR)$(SYSCONFDIR)/warp17/warp17.conf' ] || install -m 644 config/warp17.conf '$(DESTDIR)$(SYSCONFDIR)/warp17'
+	$(Q)install -m 644 config/logrotate/warp17 '$(DESTDIR)$(SYSCONFDIR)/logrotate.d'
 	$(Q)ln -sfn '$(SYSCONFDIR)/warp17/warp17.conf' '$(DESTDIR)$(LIB)/config/warp17.conf'
 	$(Q)ln -sfn ../lib/warp17/scripts/warp17 '$(DESTDIR)$(PREFIX)/bin/warp17'
 	$(Q)ln -sfn ../lib/warp17/bin/warp17-cli '$(DESTDIR)$(PREFIX)/bin/warp17-cli'

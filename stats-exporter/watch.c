@@ -301,7 +301,6 @@ static void watch(const struct attach_opts *o)
 	int64_t next = mono_ms() + failed_ms();
 
 	while (!leave) {
-
 		if (reload)
 			files_again();
 		if (atomic_load(&me.x->attached)) {

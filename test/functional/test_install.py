@@ -63,12 +63,28 @@ def test_the_engine_starts_from_there(there, place):  # noqa: F811
     assert os.readlink(f"/proc/{pid}/exe") == str(there / "lib/warp17/bin/warp17")
     assert run(launcher, "cli", "show", "version", env=place.env).returncode == 0
     assert run(there / "bin/warp17-cli", "--prefix", place.prefix, "-c", "show port info", env=place.env).returncode == 0
-    assert '"warp17"' in run(launcher, "exporter", "--once", env=place.env).stdout or True
+    assert json.loads(run(launcher, "exporter", "--once", env=place.env).stdout)["engine"]["prefix"] == place.prefix
     assert run(launcher, "status", env=place.env).returncode == 0
     assert f"stopped the engine with prefix {place.prefix}" in run(launcher, "stop", env=place.env).stdout
     assert "hugepages" in run(launcher, "doctor", env=place.env).stdout
     assert "1   " in run(launcher, "example", env=place.env).stdout
     conf.write_text(was)
+
+
+def test_logs_are_rotated_while_they_are_written(there, place):  # noqa: F811
+    """By what is installed, but for the directory: nothing is lost, and the engine goes on writing at the beginning."""
+    conf = place.tmp / "logrotate.conf"
+    conf.write_text((there / "etc/logrotate.d/warp17").read_text().replace("/var/log/warp17", str(place.log.parent)))
+    place.start()
+    before = place.log.read_text()
+    assert "READY" in before
+    done = run("logrotate", "--force", "--state", place.tmp / "state", conf)
+    assert done.returncode == 0, done.stderr
+    assert place.log.with_suffix(".log.1").read_text() == before
+    assert not place.log.read_text()
+    place.launcher("cli", "-c", "set tests mtu port 0 1400")
+    after = place.log.read_text()
+    assert "set tests mtu port 0 1400" in after and "\0" not in after
 
 
 def test_scripts_find_the_engine_from_there(there, place):  # noqa: F811

@@ -572,6 +572,8 @@ def suite(place, makefile, install="exit 0", test="def test_it():\n    pass\n"):
     (copy / "scripts/install-deps").write_text(f"#!/bin/sh\n{install}\n")
     (copy / "test/functional").mkdir(parents=True)
     (copy / "test/functional/test_it.py").write_text(test)
+    (copy / "test/functional/test_beside.py").write_text("import pytest\n\n@pytest.mark.beside\ndef test_it():\n    pass\n")
+    (copy / "test/functional/pytest.ini").write_text("[pytest]\nmarkers =\n    beside\n    long\n")
     ours = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}  # what the pytest around us was told, or is
     return subprocess.Popen([copy / "scripts/test"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=place.tmp,
                             env={**ours, **place.env, "TMPDIR": str(place.tmp)})
@@ -591,17 +593,17 @@ GOOD = "all peers:\nstyle:\n" + SIM + "unit:\n" + UNITS
 
 
 @pytest.mark.parametrize("kw, end", [
-    ({"makefile": GOOD}, (0, ["PASS: test", "6 passed, 0 failed"])),
+    ({"makefile": GOOD}, (0, ["PASS: test", "7 passed, 0 failed"])),
     ({"makefile": GOOD, "install": "exit 1"}, (1, ["FAIL: test", "0 passed, 1 failed"])),
     ({"makefile": "all peers:\n\tfalse\n"}, (1, ["FAIL: test", "0 passed, 1 failed"])),
-    ({"makefile": "all peers:\nstyle:\n\tfalse\n" + SIM + "unit:\n" + UNITS}, (1, ["FAIL: test", "5 passed, 1 failed"])),
-    ({"makefile": "all peers:\nstyle:\n" + SIM + "unit:\n\t@echo '[  FAILED  ] a'; false\n"}, (1, ["FAIL: test", "4 passed, 1 failed"])),
+    ({"makefile": "all peers:\nstyle:\n\tfalse\n" + SIM + "unit:\n" + UNITS}, (1, ["FAIL: test", "6 passed, 1 failed"])),
+    ({"makefile": "all peers:\nstyle:\n" + SIM + "unit:\n\t@echo '[  FAILED  ] a'; false\n"}, (1, ["FAIL: test", "5 passed, 1 failed"])),
     ({"makefile": "all peers:\nstyle:\nsim:\n\t@echo '[  FAILED  ] seed 7'; false\n" + REPLAY + "unit:\n" + UNITS},
-     (1, ["FAIL: test", "5 passed, 1 failed"])),
-    ({"makefile": GOOD.replace(REPLAY, "replay:\n\t@echo '[  FAILED  ] http'; false\n")}, (1, ["FAIL: test", "5 passed, 1 failed"])),
-    ({"makefile": GOOD, "test": "def test_it():\n    assert 0\n\ndef test_2():\n    pass\n"},
      (1, ["FAIL: test", "6 passed, 1 failed"])),
-    ({"makefile": GOOD, "test": "nonsense"}, (1, ["FAIL: test", "5 passed, 1 failed"])),
+    ({"makefile": GOOD.replace(REPLAY, "replay:\n\t@echo '[  FAILED  ] http'; false\n")}, (1, ["FAIL: test", "6 passed, 1 failed"])),
+    ({"makefile": GOOD, "test": "def test_it():\n    assert 0\n\ndef test_2():\n    pass\n"},
+     (1, ["FAIL: test", "7 passed, 1 failed"])),
+    ({"makefile": GOOD, "test": "nonsense"}, (1, ["FAIL: test", "6 passed, 3 failed"])),
 ])
 def test_the_suite_counts_and_says_how_it_ended(place, kw, end):
     assert suite_end(place, suite(place, **kw)) == end
