@@ -73,6 +73,7 @@ def test_1_raw_tcp(run):
     assert s["tx_bytes"] == c["rx_bytes"] == 200 * c["requests"]
 
 
+@pytest.mark.long
 def test_2_raw_udp(run):
     c, s = run(2).both()  # up at 10 s and at 30 s, for 5 s
     assert c["opened"] == c["closed"] == 2 and c["estab_once"] == 1
@@ -88,6 +89,7 @@ def test_3_http_get_and_head_at_once(run):
     assert get["rx_bytes"] > 2000 * get["responses"] and head["rx_bytes"] < 200 * head["responses"]
 
 
+@pytest.mark.long
 def test_4_http_10M_sessions(run):
     c, s = run(4).both()  # up at 0 and at 45 s, for 30 s and until the end at 60 s
     n = 10_000_000 // SCALE

@@ -366,7 +366,7 @@ def test_standard_output_on_a_full_disk_and_without_a_reader(engine, record, pre
 
 # ---- engines that come and go
 
-@pytest.mark.parametrize("how", ["jsonl", "csv"])
+@pytest.mark.parametrize("how", [pytest.param("jsonl", marks=pytest.mark.long), "csv"])
 def test_engines_come_and_go(engine, record, prefix, tmp_path, how):  # noqa: F811
     f = tmp_path / "r"
     r = record("--interval", 0.1, "--document", "ports", "--format", how, "--output", f)
