@@ -21,9 +21,9 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TOP / "test/functional"), str(TOP / "test/bench")]
 import noise  # noqa: E402
-from warp17 import BUILD, CLI, EXPORTER, Engine, wait_for  # noqa: E402
+from warp17 import CLI, EXPORTER, MODE, Engine, wait_for  # noqa: E402
 
-VICTIM, VICTIM_EXPORTER, PROBER, HOSTILE = (BUILD / "release/test" / p for p in (
+VICTIM, VICTIM_EXPORTER, PROBER, HOSTILE = (TOP / "build" / MODE / "test" / p for p in (
     "torture/victim", "torture/victim-exporter", "torture/prober", "functional/hostile"))
 OPTIONS = ("--ring-if-pairs", "2", "--tcb-pool-sz", "64", "--ucb-pool-sz", "16", "--mbuf-pool-sz", "16")
 RING_OPERATORS = 32
@@ -34,7 +34,7 @@ KEPT, KEPT_NOISY = 0.97, 0.85  # of the rate; where others use the CPUs too
 ENOUGH_NS = 200_000_000  # of the worker's CPU time, to tell its rate
 LOOKS = 3  # a rate of half a second is 3 % off now and then; what a client takes from it, it takes each time
 SLACK_S = 4  # more than a time of attach.h until the engine has seen to it: it may have no CPU
-LEAK_KB = 512
+LEAK_KB = 512 if MODE == "release" else 1 << 20  # sanitizers keep what is freed for a while
 
 # the way of a client, in order
 ATTACHING = ("connected", "hello_sent", "welcome_read", "eal_before", "eal_inside", "eal_after", "mapped")
