@@ -2,21 +2,18 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import json
-import os
 import pathlib
 import sys
-import time
 from typing import Any, Dict, List, Optional, Sequence, TextIO
 
-from . import __version__, fleet, fleet_plan, results
+from . import __version__, fleet, fleet_plan, tool
 from .errors import Warp17Error
+from .fleet import TOOL
 from .fleet_crew import EngineLost
 from .fleet_member import Member
-from .plan import PlanError
-from .run_main import INVALID, NO_ENGINE, PLAIN_EVERY_S, WRITERS, folder, line, seconds, signals_end_us
+from .run_main import line
 
 ABOUT = """Runs the test cases of a plan on several engines at once: servers on some, clients on others. Writes what became
 of them: result.json, series.csv, junit.xml, report.html."""
@@ -25,18 +22,18 @@ CODES = """exit: 0 passed, 1 failed, 2 invalid (an engine lost, packets missing,
 
 
 def arguments(args: Optional[Sequence[str]]) -> argparse.Namespace:
-    p = argparse.ArgumentParser("warp17-fleet", description=ABOUT, epilog=CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(TOOL, description=ABOUT, epilog=CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("plan", nargs="?", metavar="PLAN", help="what to do: YAML, or JSON by its name")
     p.add_argument("--validate", action="store_true", help="only check the plan")
     p.add_argument("--schema", action="store_true", help="print the JSON Schema of plans")
     p.add_argument("--replace", action="store_true", help="first take away what is configured on the plan's ports")
     p.add_argument("--output", metavar="DIR", type=pathlib.Path, help="where files go (default warp17-fleet-<time>)")
     p.add_argument("--force", action="store_true", help="write over files that are there")
-    p.add_argument("--duration", metavar="S", type=seconds, help="seconds that tests run at least, instead of the plan's")
-    p.add_argument("--timeout", metavar="S", type=seconds, help="seconds after which what is not over has failed, instead of the plan's")
+    p.add_argument("--duration", metavar="S", type=tool.seconds, help="seconds that tests run at least, instead of the plan's")
+    p.add_argument("--timeout", metavar="S", type=tool.seconds, help="seconds after which what is not over has failed, instead of the plan's")
     p.add_argument("--json", action="store_true", help="print the result document, not a summary")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress")
-    p.add_argument("-V", "--version", action="version", version=f"warp17-fleet {__version__}")
+    p.add_argument("-V", "--version", action="version", version=f"{TOOL} {__version__}")
     a = p.parse_args(args)
     if a.plan is None and not a.schema:
         p.error("expected PLAN")
@@ -46,34 +43,15 @@ def arguments(args: Optional[Sequence[str]]) -> argparse.Namespace:
 
 
 class Progress:
-    """On standard error: redrawn on a terminal, else lines every few seconds and whenever a state changes."""
+    """What fleet.run() tells, on a screen."""
 
     def __init__(self, out: TextIO) -> None:
-        self.out = out
-        self.live = out.isatty()
-        self.drawn = 0
-        self.said = 0.0
-        self.states: List[str] = []
-
-    def say(self, text: str) -> None:
-        self.out.write(f"warp17-fleet: {text}\n")
-        self.out.flush()
+        self.screen = tool.Screen(TOOL, out)
 
     def look(self, members: Sequence[Member], past: float) -> None:
         """For fleet.run()."""
-        states = [m.samples[-1].states[c.key].state for m in members for c in m.cases]
-        if not self.live and states == self.states and past - self.said < PLAIN_EVERY_S:
-            return
-        self.said, self.states = past, states
-        lines = [f"{past:.0f} s", *(f"{m.name}:{line(m, i)}" for m in members for i in range(len(m.cases)))]
-        if self.live:
-            width = os.get_terminal_size(self.out.fileno()).columns or 80
-            up = f"\033[{self.drawn}A" if self.drawn else ""
-            self.out.write(up + "".join(f"\r\033[K{text[:width - 1]}\n" for text in lines))
-            self.drawn = len(lines)
-        else:
-            self.out.write("".join(f"{text}\n" for text in lines))
-        self.out.flush()
+        if self.screen.due([m.samples[-1].states[c.key].state for m in members for c in m.cases], past):
+            self.screen.draw([f"{past:.0f} s", *(f"{m.name}:{line(m, i)}" for m in members for i in range(len(m.cases)))])
 
 
 def planned(a: argparse.Namespace) -> fleet_plan.FleetPlan:
@@ -84,30 +62,15 @@ def planned(a: argparse.Namespace) -> fleet_plan.FleetPlan:
 
 def performed(a: argparse.Namespace, plan: fleet_plan.FleetPlan) -> int:
     """Runs it and writes files; the exit status."""
-    asked = a.output is not None
-    a.output = a.output or pathlib.Path(time.strftime("warp17-fleet-%Y%m%d-%H%M%S"))
     for e in plan.engines:  # files that are not there are said before anything is written
         e.token()
         e.tls()
-    to = folder(a)
     progress = None if a.quiet else Progress(sys.stderr)
-    if progress:
-        progress.say(f"{plan.name}: {sum(len(e.part.cases) for e in plan.engines)} test cases on {len(plan.engines)} engines")
-    doc = None
-    try:
+    with tool.folder(TOOL, a.output, a.force) as to:
+        if progress:
+            progress.screen.say(f"{plan.name}: {sum(len(e.part.cases) for e in plan.engines)} test cases on {len(plan.engines)} engines")
         doc = fleet.run(plan, replace=a.replace, look=progress.look if progress else None)
-    finally:
-        if doc is None and not asked:  # nothing to put there
-            with contextlib.suppress(OSError):
-                to.rmdir()
-    for name, write in WRITERS.items():
-        write(doc, to / name)
-    if a.json:
-        print(json.dumps(doc, allow_nan=False))
-    else:
-        print("\n".join([*(f"  {r}" for r in doc["reasons"]), *(f"  warning: {w}" for w in doc["warnings"]), *of_fleet(doc["fleet"]),
-                         f"{results.headline(doc)}; {to / 'report.html'}"]))
-    return int(doc["exit_code"])
+    return tool.told(doc, to, a.json, of_fleet(doc["fleet"]))
 
 
 def of_fleet(f: Dict[str, Any]) -> List[str]:
@@ -129,28 +92,25 @@ def us(ns: float) -> str:
     return f"{ns / 1e6:.3f} ms" if abs(ns) >= 1e6 else f"{ns / 1e3:.1f} us"
 
 
+def status_of(e: Warp17Error) -> int:
+    """Of an engine that was lost, why; else the run is invalid."""
+    if not isinstance(e, EngineLost):
+        return tool.INVALID
+    return tool.NO_ENGINE if e.exit_code == 1 else e.exit_code
+
+
+def work(a: argparse.Namespace) -> int:
+    if a.schema:
+        print(json.dumps(fleet_plan.schema(), indent=1))
+        return 0
+    plan = planned(a)
+    if a.validate:
+        print(f"{a.plan}: good: {len(plan.engines)} engines, {sum(len(e.part.cases) for e in plan.engines)} test cases")
+        return 0
+    return performed(a, plan)
+
+
 def main(args: Optional[Sequence[str]] = None) -> int:
     """The exit status."""
     a = arguments(args)
-    try:
-        if a.schema:
-            print(json.dumps(fleet_plan.schema(), indent=1))
-            return 0
-        plan = planned(a)
-        if a.validate:
-            print(f"{a.plan}: good: {len(plan.engines)} engines, {sum(len(e.part.cases) for e in plan.engines)} test cases")
-            return 0
-        with signals_end_us():
-            return performed(a, plan)
-    except PlanError as e:
-        for problem in e.problems:
-            print(f"warp17-fleet: error: {problem}", file=sys.stderr)
-        return INVALID
-    except EngineLost as e:
-        print(f"warp17-fleet: error: {e}", file=sys.stderr)
-        return NO_ENGINE if e.exit_code == 1 else e.exit_code
-    except (Warp17Error, OSError) as e:
-        print(f"warp17-fleet: error: {e}", file=sys.stderr)
-        return INVALID
-    except KeyboardInterrupt:
-        return results.INTERRUPTED
+    return tool.ended(TOOL, lambda: work(a), status_of)

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from . import plan_schema
 from .connection import address
 from .fleet_sums import Network
-from .plan import (SIZE_MAX, TIMEOUT_S, Plan, PlanError, contradictions, engine_options, located, pool, translated)
+from .plan import TIMEOUT_S, Plan, PlanError, contradictions, engine_options, located, pool, read, translated
 from .plan_check import Problem, Where, problems
 from .plan_read import Lines, ReadError, read_json, read_yaml
 
@@ -123,15 +123,7 @@ def schema() -> Dict[str, Any]:
 
 def load(path: Union[str, "os.PathLike[str]"]) -> FleetPlan:
     """Reads and checks a plan, YAML or JSON by its name. Raises PlanError."""
-    file = pathlib.Path(path)
-    try:
-        if file.stat().st_size > SIZE_MAX:
-            raise PlanError([f"{file}: larger than {SIZE_MAX >> 20} MiB"])
-        text = file.read_text(encoding="utf-8")
-    except OSError as e:
-        raise PlanError([f"{file}: {e.strerror or e}"]) from e
-    except ValueError as e:
-        raise PlanError([f"{file}: not UTF-8: {e}"]) from e
+    file, text = read(path)
     return parse(text, str(file), json=file.suffix.lower() == ".json")
 
 

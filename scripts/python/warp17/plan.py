@@ -92,17 +92,22 @@ def located(file: str, lines: Lines, problem: Problem) -> str:
     return f"{file}{f':{line}' if line else ''}: {f'{place}: ' if place else ''}{problem.what}"
 
 
-def load(path: Union[str, "os.PathLike[str]"]) -> Plan:
-    """Reads and checks: *.yaml, *.yml and *.json are plans, others files of commands. Raises PlanError."""
+def read(path: Union[str, "os.PathLike[str]"]) -> Tuple[pathlib.Path, str]:
+    """(the file, its text). Raises PlanError."""
     file = pathlib.Path(path)
     try:
         if file.stat().st_size > SIZE_MAX:
             raise PlanError([f"{file}: larger than {SIZE_MAX >> 20} MiB"])
-        text = file.read_text(encoding="utf-8")
+        return file, file.read_text(encoding="utf-8")
     except OSError as e:
         raise PlanError([f"{file}: {e.strerror or e}"]) from e
-    except ValueError as e:
+    except UnicodeDecodeError as e:
         raise PlanError([f"{file}: not UTF-8: {e}"]) from e
+
+
+def load(path: Union[str, "os.PathLike[str]"]) -> Plan:
+    """Reads and checks: *.yaml, *.yml and *.json are plans, others files of commands. Raises PlanError."""
+    file, text = read(path)
     suffix = file.suffix.lower()
     if suffix in (".yaml", ".yml", ".json"):
         return structured(text, str(file), json=suffix == ".json")

@@ -5,26 +5,23 @@ import argparse
 import contextlib
 import ipaddress
 import json
-import os
 import pathlib
 import shlex
-import signal
 import sys
 import tempfile
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, TextIO, Tuple
 
-from . import __version__, plan as plans, search_text
+from . import __version__, plan as plans, results, search_text, tool
 from .client import Warp17
-from .errors import LaunchFailed, Warp17Error
 from .kpi import CONCURRENT, CONNECTIONS, GOALS, THROUGHPUT, TRANSACTIONS, UNITS, Criteria
 from .levels import Result
 from .runner import engine_for
 from .search import Step
 from .search_load import Load, Offer, OwnLoad, Unfit
 from .search_plan import PlanLoad
-from .search_run import INTERRUPTED, EXIT_CODES, Plan, Progress, Run
+from .search_run import Plan, Progress, Run
 
-INVALID, NO_ENGINE = 2, 3
+TOOL = "warp17-search"
 # of each goal: lowest and highest level, sessions of the client
 DEFAULTS: Mapping[str, Tuple[int, int, int]] = {
     CONNECTIONS: (100, 1000000, 20000), TRANSACTIONS: (100, 10000000, 1000), THROUGHPUT: (1, 100000, 100), CONCURRENT: (100, 100000, 0)}
@@ -259,53 +256,18 @@ def writable(path: Optional[pathlib.Path]) -> None:
         raise Unfit(f"{path}: {e.strerror or e}") from e
 
 
-def write(path: pathlib.Path, text: str) -> None:
-    """Whole or not at all."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as f:
-            f.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
 def write_all(a: argparse.Namespace, doc: Dict[str, Any]) -> None:
     whole = json.dumps(doc, indent=1, allow_nan=False) + "\n"
     to_stdout = str(a.json) == "-"
     if a.json is not None and not to_stdout:
-        write(a.json, whole)
+        results.write_text(a.json, whole)
     if a.csv is not None:
-        write(a.csv, search_text.csv_text(doc))
+        results.write_text(a.csv, search_text.csv_text(doc))
     sys.stdout.write(whole if to_stdout else search_text.text(doc))
     sys.stdout.flush()
 
 
 # ---- the whole
-
-@contextlib.contextmanager
-def signals_end_us() -> Iterator[None]:
-    """SIGTERM and SIGHUP as Ctrl-C; a second one, while we end, changes nothing."""
-    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-
-    def end(number: int, frame: Any) -> None:
-        for s in before:
-            signal.signal(s, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for s, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(s, end)
-    try:
-        yield
-    finally:
-        for s, handler in before.items():
-            signal.signal(s, handler)
-
 
 def searched(a: argparse.Namespace) -> int:
     """Searches and writes; the exit status."""
@@ -319,27 +281,11 @@ def searched(a: argparse.Namespace) -> int:
         doc = run.run()
     write_all(a, doc)
     if run.error is not None:
-        complain(run.error)
+        tool.complain(TOOL, run.error)
     return int(doc["exit_code"])
-
-
-def complain(e: object) -> None:
-    print(f"warp17-search: error: {e}", file=sys.stderr)
 
 
 def main(args: Optional[Sequence[str]] = None) -> int:
     """The exit status."""
     a = arguments(args)
-    try:
-        with signals_end_us():
-            return searched(a)
-    except Warp17Error as e:
-        complain(e)
-        if isinstance(e, LaunchFailed):
-            return e.exit_code if e.exit_code in (INVALID, 5) else NO_ENGINE
-        return INVALID if e.exit_code == 1 else e.exit_code
-    except (ValueError, OSError) as e:  # an address that is none, a file that cannot be written
-        complain(e)
-        return INVALID
-    except KeyboardInterrupt:
-        return EXIT_CODES[INTERRUPTED]
+    return tool.ended(TOOL, lambda: searched(a))
