@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from test_scripts import SCRIPTS, SMALL, place, run  # noqa: F401: a fixture
-from warp17 import TOP, wait_for
+from warp17 import ENGINE, TOP, wait_for
 
 POOLS = "TCB_POOL_SZ=16\nUCB_POOL_SZ=16\nMBUF_POOL_SZ=8\n"
 
@@ -131,7 +131,7 @@ def test_run_becomes_the_engine(conf, place):  # noqa: F811
     log = open(place.tmp / "log.txt", "w+")
     p = subprocess.Popen([SCRIPTS / "warp17", "run"], env=env, stderr=log, stdin=subprocess.DEVNULL)
     wait_for(lambda: "READY" in (place.tmp / "log.txt").read_text() or p.poll() is not None, 30)
-    assert os.readlink(f"/proc/{p.pid}/exe") == str(TOP / "build/warp17")
+    assert os.readlink(f"/proc/{p.pid}/exe") == str(ENGINE)
     assert f"runs (pid {p.pid})" in warp17("clean", env=env).stdout and p.poll() is None
     assert f"runs already (pid {p.pid})" in warp17("run", env=env, code=1).stderr
     p.kill()

@@ -270,6 +270,11 @@ def test_engines_restart_under_load(exporter, engine, prefix, tmp_path):
 
 # ---- where it listens
 
+def reachable(path):
+    with socket.socket(socket.AF_UNIX) as c:
+        return c.connect_ex(str(path)) == 0
+
+
 def local(path, url, timeout=5):
     """Over a Unix socket."""
     with socket.socket(socket.AF_UNIX) as c:
@@ -314,6 +319,7 @@ def test_unix_sockets_that_are_there(exporter, prefix, tmp_path):
     with socket.socket(socket.AF_UNIX) as s:  # nobody's any more
         s.bind(str(path))
     x = exporter("--port", "0", *listen[2:])
+    wait_for(lambda: reachable(path))  # the fixture waits for the port, which comes first
     assert local(path, "/healthz")[0] == 200
     done = run(*listen, "--port", "0")
     assert done.returncode == 1 and "is another exporter running?" in done.stderr
