@@ -5,7 +5,6 @@ import argparse
 import dataclasses
 import json
 import pathlib
-import shlex
 import sys
 from typing import Any, Dict, Optional, Sequence, TextIO
 
@@ -86,15 +85,6 @@ def human(v: float) -> str:
 
 # ---- the whole
 
-def token_of(path: Optional[pathlib.Path]) -> Optional[str]:
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as e:
-        raise PlanError([f"--token-file {path}: {getattr(e, 'strerror', None) or e}"]) from e
-
-
 def planned(a: argparse.Namespace) -> Plan:
     plan = load(a.plan)
     changes: Dict[str, Any] = {k: v for k, v in (("duration", a.duration), ("timeout", a.timeout)) if v is not None}
@@ -105,11 +95,7 @@ def planned(a: argparse.Namespace) -> Plan:
 
 def performed(a: argparse.Namespace, plan: Plan) -> int:
     """Runs it and writes files; the exit status."""
-    try:
-        args = shlex.split(a.engine_opts)
-    except ValueError as e:
-        raise PlanError([f"--engine-opts: {e}"]) from e
-    token = token_of(a.token_file)
+    args, token = tool.words_of(a.engine_opts), tool.token_of(a.token_file)
     progress = None if a.quiet else Progress(sys.stderr, plan)
     with tool.folder(TOOL, a.output, a.force) as to:
         with engine_for(plan, attach=a.attach, args=args, token=token) as (w, launched, options):

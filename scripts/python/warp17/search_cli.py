@@ -6,7 +6,6 @@ import contextlib
 import ipaddress
 import json
 import pathlib
-import shlex
 import sys
 import tempfile
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, TextIO, Tuple
@@ -201,25 +200,9 @@ class Shown(Progress):
 
 # ---- engine, files
 
-def token_of(path: Optional[pathlib.Path]) -> Optional[str]:
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as e:
-        raise Unfit(f"--token-file {path}: {getattr(e, 'strerror', None) or e}") from e
-
-
-def words_of(options: str) -> List[str]:
-    try:
-        return shlex.split(options)
-    except ValueError as e:
-        raise Unfit(f"--engine-opts: {e}") from e
-
-
 def engine_words(a: argparse.Namespace) -> List[str]:
     """Options of an engine of our own: what is asked for, and pools that hold both ends of all sessions."""
-    words = words_of("--ring-if-pairs 1" if a.engine_opts is None else a.engine_opts)
+    words = tool.words_of("--ring-if-pairs 1" if a.engine_opts is None else a.engine_opts)
     sessions = a.highest + 1000 if a.goal == CONCURRENT else a.sessions
     sizes = {"--tcb-pool-sz": (2 if a.server_port is not None else 1) * sessions * 17 // 16 // 1024 + 16, "--ucb-pool-sz": 16}
     for name, size in sizes.items():
@@ -231,9 +214,9 @@ def engine_words(a: argparse.Namespace) -> List[str]:
 @contextlib.contextmanager
 def connected(a: argparse.Namespace, plan: Optional[plans.Plan]) -> Iterator[Warp17]:
     """To an engine that runs, or to one of our own, which ends afterwards."""
-    token = token_of(a.token_file)
+    token = tool.token_of(a.token_file)
     if plan is not None:
-        with engine_for(plan, attach=a.attach, args=words_of(a.engine_opts or ""), token=token) as (w, _, _):
+        with engine_for(plan, attach=a.attach, args=tool.words_of(a.engine_opts or ""), token=token) as (w, _, _):
             yield w
     elif a.attach is not None:
         with Warp17(a.attach, token=token) as w:

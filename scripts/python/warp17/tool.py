@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shlex
 import signal
 import sys
 import time
@@ -117,6 +118,24 @@ def seconds(text: str) -> float:
     if not 0 <= value <= 2000000:
         raise argparse.ArgumentTypeError(f"{text!r} given, expected seconds, 0..2000000")
     return value
+
+
+def token_of(path: Optional[pathlib.Path]) -> Optional[str]:
+    """What --token-file holds. Raises PlanError."""
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as e:
+        raise PlanError([f"--token-file {path}: {getattr(e, 'strerror', None) or e}"]) from e
+
+
+def words_of(options: str) -> List[str]:
+    """The words of --engine-opts. Raises PlanError."""
+    try:
+        return shlex.split(options)
+    except ValueError as e:
+        raise PlanError([f"--engine-opts: {e}"]) from e
 
 
 @contextlib.contextmanager
