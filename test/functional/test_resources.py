@@ -6,7 +6,7 @@ import time
 import pytest
 from test_kernel import inside, tap_up
 from test_traffic import RING
-from warp17 import TOP, wait_for
+from warp17 import BUILD, TOP, wait_for
 
 POOLS = ("--tcb-pool-sz", "16", "--ucb-pool-sz", "16")
 
@@ -152,7 +152,8 @@ def test_a_start_without_place_for_its_log_says_so(tmp_path):
     try:
         (where / "filler").write_bytes(b"x" * 4096)
         done = subprocess.run([TOP / "scripts/warp17", "start", "--prefix", "w17t-full", "--ring-if-pairs", "1"], text=True,
-                              capture_output=True, timeout=60, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "WARP17_LOG_DIR": where})
+                              capture_output=True, timeout=60,
+                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "WARP17_LOG_DIR": where, "WARP17_BIN": BUILD})
         assert done.returncode == 1 and f"error: cannot write to {where}/w17t-full.log: is the disk full?" in done.stderr
     finally:
         subprocess.run(["umount", where], check=True)
