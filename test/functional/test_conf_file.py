@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from test_scripts import SCRIPTS, SMALL, place, run  # noqa: F401: a fixture
-from warp17 import ENGINE, TOP, wait_for
+from warp17 import ENGINE, EXPORTER, TOP, wait_for
 
 POOLS = "TCB_POOL_SZ=16\nUCB_POOL_SZ=16\nMBUF_POOL_SZ=8\n"
 
@@ -119,10 +119,10 @@ def test_the_shipped_file_has_every_key_with_its_default(place):  # noqa: F811
     keys = set("".join(re.findall(r'config_keys="?[^\'" ]*([^\'"]*)[\'"]', (SCRIPTS / "config.sh").read_text().replace("='", "="))).split())
     there = re.findall(r"^#?([A-Z_]+)=(.*)$", text, re.M)
     assert keys and {k for k, _ in there} == keys and len(there) == len(keys)
-    engine = run(TOP / "build/warp17", "--help").stdout
+    engine = run(ENGINE, "--help").stdout
     for option, key in (("tcb-pool-sz", "TCB_POOL_SZ"), ("ucb-pool-sz", "UCB_POOL_SZ"), ("mbuf-sz", "MBUF_SZ")):
         assert re.search(rf"--{option} .*\(default (\d+)", engine)[1] == dict(there)[key]
-    assert f"(default {dict(there)['EXPORTER_LISTEN']})" in run(TOP / "build/warp17-stats-exporter", "--help").stdout
+    assert f"(default {dict(there)['EXPORTER_LISTEN']})" in run(EXPORTER, "--help").stdout
 
 
 def test_run_becomes_the_engine(conf, place):  # noqa: F811

@@ -315,9 +315,9 @@ def small_disk(at, size):
 
 def test_a_full_disk(engine, record, prefix, tmp_path):  # noqa: F811
     e = engine(*RING, prefix=prefix)
-    with small_disk(tmp_path / "disk", "256k") as disk:
+    with small_disk(tmp_path / "disk", "2m") as disk:
         f, filler = disk / "r", disk / "filler"
-        filler.write_bytes(b"x" * 150000)
+        filler.write_bytes(b"x" * (1900 * 1024))  # without it there is room for 20 s
         r = record("--interval", 0.05, "--document", "ports", "--output", f)
         wait_for(lambda: r.said("cannot write: No space left on device"))
         time.sleep(1)
@@ -336,7 +336,7 @@ def test_a_full_disk(engine, record, prefix, tmp_path):  # noqa: F811
         assert r.said(f"{gap['lost']} of {seq[-1] + 1} records were lost") == 1
         # and once more, CSV from its first byte on
         f.unlink()
-        filler.write_bytes(b"x" * (250 * 1024))
+        filler.write_bytes(b"x" * (2042 * 1024))
         r = record("--interval", 0.05, "--format", "csv", "--document", "ports", "--output", f)
         wait_for(lambda: r.said("No space left"))
         assert f.stat().st_size == 0
