@@ -4,13 +4,14 @@
 #include "common/util/clock.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
+#include <time.h>
 
 /* A change takes microseconds, but management may lose its CPU in the middle of one, and one that
  * died there never ends it. */
-#define SEG_READ_MS 100
-#define SEG_READ_SPINS 256 /* before the CPU is offered to others, management among them */
+#define SEG_READ_MS 500
+#define SEG_READ_SPINS 256    /* before the CPU is left to others, management among them ... */
+#define SEG_READ_NAP_NS 50000 /* ... for so long at a time: who only yields stays in its way */
 
 static uint64_t page(uint64_t n)
 {
@@ -76,6 +77,7 @@ static bool read_once(const void *record, void *copy, size_t size)
 
 int seg_read(const void *record, void *copy, size_t size)
 {
+	const struct timespec nap = {0, SEG_READ_NAP_NS};
 	int64_t until = 0, now;
 
 	for (int i = 0; !read_once(record, copy, size); i++) {
@@ -86,7 +88,7 @@ int seg_read(const void *record, void *copy, size_t size)
 			until = now + SEG_READ_MS;
 		if (now >= until)
 			return -EAGAIN;
-		sched_yield();
+		nanosleep(&nap, NULL);
 	}
 	return 0;
 }

@@ -259,7 +259,7 @@ static inline void seg_write_end(struct seg_seq *q)
 {
 	__atomic_store_n(&q->seq, q->seq + 1, __ATOMIC_RELEASE); /* pairs with seg_read() */
 }
-/* Reader: a whole copy of a record that begins with its seg_seq. Waits up to 100 ms for the end of
+/* Reader: a whole copy of a record that begins with its seg_seq. Waits up to 500 ms for the end of
  * a change; 0, or -EAGAIN when it has no end: the writer has no CPU, or died there. The copy then
  * says nothing about the record, not even whether it is in use. */
 int seg_read(const void *record, void *copy, size_t size);
