@@ -165,6 +165,7 @@ static void tc_progress(struct prom *p, const struct sample *s)
 
 static void tc_latency(struct prom *p, const struct sample_tc *t, char steps[LATENCY_STEPS][32])
 {
+	uint64_t upto[LATENCY_STEPS], all = latency_steps(&t->latency.coarse, upto);
 	char labels[64];
 	int n = snprintf(labels, sizeof(labels), "{port=\"%u\",test_case=\"%u\"", t->port, t->tcid);
 
@@ -172,14 +173,13 @@ static void tc_latency(struct prom *p, const struct sample_tc *t, char steps[LAT
 		out_text(&p->o, LATENCY "_bucket");
 		out_bytes(&p->o, labels, (size_t)n);
 		out_text(&p->o, steps[i]);
-		out_u64(&p->o, t->latency_upto[i]);
+		out_u64(&p->o, upto[i]);
 		out_char(&p->o, '\n');
 	}
 	out_printf(&p->o,
 		LATENCY "_bucket%s,le=\"+Inf\"} %" PRIu64 "\n" LATENCY "_sum%s} %" PRIu64
 			".%09" PRIu64 "\n" LATENCY "_count%s} %" PRIu64 "\n",
-		labels, t->latency_n, labels, SECONDS(t->stats.latency.sum_ns), labels,
-		t->latency_n);
+		labels, all, labels, SECONDS(t->stats.latency.sum_ns), labels, all);
 }
 
 /* Since the test case's start. A step's number is written the same in both formats, or a series
@@ -211,7 +211,7 @@ static void percentiles(struct prom *p, const struct sample *s)
 		for (uint32_t q = 0; t->stats.latency.samples && q < LATENCY_QUANTILES; q++) {
 			tc_series(p, "warp17_test_case_latency_percentile_seconds", t);
 			out_printf(&p->o, ",percentile=\"%g\"} %" PRIu64 ".%09" PRIu64 "\n",
-				latency_quantile_of[q] * 100, SECONDS(t->latency_ns[q]));
+				latency_quantile_of[q] * 100, SECONDS(t->latency.quantile_ns[q]));
 		}
 	}
 }

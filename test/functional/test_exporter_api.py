@@ -5,6 +5,7 @@ import time
 
 import pytest
 import schemas
+from histograms import of_buckets
 from test_exporter import exporter, prefix  # noqa: F401  fixtures
 from test_sse import stream  # noqa: F401  fixture
 from warp17 import CLI, EXPORTER, TOP, wait_for
@@ -170,9 +171,11 @@ def test_numbers_of_stopped_tests_are_the_clis(engine):
             continue
         counters, named = t["stats"]["latency"], {"samples": "samples", "invalid": "invalid", "over_max": "max_exceeded",
                                                   "over_avg": "max_avg_exceeded"}
-        both = {named[k]: counters[k] for k in named} | {k: v for k, v in t["latency"].items() if k != "recent"}
+        both = {named[k]: counters[k] for k in named} | {k: v for k, v in t["latency"].items() if k not in ("recent", "histogram")}
         assert both == view["latency"]["global"] and t["latency"]["recent"] == view["latency"]["recent"]
         assert both["samples"] > 500
+        buckets = e.show(f"tests latency port {t['port']} test-case-id {t['test_case_id']}")["buckets"]
+        assert t["latency"]["histogram"] == of_buckets(buckets, 4)
     for p in get(e, "ports")["ports"]:
         for group, stats in p["stats"].items():
             if group != "icmp":

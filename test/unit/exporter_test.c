@@ -465,6 +465,11 @@ static void latencies_are_a_histogram(void **state)
 	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.avg_ns")), 1500);
 	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.p99_9_ns")), 2000);
 	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.recent.samples")), 2);
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.histogram.sub_bits")), 4);
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.histogram.first")), 111);
+	assert_int_equal(json_array_size(at(o, "test_cases.0.latency.histogram.counts")), 17);
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.histogram.counts.0")), 1);
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.histogram.counts.16")), 1);
 	assert_true(json_is_null(at(o, "test_cases.1.latency")));
 	json_decref(o);
 }
@@ -527,44 +532,73 @@ static void openmetrics_has_its_own_heads(void **state)
 	free(other);
 }
 
+/* The tree and the text are given away. */
+static void same_text(json_t *tree, char *fast, size_t len)
+{
+	char *text = json_dumps(tree, JSON_COMPACT);
+
+	assert_string_equal(fast, text);
+	assert_int_equal(strlen(fast), len);
+	free(text);
+	free(fast);
+	json_decref(tree);
+}
+
+static void test_cases_of_all_kinds(void)
+{
+	struct seg_imix *m = seg_imix(seg);
+
+	test_case_add(1, 1);
+	test_case_add(1, 2);
+	test_case_add(1, 15);
+	seg_tc(seg, 1, 1)->has_latency = 1; /* and nothing measured */
+	seg_tc(seg, 1, 2)->has_latency = 1;
+	latency_add(0, 1000);
+	latency_add(1, 5000000);
+	latency_add(1, UINT64_MAX);
+	seg_tc(seg, 1, 15)->cfg.imix = 3;
+	m->groups[2].n = 2;
+	m->groups[2].app[0] = 7;
+	m->groups[2].app[1] = 0;
+	seg_stats_imix(seg, 0, 2, 1)->tc.requests = UINT64_MAX;
+	seg_stats_tc(seg, 1, 1, 15)->tc.estab_now = (uint64_t)-1;
+}
+
 /* What is written without a tree is what the tree's text is. */
 static void the_fast_text_is_the_trees(void **state)
 {
+	struct sample *s;
+	size_t len = 0;
+	char *text;
+
 	(void)state;
-	test_case_add(1, 15);
+	test_cases_of_all_kinds();
 	seg_stats_port(seg, 0, 0)->port.rx_bytes = UINT64_MAX;
 	seg_stats_port(seg, 1, 0)->port.rx_pkts = 1234567890123;
 	seg_stats_port(seg, 1, 1)->tsm.in_estab = (uint64_t)-3;
-	snprintf(seg->hdr.prefix, sizeof(seg->hdr.prefix), "%s", "\"ports\":[]");
+	snprintf(seg->hdr.prefix, sizeof(seg->hdr.prefix), "%s", "\"ports\":[]\"tests\":[]");
 	for (uint32_t ports = 0; ports <= PORTS; ports++) {
-		struct sample *s;
-		char *text, *fast;
-		size_t len;
-		json_t *o;
-
 		s = sample();
 		s->n_ports = ports;
-		o = json_stats(s, 7);
-		text = json_dumps(o, JSON_COMPACT);
-		fast = json_stats_text(s, 7, &len);
-		assert_string_equal(fast, text);
-		assert_int_equal(strlen(fast), len);
-		free(text);
-		free(fast);
-		json_decref(o);
+		text = json_stats_text(s, 7, &len);
+		same_text(json_stats(s, 7), text, len);
+		text = json_live_text(s, 9, NULL, &len);
+		same_text(json_live(s, 9, NULL), text, len);
 		for (uint32_t only = 0; only <= ports; only++) {
 			uint32_t port = only < ports ? only : UINT32_MAX; /* all */
 
-			o = json_ports_of(s, 8, port);
-			text = json_dumps(o, JSON_COMPACT);
-			fast = json_ports_text(s, 8, port, &len);
-			assert_string_equal(fast, text);
-			free(text);
-			free(fast);
-			json_decref(o);
+			text = json_ports_text(s, 8, port, &len);
+			same_text(json_ports_of(s, 8, port), text, len);
+			text = json_tests_text(s, 8, port, 2, &len);
+			same_text(json_tests_of(s, 8, port, 2), text, len);
+			text = json_tests_text(s, 8, port, UINT32_MAX, &len);
+			same_text(json_tests_of(s, 8, port, UINT32_MAX), text, len);
 		}
 		sample_free(s);
 	}
+	text = json_live_text(NULL, 1, "no \"engine\"", &len);
+	has(text, "\"engine\":null,\"why\":\"no \\\"engine\\\"\",\"ports\":[],\"tests\":[],");
+	free(text);
 }
 
 #define with_segment(test) cmocka_unit_test_setup_teardown(test, segment_up, segment_down)

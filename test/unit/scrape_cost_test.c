@@ -32,8 +32,8 @@
 #define MOST_LEAK_KB MOST_KB
 #endif
 
-/* What so many numbers take on the machine of doc/performance.md, where JSON takes 25.7 ms: on one that
- * is slower, or has less of its host just now, more is let pass in proportion. */
+/* What so many numbers take on the machine of doc/performance.md: on one that is slower, or has less of
+ * its host just now, more is let pass in proportion. */
 #define YARDSTICK_MS 5.5
 #define YARDSTICK_NUMBERS 100000
 
@@ -177,6 +177,16 @@ static char *ports_make(const struct sample *s, size_t *len)
 	return json_ports_text(s, 1, UINT32_MAX, len);
 }
 
+static char *tests_make(const struct sample *s, size_t *len)
+{
+	return json_tests_text(s, 1, UINT32_MAX, UINT32_MAX, len);
+}
+
+static char *live_make(const struct sample *s, size_t *len)
+{
+	return json_live_text(s, 1, NULL, len);
+}
+
 /* How many times as slow the machine is now: by what the C library takes to write numbers, which
  * nothing of ours changes. */
 static double slowness(void)
@@ -260,6 +270,8 @@ static void json_is_cheap(void **state)
 	(void)state;
 	cost("JSON of stats", json_make);
 	cost("JSON of ports", ports_make);
+	cost("JSON of tests", tests_make);
+	cost("a state of /events", live_make);
 }
 
 int main(void)
