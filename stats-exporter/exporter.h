@@ -47,11 +47,10 @@ struct coarse {
 	uint64_t n[COARSE_BUCKETS];
 };
 
-/* Times of one kind that a test case measures, since its start. */
+/* Times of one kind that a test case measures, since its start; without samples the others mean nothing. */
 struct sample_times {
 	uint64_t samples, sum_ns;
-	uint64_t min_ns, max_ns,
-		quantile_ns[LATENCY_QUANTILES]; /* without meaning without samples */
+	uint64_t min_ns, max_ns, quantile_ns[LATENCY_QUANTILES];
 	struct coarse coarse;
 };
 
@@ -81,7 +80,26 @@ struct sample_tc {
 	uint32_t has_latency; /* it measures them: then */
 	struct sample_times latency;
 	struct latency_recent recent;
+	struct sample_times response[TIMES_BYTES]; /* when sample_has_responses() */
 };
+
+static inline bool sample_has_responses(const struct sample_tc *t)
+{
+	return t->tc.cfg.times.from != times_from_OFF;
+}
+/* NULL: it does not measure them. */
+static inline const struct sample_times *sample_latency(const struct sample_tc *t)
+{
+	return t->has_latency ? &t->latency : NULL;
+}
+static inline const struct sample_times *sample_first_byte(const struct sample_tc *t)
+{
+	return sample_has_responses(t) ? &t->response[TIMES_FIRST] : NULL;
+}
+static inline const struct sample_times *sample_last_byte(const struct sample_tc *t)
+{
+	return sample_has_responses(t) ? &t->response[TIMES_LAST] : NULL;
+}
 
 /* All there is, as it was at one moment (counters: within some microseconds). */
 struct sample {

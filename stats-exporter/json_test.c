@@ -66,6 +66,17 @@ json_t *json_latency_head(const struct sample_tc *t)
 	return o;
 }
 
+const char *const json_response_names[TIMES_BYTES] = {
+	[TIMES_FIRST] = "first_byte", [TIMES_LAST] = "last_byte"};
+
+json_t *json_response_head(const struct sample_times *of)
+{
+	json_t *o = json_pack("{sI}", "samples", INT(of->samples));
+
+	json_object_update_new(o, times_head(of));
+	return o;
+}
+
 static json_t *histogram_json(const struct coarse *c)
 {
 	json_t *n = json_array();
@@ -83,6 +94,22 @@ static json_t *latency_json(const struct sample_tc *t)
 
 	if (t->has_latency)
 		json_object_set_new(o, "histogram", histogram_json(&t->latency.coarse));
+	return o;
+}
+
+static json_t *responses_json(const struct sample_tc *t)
+{
+	json_t *o;
+
+	if (!sample_has_responses(t))
+		return json_null();
+	o = json_pack("{ss}", "from", times_from_word(t->tc.cfg.times.from));
+	for (uint32_t k = 0; k < TIMES_BYTES; k++) {
+		json_t *one = json_response_head(&t->response[k]);
+
+		json_object_set_new(one, "histogram", histogram_json(&t->response[k].coarse));
+		json_object_set_new(o, json_response_names[k], one);
+	}
 	return o;
 }
 
@@ -154,8 +181,9 @@ json_t *json_test_state(const struct sample *s, const struct sample_tc *t)
 	json_t *o = json_test_head(s, t);
 
 	json_object_update_new(o,
-		json_pack("{so so so}", "stats", json_groups(STAT_SCOPE_TC, &t->stats), "apps",
-			apps_json(t), "latency", latency_json(t)));
+		json_pack("{so so so so}", "stats", json_groups(STAT_SCOPE_TC, &t->stats), "apps",
+			apps_json(t), "latency", latency_json(t), "response_times",
+			responses_json(t)));
 	return o;
 }
 

@@ -174,6 +174,22 @@ static void latency_text(struct out *o, const struct sample_tc *t)
 		histogram_text(o, &t->latency.coarse);
 }
 
+static void responses_text(struct out *o, const struct sample_tc *t)
+{
+	if (!sample_has_responses(t)) {
+		out_text(o, ",\"response_times\":null");
+		return;
+	}
+	out_printf(
+		o, ",\"response_times\":{\"from\":\"%s\"", times_from_word(t->tc.cfg.times.from));
+	for (uint32_t k = 0; k < TIMES_BYTES; k++) {
+		out_printf(o, ",\"%s\":", json_response_names[k]);
+		if (head_text(o, json_response_head(&t->response[k])))
+			histogram_text(o, &t->response[k].coarse);
+	}
+	out_char(o, '}');
+}
+
 static void tests_text(struct out *o, const struct content *c)
 {
 	uint32_t given = 0;
@@ -192,6 +208,7 @@ static void tests_text(struct out *o, const struct content *c)
 		block_text(o, &c->of_test, &t->stats);
 		apps_text(o, c, t);
 		latency_text(o, t);
+		responses_text(o, t);
 		if (c->config)
 			config_text(o, json_test_config(t));
 		out_char(o, '}');

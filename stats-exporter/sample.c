@@ -145,6 +145,27 @@ static void latency_take(struct sample_tc *t, const struct seg *s)
 	t->recent = total.recent;
 }
 
+static void responses_take(struct sample_tc *t, const struct seg *s)
+{
+	static _Thread_local struct times_total total;
+
+	if (!sample_has_responses(t))
+		return;
+	seg_sum_times(s, t->port, t->tcid, &total);
+	for (uint32_t k = 0; k < TIMES_BYTES; k++) {
+		const struct times_part *p = &total.of[k];
+		struct sample_times *to = &t->response[k];
+
+		to->samples = p->samples;
+		to->sum_ns = p->sum_ns;
+		to->min_ns = p->min_ns == UINT64_MAX ? 0 : p->min_ns;
+		to->max_ns = p->max_ns;
+		for (uint32_t i = 0; i < LATENCY_QUANTILES; i++)
+			to->quantile_ns[i] = times_quantile(p, i);
+		coarse_of(&to->coarse, &p->hist);
+	}
+}
+
 static int tc_take(struct sample *to, const struct seg *s, uint32_t port, uint32_t tcid)
 {
 	struct sample_tc *t = &to->tcs[to->n_tcs];
@@ -162,6 +183,7 @@ static int tc_take(struct sample *to, const struct seg *s, uint32_t port, uint32
 	if (apps_take(t, s) != 0)
 		return -EAGAIN;
 	latency_take(t, s);
+	responses_take(t, s);
 	to->n_tcs++;
 	return 0;
 }
