@@ -18,8 +18,8 @@ function middle(bucket, subBits) {
   return (bucket - shift * 2 ** subBits) * width + Math.floor(width / 2);
 }
 
-/* The quantiles of what came between two histograms, ns; none of them when nothing did. */
-export function quantilesBetween(now, was) {
+/* The quantiles of what came between two histograms, ns, by their names behind a prefix; none of them when nothing did. */
+export function quantilesBetween(now, was, prefix = "") {
   const found = {};
   if (!now || !was)
     return found;
@@ -28,7 +28,7 @@ export function quantilesBetween(now, was) {
     const rank = Math.min(all, Math.max(1, Math.ceil(of * all)));
     let seen = 0;
     const i = counts.findIndex((n) => (seen += n) >= rank);
-    found[name] = middle(now.first + i, now.sub_bits);
+    found[prefix + name] = middle(now.first + i, now.sub_bits);
   }
   return found;
 }

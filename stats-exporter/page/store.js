@@ -8,7 +8,9 @@ export const SLOTS = 15 * 60 * 1000 / INTERVAL_MS + 2;
 const FRAME_EXTRA = 4 + 8 + 12; // bytes of a frame on the wire beside its own: FCS, preamble, gap
 const FAILED = ["failed_syn", "failed_rst", "failed_retry", "failed_icmp", "failed_to", "failed_app"];
 const DEVICE_LOSSES = ["rx_missed", "rx_errors", "rx_no_mbuf"];
-const QUANTILES = Object.keys(QUANTILE_OF);
+// what test cases measure, in front of the names of its quantiles; of several test cases the worst is shown
+const TIMES = { "": (t) => t?.latency, last_: (t) => t?.response_times?.last_byte };
+const QUANTILES = Object.keys(TIMES).flatMap((prefix) => Object.keys(QUANTILE_OF).map((q) => prefix + q));
 const OF_TESTS = ["estabC", "estabS", "failed", "transC", "transS", "openC", "openS", ...QUANTILES];
 const OF_PORTS = ["rxPkts", "txPkts", "rxBits", "txBits", "drops"];
 const OF_ALL = ["busiest", "average"];
@@ -195,7 +197,9 @@ function testNow(t, old, seconds) {
   v[`trans${side}`] = per((tc) => tc.responses);
   v[`open${side}`] = was ? Number(now.estab_now) : NaN;
   v.failed = per(failures);
-  return Object.assign(v, quantilesBetween(t.latency?.histogram, old?.latency?.histogram));
+  for (const [prefix, of] of Object.entries(TIMES))
+    Object.assign(v, quantilesBetween(of(t)?.histogram, of(old)?.histogram, prefix));
+  return v;
 }
 
 function portNow(p, old, seconds) {

@@ -88,9 +88,11 @@ function details(t, labels) {
         one(about?.label ?? `${group}.${name}`, exact(v), about?.help ?? "");
     }
   }
-  for (const [name, v] of Object.entries(t.latency ?? {})) {
-    if (name.endsWith("_ns") && v !== null)
-      one(`Latency ${name.slice(0, -3).replace("_", ".")} since its start`, latency(v), exact(v, "ns"));
+  for (const [what, of] of [["Latency", t.latency], ["First byte", t.response_times?.first_byte], ["Last byte", t.response_times?.last_byte]]) {
+    for (const [name, v] of Object.entries(of ?? {})) {
+      if (name.endsWith("_ns") && v !== null)
+        one(`${what} ${name.slice(0, -3).replace("_", ".")} since its start`, latency(v), exact(v, "ns"));
+    }
   }
   return dl;
 }

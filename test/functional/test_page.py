@@ -195,9 +195,10 @@ window.EventSource = class extends EventSource {
 };
 """
 MEASURED = ("add tests server udp port 1 test-case-id 0 src 10.0.0.253 10.0.0.253 sport 80 80",
-            "set tests server raw port 1 test-case-id 0 data-req-plen 100 data-resp-plen 0", "set tests ipv4-options port 1 test-case-id 0 rx-timestamp 1",
+            "set tests server raw port 1 test-case-id 0 data-req-plen 100 data-resp-plen 100", "set tests ipv4-options port 1 test-case-id 0 rx-timestamp 1",
             "add tests client udp port 0 test-case-id 0 src 10.0.0.1 10.0.0.1 sport 10001 10500 dest 10.0.0.253 10.0.0.253 dport 80 80",
-            "set tests client raw port 0 test-case-id 0 data-req-plen 100 data-resp-plen 0", "set tests ipv4-options port 0 test-case-id 0 tx-timestamp 1",
+            "set tests client raw port 0 test-case-id 0 data-req-plen 100 data-resp-plen 100", "set tests response-times port 0 test-case-id 0 from request",
+            "set tests ipv4-options port 0 test-case-id 0 tx-timestamp 1",
             "set tests rate port 0 test-case-id 0 send 2000", "set tests criteria port 0 test-case-id 0 run-time 600")
 
 
@@ -209,24 +210,28 @@ def test_percentiles_are_those_of_the_last_interval(live):
     b.cdp("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
 
     def shown():
-        """The percentiles that the chart says, and those of the newest two states; None while they are not of the same."""
-        states, titles = b.js("return [window.states, [...document.querySelectorAll('#chart-latency .legend .value')].map((e) => e.title)]")
+        """[(percentiles of the newest two states, what is since the start)] of latency and of response times, if the charts say these;
+        None while they are of other states."""
+        states, *titles = b.js("""return [window.states, ...["latency", "responses"].map((id) =>
+            [...document.querySelectorAll(`#chart-${id} .legend .value`)].map((e) => e.title))]""")
         if len(states) < 2:
             return None
-        was, now = ([t["latency"] for t in json.loads(s)["tests"]][1] for s in states)
-        came = between(now["histogram"], was["histogram"])
-        mine = {q: quantile(came, of) for q, of in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999))}
-        return (mine, now) if titles == [f"{q}: {v:,}" if v else f"{q}: not known" for q, v in mine.items()] else None
+        was, now = ([tests[1]["latency"], tests[0]["response_times"]["last_byte"]] for tests in (json.loads(s)["tests"] for s in states))
+        found = []
+        for w, n in zip(was, now):
+            came = between(n["histogram"], w["histogram"])
+            found.append(({q: quantile(came, of) for q, of in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999))}, n))
+        return found if titles == [[f"{q}: {v:,}" if v else f"{q}: not known" for q, v in mine.items()] for mine, _ in found] else None
 
-    slow, _ = wait_for(lambda: (s := shown()) and s[0]["p50"] and s)
-    assert slow["p50"] > 38e6
+    both = wait_for(lambda: (s := shown()) and all(mine["p50"] for mine, _ in s) and s)
+    assert all(mine["p50"] > 38e6 for mine, _ in both)
     b.engine.cli("set tests faults port 0 direction tx delay 5")
-    fast, all_ = wait_for(lambda: (s := shown()) and s[0]["p90"] < 25e6 and s)
-    assert fast["p50"] > 4.5e6 and all_["p90_ns"] > 38e6  # since the start
+    both = wait_for(lambda: (s := shown()) and all(mine["p90"] < 25e6 for mine, _ in s) and s)
+    assert all(mine["p50"] > 4.5e6 and since["p90_ns"] > 38e6 for mine, since in both)
     wait_for(lambda: (v := cell(b, "tests", 1, "Latency p99", "span:not(.sub)")) and 4.5e6 < float(v) and int(cell(b, "tests", 1, "Latency p99", ".sub")) > 38e6)
     assert "since its start" in b.js("return document.querySelectorAll('#tests td[data-name=\"Latency p99\"] .sub')[1].textContent")
     b.engine.stop_tests(0, 1)
-    wait_for(lambda: (s := shown()) and s[0]["p50"] is None)
+    wait_for(lambda: (s := shown()) and all(mine["p50"] is None for mine, _ in s))
     assert cell(b, "tests", 1, "Latency p99", "span:not(.sub)") is None and int(cell(b, "tests", 1, "Latency p99", ".sub")) > 38e6
 
 
@@ -284,6 +289,7 @@ def test_empty_engine_says_so(live):
     wait_for(lambda: b.js("return document.getElementById('tests-none').checkVisibility() && !document.getElementById('tests').checkVisibility()"))
     assert b.js("return document.getElementById('drops-none').checkVisibility()")
     assert "measures" in b.text("#chart-latency .note")
+    assert not b.js("return document.getElementById('chart-responses').checkVisibility()")
 
 
 # ---- pauses, choices
@@ -322,7 +328,7 @@ def test_window_scope_and_cross_hair_by_keys(live):
     b.key("ArrowLeft")
     label = b.js("return document.querySelector('#chart-sessions .plot').getAttribute('aria-label')")
     assert "At " in label and "servers" in label
-    hairs = b.js("return [...document.querySelectorAll('.hair')].map((e) => e.hidden)")
+    hairs = b.js("return [...document.querySelectorAll('.chart:not([hidden]) .hair')].map((e) => e.hidden)")
     assert len(hairs) == 8 and not any(hairs)  # one for all of them
     assert b.text("#cursor-time").startswith("at ")
     b.key("Escape")
