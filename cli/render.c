@@ -300,6 +300,8 @@ void render_text(enum cmd_id id, const json_t *view)
 		lines(view);
 	else if (id == CMD_show_tests_latency)
 		render_tests_latency(view);
+	else if (id == CMD_show_tests_response_times)
+		render_tests_response_times(view);
 	else if (id == CMD_show_events)
 		render_events(view);
 	else if (id == CMD_show_audit)

@@ -1,13 +1,14 @@
-/* Latencies as text: us with three decimals. */
+/* Latencies and response times as text: us with three decimals. */
 #include "cli/grid.h"
 #include "cli/render_priv.h"
 
 #include <string.h>
 
 /* A row of the table: "min_ns" is "Min lat/us". */
-static const struct {
+struct row {
 	const char *key, *label;
-} rows[] = {
+};
+static const struct row rows[] = {
 	{"samples", "Samples"},
 	{"invalid", "Invalid lat"},
 	{"max_exceeded", "Max exc"},
@@ -22,21 +23,44 @@ static const struct {
 	{"jitter_ns", "Avg jitter/us"},
 };
 
-void render_latency_part(
-	const json_t *part, void (*row)(void *ctx, const char *label, const char *value), void *ctx)
+static const struct row times_rows[] = {
+	{"samples", "Samples"},
+	{"min_ns", "Min/us"},
+	{"max_ns", "Max/us"},
+	{"avg_ns", "Avg/us"},
+	{"p50_ns", "50 %/us"},
+	{"p90_ns", "90 %/us"},
+	{"p99_ns", "99 %/us"},
+	{"p99_9_ns", "99.9 %/us"},
+};
+
+static void part(const json_t *of, const struct row *r, size_t n,
+	void (*row)(void *ctx, const char *label, const char *value), void *ctx)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const json_t *v = json_object_get(part, rows[i].key);
+	for (; n-- != 0; r++) {
+		const json_t *v = json_object_get(of, r->key);
 		char us[32];
 
 		if (v == NULL)
 			continue;
 		snprintf(us, sizeof(us), "%.3f", (double)json_integer_value(v) / 1e3);
-		row(ctx, rows[i].label,
-			json_is_null(v)                              ? "-"
-				: strstr(rows[i].key, "_ns") != NULL ? us
-								     : render_value(v));
+		row(ctx, r->label,
+			json_is_null(v)                         ? "-"
+				: strstr(r->key, "_ns") != NULL ? us
+								: render_value(v));
 	}
+}
+
+void render_latency_part(
+	const json_t *of, void (*row)(void *ctx, const char *label, const char *value), void *ctx)
+{
+	part(of, rows, ARRAY_SIZE(rows), row, ctx);
+}
+
+void render_times_part(
+	const json_t *of, void (*row)(void *ctx, const char *label, const char *value), void *ctx)
+{
+	part(of, times_rows, ARRAY_SIZE(times_rows), row, ctx);
 }
 
 struct two_columns {
@@ -50,6 +74,8 @@ static void cells(void *ctx, const char *label, const char *value)
 
 	grid_cell(c->g, "%s %s", c->part, label);
 	grid_cell(c->g, "%s", value);
+	for (size_t i = 2; i < c->g->n_cols; i++) /* those of an IMIX group's applications */
+		grid_cell(c->g, "%s", "");
 }
 
 void render_latency(struct grid *g, const json_t *latency)
@@ -77,5 +103,31 @@ void render_tests_latency(const json_t *view)
 	grid_column(&g, false, "%s", "");
 	grid_column(&g, true, "%s", "");
 	render_latency(&g, json_object_get(view, "latency"));
+	grid_print(&g, 0, 0);
+}
+
+void render_response_times(struct grid *g, const json_t *times)
+{
+	struct two_columns c = {g, "First byte"};
+
+	render_times_part(json_object_get(times, "first_byte"), cells, &c);
+	c.part = "Last byte";
+	render_times_part(json_object_get(times, "last_byte"), cells, &c);
+}
+
+void render_tests_response_times(const json_t *view)
+{
+	const char *from = render_field(view, "from");
+	struct grid g = {0};
+
+	printf("Port %s, test case %s: response times from %s%s\n", render_field(view, "port"),
+		render_field(view, "test_case_id"), from, render_since(view));
+	if (strcmp(from, times_from_word(times_from_OFF)) == 0) {
+		printf("Nothing is measured: set tests response-times\n");
+		return;
+	}
+	grid_column(&g, false, "%s", "");
+	grid_column(&g, true, "%s", "");
+	render_response_times(&g, view);
 	grid_print(&g, 0, 0);
 }

@@ -39,6 +39,11 @@ void render_events(const json_t *view);
 void render_changes(const json_t *view);
 /* render_latency.c */
 void render_tests_latency(const json_t *view);
+void render_tests_response_times(const json_t *view);
+/* Rows of two columns, and the rows of first_byte or last_byte one by one. */
+void render_response_times(struct grid *g, const json_t *times);
+void render_times_part(const json_t *part,
+	void (*row)(void *ctx, const char *label, const char *value), void *ctx);
 /* Rows of two columns: the measured, in us. */
 void render_latency(struct grid *g, const json_t *latency);
 /* The rows of a part of it, global or recent, one by one. */

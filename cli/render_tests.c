@@ -45,6 +45,8 @@ void render_tests_stats(const json_t *view)
 	render_counters(&c, group);
 	if (json_object_get(view, "latency") != NULL)
 		render_latency(&c.g, json_object_get(view, "latency"));
+	if (json_object_get(view, "response_times") != NULL)
+		render_response_times(&c.g, json_object_get(view, "response_times"));
 	grid_print(&c.g, 0, 0);
 }
 
@@ -163,6 +165,7 @@ static void app_pairs(struct grid *g, const json_t *t)
 void render_test_config(const json_t *t)
 {
 	const json_t *ipv4 = json_object_get(t, "ipv4"), *latency = json_object_get(t, "latency");
+	const char *times = json_string_value(json_object_get(t, "response_times"));
 	struct grid g = {0};
 
 	printf("\nTest case %s: %s, %s\n", render_field(t, "test_case_id"), render_field(t, "type"),
@@ -181,6 +184,8 @@ void render_test_config(const json_t *t)
 		pair_unit(&g, "Max Avg latency", latency, "max_avg_us", " us");
 		pair_unit(&g, "Max Samples", latency, "samples", "");
 	}
+	if (times != NULL && strcmp(times, times_from_word(times_from_OFF)) != 0)
+		pair(&g, "Response times", "from %s", times);
 	pair(&g, "Local IP:Port", "%s:%s", render_field(t, "src"), render_field(t, "sport"));
 	if (json_object_get(t, "dest") != NULL)
 		pair(&g, "Remote IP:Port", "%s:%s", render_field(t, "dest"),

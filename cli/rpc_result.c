@@ -30,6 +30,10 @@ static const struct shape parts[] = {
 	{"latency_shown",
 		"{global:{samples:i,invalid:i,max_exceeded:i,max_avg_exceeded:i,min_ns:i?,"
 		"avg_ns:i?,max_ns:i?,jitter_ns:i?},recent?:@latency_recent}"},
+	{"response_time",
+		"{samples:i,min_ns:i?,avg_ns:i?,max_ns:i?,p50_ns:i?,p90_ns:i?,p99_ns:i?,"
+		"p99_9_ns:i?}"},
+	{"response_times_shown", "{from:s,first_byte:@response_time,last_byte:@response_time}"},
 	{"faults_settings",
 		"{on:b,loss_percent:n,burst_pkts:i,duplicate_percent:n,reorder_percent:n,"
 		"reorder_by_ms:n,corrupt_percent:n,delay_ms:n,jitter_ms:n,rate_mbps:n,"
@@ -42,7 +46,7 @@ static const struct shape parts[] = {
 		"{test_case_id:i,type:s,async:b,src:s,sport:s,dest?:s,dport?:s,rate_open?:i|s,"
 		"rate_close?:i|s,rate_send?:i|s,init_s?:i|s,uptime_s?:i|s,downtime_s?:i|s,"
 		"criterion:s,criterion_count:i,criterion_within_s?:i,vlan_id:i,vlan_pri:i,"
-		"ipv4:@ipv4_options,latency?:@latency_limits,app:s}"},
+		"ipv4:@ipv4_options,response_times?:s,latency?:@latency_limits,app:s}"},
 	{"imix_stats", "[{app_index:i,app:s,weight:i,stats:@tc}]"},
 	{"note_operator", "{name:s,uid:i,pid:i}"},
 	{"event",
@@ -67,7 +71,8 @@ static const struct {
 	{CMD_show_tests_stats,
 		"{port:i,test_case_id:i,type:s,app:s,state:s,rates:{established_per_second:i,"
 		"closed_per_second:i,messages_per_second:i,requests_per_second:i},stats:@tc,"
-		"apps?:@imix_stats,latency?:@latency_shown,since_clear?:b}"},
+		"apps?:@imix_stats,latency?:@latency_shown,"
+		"response_times?:@response_times_shown,since_clear?:b}"},
 	{CMD_show_tests_tcp_options,
 		"{port:i,test_case_id:i,win-size:i,syn-retry:i,syn-ack-retry:i,data-retry:i,"
 		"retry:i,rto:i,fin-to:i,twait-to:i,orphan-to:i,twait-skip:i,ack-delay:i,"
@@ -80,6 +85,10 @@ static const struct {
 	{CMD_show_tests_latency,
 		"{port:i,test_case_id:i,on:b,limits:@latency_limits,"
 		"latency:@latency_shown,buckets:[[i]],since_clear?:b}"},
+	{CMD_show_tests_response_times,
+		"{port:i,test_case_id:i,from:s,first_byte:@response_time,"
+		"last_byte:@response_time,buckets:{first_byte:[[i]],last_byte:[[i]]},"
+		"since_clear?:b}"},
 	{CMD_show_tests_faults, "{port:i,tx:@faults_settings,rx:@faults_settings}"},
 	{CMD_show_tests_imix,
 		"{groups:[{imix_id:i,apps:@imix_stats,port?:i,test_case_id?:i,"

@@ -13,6 +13,7 @@ json_t *show_tests_tcp(const struct seg *s, uint32_t port, uint32_t tcid);
 json_t *show_tests_vlan(const struct seg *s, uint32_t port, uint32_t tcid);
 json_t *show_tests_ipv4(const struct seg *s, uint32_t port, uint32_t tcid);
 json_t *show_tests_latency(const struct seg *s, uint32_t port, uint32_t tcid);
+json_t *show_tests_response_times(const struct seg *s, uint32_t port, uint32_t tcid);
 /* Settings of each direction, its counters in "stats". */
 json_t *show_tests_faults(const struct seg *s, uint32_t port);
 json_t *show_port_info(const struct seg *s);

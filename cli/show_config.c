@@ -244,6 +244,17 @@ static void set_tests_latency(struct conf *o)
 	show_config_emit(o, CMD_set_tests_latency, &r);
 }
 
+static void set_tests_response_times(struct conf *o)
+{
+	union cmd_req r = {0};
+
+	if (o->c->times.from == times_from_OFF)
+		return;
+	GIVE_TC(set_tests_response_times);
+	GIVE(set_tests_response_times, from, o->c->times.from);
+	show_config_emit(o, CMD_set_tests_response_times, &r);
+}
+
 static void set_tests_vlan_options(struct conf *o)
 {
 	union cmd_req r = {0};
@@ -276,6 +287,7 @@ static const struct writer of_tc[] = {
 	WRITES(set_tests_tcp_options),
 	WRITES(set_tests_ipv4_options),
 	WRITES(set_tests_latency),
+	WRITES(set_tests_response_times),
 	WRITES(set_tests_vlan_options),
 	WRITES_END,
 };

@@ -11,7 +11,7 @@ json_t *show_latency_config(const struct latency_config *c)
 		"samples", INT(c->samples));
 }
 
-static json_t *ns_or_null(bool known, double ns)
+json_t *show_ns(bool known, double ns)
 {
 	return known ? json_integer((json_int_t)llround(ns)) : json_null();
 }
@@ -21,10 +21,10 @@ static json_t *recent(const struct latency_recent *r)
 	bool any = r->samples != 0;
 
 	return json_pack("{sI so so so so}", "samples", INT(r->samples), "min_ns",
-		ns_or_null(any, (double)r->min_ns), "avg_ns",
-		ns_or_null(any, latency_mean(r->sum_ns, r->samples)), "max_ns",
-		ns_or_null(any, (double)r->max_ns), "jitter_ns",
-		ns_or_null(r->pairs != 0, latency_mean(r->jitter_ns, r->pairs)));
+		show_ns(any, (double)r->min_ns), "avg_ns",
+		show_ns(any, latency_mean(r->sum_ns, r->samples)), "max_ns",
+		show_ns(any, (double)r->max_ns), "jitter_ns",
+		show_ns(r->pairs != 0, latency_mean(r->jitter_ns, r->pairs)));
 }
 
 static json_t *global(const struct latency_total *t, const struct stats_latency *st)
@@ -32,22 +32,21 @@ static json_t *global(const struct latency_total *t, const struct stats_latency 
 	bool any = st->samples != 0 && t->min_ns != UINT64_MAX;
 	json_t *o = json_pack("{sI sI sI sI so so so so}", "samples", INT(st->samples), "invalid",
 		INT(st->invalid), "max_exceeded", INT(st->over_max), "max_avg_exceeded",
-		INT(st->over_avg), "min_ns", ns_or_null(any, (double)t->min_ns), "avg_ns",
-		ns_or_null(any, latency_mean(st->sum_ns, st->samples)), "max_ns",
-		ns_or_null(any, (double)st->max_ns), "jitter_ns",
-		ns_or_null(st->pairs != 0, latency_mean(st->jitter_ns, st->pairs)));
+		INT(st->over_avg), "min_ns", show_ns(any, (double)t->min_ns), "avg_ns",
+		show_ns(any, latency_mean(st->sum_ns, st->samples)), "max_ns",
+		show_ns(any, (double)st->max_ns), "jitter_ns",
+		show_ns(st->pairs != 0, latency_mean(st->jitter_ns, st->pairs)));
 
 	for (uint32_t i = 0; i < LATENCY_QUANTILES; i++) {
 		char key[16];
 
 		snprintf(key, sizeof(key), "%s_ns", latency_quantile_name[i]);
-		json_object_set_new(o, key, ns_or_null(any, (double)latency_quantile(t, st, i)));
+		json_object_set_new(o, key, show_ns(any, (double)latency_quantile(t, st, i)));
 	}
 	return o;
 }
 
-/* Of those that have any: the least ns, and how many. */
-static json_t *buckets(const struct histogram *h)
+json_t *show_buckets(const struct histogram *h)
 {
 	json_t *a = json_array();
 
@@ -70,6 +69,6 @@ json_t *show_latency(const struct seg *s, uint32_t port, uint32_t tcid,
 	if (c->samples != 0)
 		json_object_set_new(o, "recent", recent(&t.recent));
 	if (hist != NULL)
-		*hist = buckets(&t.hist);
+		*hist = show_buckets(&t.hist);
 	return o;
 }

@@ -22,6 +22,13 @@ void show_since(json_t *o, uint32_t port);
 /* What a view that cannot be answers, with errno. */
 json_t *show_nothing(int rc, json_t *begun);
 
+/* ns, or null. */
+json_t *show_ns(bool known, double ns);
+/* Of those that have any: the least ns, and how many. */
+json_t *show_buckets(const struct histogram *h);
+/* show_times.c: from when on, and what was measured. */
+json_t *show_times(const struct seg *s, uint32_t port, uint32_t tcid, const struct times_config *c);
+
 /* show_latency.c: the limits, and what was measured (ns; null where there was nothing).
  * hist: where [least ns, how many] of each bucket go; may be NULL. */
 json_t *show_latency_config(const struct latency_config *c);

@@ -239,6 +239,9 @@ static json_t *view_of(
 		return port_ok(s, port, err, errlen) ? show_tests_ipv4(s, port, tcid) : NULL;
 	case CMD_show_tests_latency:
 		return port_ok(s, port, err, errlen) ? show_tests_latency(s, port, tcid) : NULL;
+	case CMD_show_tests_response_times:
+		return port_ok(s, port, err, errlen) ? show_tests_response_times(s, port, tcid)
+						     : NULL;
 	default:
 		return statistics(s, id, req, err, errlen);
 	}

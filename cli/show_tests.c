@@ -62,6 +62,9 @@ static json_t *tc_config(uint32_t tcid, const struct tc_config *c, bool has_late
 	json_object_set_new(o, "vlan_id", json_integer(c->vlan_id));
 	json_object_set_new(o, "vlan_pri", json_integer(c->vlan_pri));
 	json_object_set_new(o, "ipv4", ipv4_options(&c->ipv4));
+	if (c->kind == tc_kind_CLIENT)
+		json_object_set_new(
+			o, "response_times", json_string(times_from_word(c->times.from)));
 	if (has_latency)
 		json_object_set_new(o, "latency", show_latency_config(&c->latency));
 	if (c->imix != 0)
@@ -223,6 +226,8 @@ json_t *show_tests_stats(const struct seg *s, uint32_t port, uint32_t tcid)
 	if (t.has_latency)
 		json_object_set_new(o, "latency",
 			show_latency(s, port, tcid, &t.cfg.latency, &b.latency, NULL));
+	if (t.cfg.times.from != times_from_OFF)
+		json_object_set_new(o, "response_times", show_times(s, port, tcid, &t.cfg.times));
 	show_since(o, port);
 	return o;
 }

@@ -47,6 +47,11 @@ void since_latency(const struct seg *s, uint32_t port, uint32_t tcid, uint32_t s
 	baseline_sum_latency(base, s, port, tcid, samples, st, out);
 }
 
+void since_times(const struct seg *s, uint32_t port, uint32_t tcid, struct times_total *out)
+{
+	baseline_sum_times(base, s, port, tcid, out);
+}
+
 void since_device(const struct seg *s, uint32_t port, struct stats_device *out)
 {
 	baseline_device(base, s, port, out);

@@ -19,3 +19,4 @@ void since_imix(const struct seg *s, uint32_t group, uint32_t slot, struct stats
 /* st: of since_tc(). */
 void since_latency(const struct seg *s, uint32_t port, uint32_t tcid, uint32_t samples,
 	struct stats_latency *st, struct latency_total *out);
+void since_times(const struct seg *s, uint32_t port, uint32_t tcid, struct times_total *out);

@@ -202,11 +202,19 @@ static void latency_row(void *ctx, const char *label, const char *value)
 
 void pane_latency(struct pane *p, uint32_t width, const json_t *stats)
 {
-	const json_t *latency = json_object_get(stats, "latency");
+	const json_t *latency = json_object_get(stats, "latency"),
+		     *times = json_object_get(stats, "response_times");
 	struct latency_rows rows = {p, MAX_OF(width, LABEL_MIN + 1u) - LABEL_MIN - 1};
 
+	if (times != NULL) {
+		pane_add(p, UI_HEAD, "First byte, from %s", render_field(times, "from"));
+		render_times_part(json_object_get(times, "first_byte"), latency_row, &rows);
+		pane_add(p, UI_HEAD, "Last byte");
+		render_times_part(json_object_get(times, "last_byte"), latency_row, &rows);
+	}
 	if (!json_is_object(latency)) {
-		pane_add_wrapped(p, width, "This test case measures no latency.");
+		if (times == NULL)
+			pane_add_wrapped(p, width, "This test case measures no latency.");
 		return;
 	}
 	pane_add(p, UI_HEAD, "All samples");

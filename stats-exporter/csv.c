@@ -15,7 +15,9 @@ static const char *const of_test[] = {"port", "test_case_id", "type", "proto", "
 	"verdict", "reason", "criterion", "criterion_unit", "target", "within_s", "achieved",
 	"fraction", "established_us", "runtime_s", "behind", "note", "rates.established_per_second",
 	"rates.closed_per_second", "rates.messages_per_second", "rates.requests_per_second",
-	"latency.min_ns", "latency.avg_ns", "latency.max_ns", "latency.jitter_ns"};
+	"latency.min_ns", "latency.avg_ns", "latency.max_ns", "latency.jitter_ns",
+	"response_times.from"};
+static const char *const of_response[] = {"samples", "min_ns", "avg_ns", "max_ns"};
 
 /* A cell: quoted where it must be. */
 static void text_cell(FILE *f, const char *s)
@@ -76,6 +78,27 @@ static void counters(
 	}
 }
 
+static void quantiles(FILE *f, const char *in, const json_t *o, bool names)
+{
+	for (uint32_t i = 0; i < LATENCY_QUANTILES; i++) {
+		char way[64];
+
+		snprintf(way, sizeof(way), "%s.%s_ns", in, latency_quantile_name[i]);
+		cell(f, o, way, names);
+	}
+}
+
+static void response(FILE *f, const char *in, const json_t *o, bool names)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(of_response); i++) {
+		char way[64];
+
+		snprintf(way, sizeof(way), "%s.%s", in, of_response[i]);
+		cell(f, o, way, names);
+	}
+	quantiles(f, in, o, names);
+}
+
 static void cells(FILE *f, enum document d, const json_t *o, bool names)
 {
 	bool ports = d == DOC_PORTS;
@@ -84,11 +107,10 @@ static void cells(FILE *f, enum document d, const json_t *o, bool names)
 		cell(f, o, of_port[i], names);
 	for (size_t i = 0; !ports && i < ARRAY_SIZE(of_test); i++)
 		cell(f, o, of_test[i], names);
-	for (uint32_t i = 0; !ports && i < LATENCY_QUANTILES; i++) {
-		char way[32];
-
-		snprintf(way, sizeof(way), "latency.%s_ns", latency_quantile_name[i]);
-		cell(f, o, way, names);
+	if (!ports) {
+		quantiles(f, "latency", o, names);
+		response(f, "response_times.first_byte", o, names);
+		response(f, "response_times.last_byte", o, names);
 	}
 	if (ports)
 		counters(f, &stats_device_group, "", o, names);

@@ -5,9 +5,9 @@
 #include <string.h>
 
 const struct document_desc documents[DOC_COUNT] = {
-	[DOC_STATS] = {"stats", "/api/v1/stats", "warp17-stats/1.1"},
+	[DOC_STATS] = {"stats", "/api/v1/stats", "warp17-stats/1.2"},
 	[DOC_PORTS] = {"ports", "/api/v1/ports", "warp17-ports/1.0"},
-	[DOC_TESTS] = {"tests", "/api/v1/tests", "warp17-tests/1.0"},
+	[DOC_TESTS] = {"tests", "/api/v1/tests", "warp17-tests/1.1"},
 	[DOC_OPERATORS] = {"operators", "/api/v1/operators", "warp17-operators/1.1"},
 	[DOC_EVENTS] = {"events", "/api/v1/events", "warp17-events/1.1"},
 	[DOC_SCHEMA] = {"schema", "/api/v1/schema", "warp17-schema/1.1"},

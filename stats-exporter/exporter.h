@@ -38,6 +38,22 @@ struct exporter {
 /* The steps of a latency histogram for Prometheus, half octaves up to 17 s: buckets.c. */
 #define LATENCY_STEPS 55
 
+/* Times as JSON has them: the engine's log-linear histogram with 16 buckets an octave instead of 64, so
+ * that the middle of one is within 1/32 of all that is in it, and a document has a quarter of the numbers. */
+#define COARSE_SUB_BITS 4
+#define COARSE_BUCKETS ((HIST_TOP_BITS - COARSE_SUB_BITS + 1) << COARSE_SUB_BITS)
+struct coarse {
+	uint32_t first, end; /* those that have something are within; both 0: none has */
+	uint64_t n[COARSE_BUCKETS];
+};
+
+/* Times of one kind that a test case measures, since its start; without samples the others mean nothing. */
+struct sample_times {
+	uint64_t samples, sum_ns;
+	uint64_t min_ns, max_ns, quantile_ns[LATENCY_QUANTILES];
+	struct coarse coarse;
+};
+
 /* What a port is, from one whole copy of its record. Texts are UTF-8 without control characters. */
 struct sample_port {
 	char name[64], driver[32];
@@ -62,10 +78,28 @@ struct sample_tc {
 		struct stats_tc_block stats;
 	} apps[IMIX_GROUP_APPS];
 	uint32_t has_latency; /* it measures them: then */
-	uint64_t latency_min_ns, latency_ns[LATENCY_QUANTILES];
-	uint64_t latency_n, latency_upto[LATENCY_STEPS]; /* all samples, those up to each step */
+	struct sample_times latency;
 	struct latency_recent recent;
+	struct sample_times response[TIMES_BYTES]; /* when sample_has_responses() */
 };
+
+static inline bool sample_has_responses(const struct sample_tc *t)
+{
+	return t->tc.cfg.times.from != times_from_OFF;
+}
+/* NULL: it does not measure them. */
+static inline const struct sample_times *sample_latency(const struct sample_tc *t)
+{
+	return t->has_latency ? &t->latency : NULL;
+}
+static inline const struct sample_times *sample_first_byte(const struct sample_tc *t)
+{
+	return sample_has_responses(t) ? &t->response[TIMES_FIRST] : NULL;
+}
+static inline const struct sample_times *sample_last_byte(const struct sample_tc *t)
+{
+	return sample_has_responses(t) ? &t->response[TIMES_LAST] : NULL;
+}
 
 /* All there is, as it was at one moment (counters: within some microseconds). */
 struct sample {
@@ -113,13 +147,18 @@ struct sample *sample_head(const struct seg *s);
 json_t *json_stats(const struct sample *s, uint64_t seq);
 /* json_stats() as compact text, to be freed, NULL: no memory; much faster when there is much. */
 char *json_stats_text(const struct sample *s, uint64_t seq, size_t *len);
-/* json_ports_of() so. */
+/* json_ports_of(), json_tests_of() and json_live() so. */
 char *json_ports_text(const struct sample *s, uint64_t seq, uint32_t port, size_t *len);
+char *json_tests_text(
+	const struct sample *s, uint64_t seq, uint32_t port, uint32_t tcid, size_t *len);
+char *json_live_text(const struct sample *s, uint64_t seq, const char *why, size_t *len);
 json_t *json_ports_doc(const struct sample *s, uint64_t seq);
 json_t *json_tests_doc(const struct sample *s, uint64_t seq);
 /* The same of one port, or one test case of each port, or both; UINT32_MAX: all. */
 json_t *json_ports_of(const struct sample *s, uint64_t seq, uint32_t port);
 json_t *json_tests_of(const struct sample *s, uint64_t seq, uint32_t port, uint32_t tcid);
+/* A state of /events; s: NULL, there is none, for a reason. */
+json_t *json_live(const struct sample *s, uint64_t seq, const char *why);
 /* What they are made of. port: counters of all lcores together; lcores: and of each. */
 json_t *json_engine(const struct sample *s);
 json_t *json_port(const struct sample *s, uint32_t port, bool lcores);
@@ -143,7 +182,7 @@ struct document_desc {
 };
 extern const struct document_desc documents[DOC_COUNT];
 #define ERROR_SCHEMA "warp17-error/1.0"
-#define LIVE_SCHEMA "warp17-live/1.0" /* of /events */
+#define LIVE_SCHEMA "warp17-live/1.1" /* of /events */
 #define GAP_SCHEMA "warp17-gap/1.0"
 /* DOC_COUNT: there is none of that word. */
 enum document document_find(const char *word);
@@ -160,10 +199,10 @@ json_t *json_event(struct note *n);
 /* Every counter: name, unit, kind, help; and what documents there are. s: NULL without an engine. */
 json_t *json_schema(const struct seg *s, uint64_t seq);
 
-/* The largest time that is within step i, and how many of a histogram's are within each; returns how
- * many there are. */
+void coarse_of(struct coarse *c, const struct histogram *h);
+/* The largest time that is within step i, and how many are within each; returns how many there are. */
 uint64_t latency_step_ns(uint32_t i);
-uint64_t latency_steps(const struct histogram *h, uint64_t upto[LATENCY_STEPS]);
+uint64_t latency_steps(const struct coarse *c, uint64_t upto[LATENCY_STEPS]);
 
 /* Formats of /metrics: which one an Accept header asks for (NULL: there is none), its Content-Type. */
 enum prom_format {

@@ -122,16 +122,16 @@ json_t *json_head(const char *schema, const struct sample *s, uint64_t seq)
 		warp17_version(), "engine", s != NULL ? json_engine(s) : json_null());
 }
 
-json_t *json_stats_of(const struct sample *s, uint64_t seq, bool with_ports)
+json_t *json_stats_of(const struct sample *s, uint64_t seq, bool whole)
 {
 	json_t *ports = json_array(), *lcores = json_array(), *tests = json_array();
 	json_t *o = json_head(documents[DOC_STATS].schema, s, seq);
 
-	for (uint32_t p = 0; with_ports && p < s->n_ports; p++)
+	for (uint32_t p = 0; whole && p < s->n_ports; p++)
 		json_array_append_new(ports, json_port(s, p, true));
 	for (uint32_t lc = 0; lc < s->n_lcores; lc++)
 		json_array_append_new(lcores, json_lcore(s, lc, true));
-	for (uint32_t i = 0; i < s->n_tcs; i++)
+	for (uint32_t i = 0; whole && i < s->n_tcs; i++)
 		json_array_append_new(tests, json_test_state(s, &s->tcs[i]));
 	json_object_update_new(
 		o, json_pack("{so so so}", "ports", ports, "lcores", lcores, "test_cases", tests));
@@ -141,6 +141,33 @@ json_t *json_stats_of(const struct sample *s, uint64_t seq, bool with_ports)
 json_t *json_stats(const struct sample *s, uint64_t seq)
 {
 	return json_stats_of(s, seq, true);
+}
+
+/* Ports are as /api/v1/ports has them, but for each lcore's counters, which are most of it. */
+json_t *json_live_of(const struct sample *s, uint64_t seq, const char *why, bool whole)
+{
+	json_t *ports = json_array(), *tests = json_array(), *lcores = json_array();
+	json_t *o = json_head(LIVE_SCHEMA, s, seq);
+
+	for (uint32_t p = 0; s != NULL && whole && p < s->n_ports; p++) {
+		json_t *one = json_port(s, p, false);
+
+		json_object_set_new(one, "config", json_port_config(&s->port[p]));
+		json_array_append_new(ports, one);
+	}
+	for (uint32_t i = 0; s != NULL && whole && i < s->n_tcs; i++)
+		json_array_append_new(tests, json_test(s, &s->tcs[i]));
+	for (uint32_t lc = 0; s != NULL && lc < s->n_lcores; lc++)
+		json_array_append_new(lcores, json_lcore(s, lc, false));
+	json_object_update_new(o,
+		json_pack("{ss? so so so}", "why", s != NULL ? NULL : why, "ports", ports, "tests",
+			tests, "lcores", lcores));
+	return o;
+}
+
+json_t *json_live(const struct sample *s, uint64_t seq, const char *why)
+{
+	return json_live_of(s, seq, why, true);
 }
 
 json_t *json_ports_of(const struct sample *s, uint64_t seq, uint32_t port)

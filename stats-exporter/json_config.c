@@ -31,10 +31,11 @@ static json_t *client(const struct tc_config *c)
 {
 	if (c->kind != tc_kind_CLIENT)
 		return json_null();
-	return json_pack("{so so s{so so so} so so so}", "dest", ips(&c->dst), "dport",
+	return json_pack("{so so s{so so so} so so so ss}", "dest", ips(&c->dst), "dport",
 		l4_ports(&c->dport), "rates", "open", limit(c->rate_open), "close",
 		limit(c->rate_close), "send", limit(c->rate_send), "init_s", limit(c->init_s),
-		"uptime_s", limit(c->uptime_s), "downtime_s", limit(c->downtime_s));
+		"uptime_s", limit(c->uptime_s), "downtime_s", limit(c->downtime_s),
+		"response_times", times_from_word(c->times.from));
 }
 
 static json_t *vlan(uint32_t id, uint32_t pri)

@@ -161,41 +161,58 @@ static void tc_progress(struct prom *p, const struct sample *s)
 	}
 }
 
-#define LATENCY "warp17_test_case_latency_seconds"
-
-static void tc_latency(struct prom *p, const struct sample_tc *t, char steps[LATENCY_STEPS][32])
+static void tc_histogram(struct prom *p, const char *name, const struct sample_tc *t,
+	const struct sample_times *of, char steps[LATENCY_STEPS][32])
 {
-	char labels[64];
-	int n = snprintf(labels, sizeof(labels), "{port=\"%u\",test_case=\"%u\"", t->port, t->tcid);
+	uint64_t upto[LATENCY_STEPS], all = latency_steps(&of->coarse, upto);
+	char series[96], labels[64];
+	int n = snprintf(series, sizeof(series), "%s_bucket{port=\"%u\",test_case=\"%u\"", name,
+		t->port, t->tcid);
 
 	for (uint32_t i = 0; i < LATENCY_STEPS; i++) {
-		out_text(&p->o, LATENCY "_bucket");
-		out_bytes(&p->o, labels, (size_t)n);
+		out_bytes(&p->o, series, (size_t)n);
 		out_text(&p->o, steps[i]);
-		out_u64(&p->o, t->latency_upto[i]);
+		out_u64(&p->o, upto[i]);
 		out_char(&p->o, '\n');
 	}
+	snprintf(labels, sizeof(labels), "{port=\"%u\",test_case=\"%u\"}", t->port, t->tcid);
 	out_printf(&p->o,
-		LATENCY "_bucket%s,le=\"+Inf\"} %" PRIu64 "\n" LATENCY "_sum%s} %" PRIu64
-			".%09" PRIu64 "\n" LATENCY "_count%s} %" PRIu64 "\n",
-		labels, t->latency_n, labels, SECONDS(t->stats.latency.sum_ns), labels,
-		t->latency_n);
+		"%s,le=\"+Inf\"} %" PRIu64 "\n%s_sum%s %" PRIu64 ".%09" PRIu64
+		"\n%s_count%s %" PRIu64 "\n",
+		series, all, name, labels, SECONDS(of->sum_ns), name, labels, all);
 }
 
-/* Since the test case's start. A step's number is written the same in both formats, or a series
- * would be another one when the format changes: as short as it is exact, as OpenMetrics asks. */
-static void latencies(struct prom *p, const struct sample *s)
+/* Times of one kind, of those test cases that measure them, since their start. */
+static const struct {
+	const char *name, *help;
+	const struct sample_times *(*of)(const struct sample_tc *t);
+} histograms[] = {
+	{"warp17_test_case_latency_seconds",
+		"One-way latency: receipt less the time that the sender wrote", sample_latency},
+	{"warp17_test_case_first_byte_seconds",
+		"Response time of a client, from its SYN or its request to the first byte",
+		sample_first_byte},
+	{"warp17_test_case_last_byte_seconds", "The same to the last byte of the response",
+		sample_last_byte},
+};
+
+/* A step's number is written the same in both formats, or a series would be another one when the format
+ * changes: as short as it is exact, as OpenMetrics asks. */
+static void times(struct prom *p, const struct sample *s)
 {
 	char steps[LATENCY_STEPS][32]; /* ,le="..."}, and a space */
 
 	for (uint32_t i = 0; i < LATENCY_STEPS; i++)
 		snprintf(steps[i], sizeof(steps[i]), ",le=\"%.11g\"} ",
 			(double)latency_step_ns(i) / 1e9);
-	prom_family(p, LATENCY, PROM_HISTOGRAM,
-		"One-way latency: receipt less the time that the sender wrote");
-	for (uint32_t i = 0; i < s->n_tcs; i++) {
-		if (s->tcs[i].has_latency)
-			tc_latency(p, &s->tcs[i], steps);
+	for (size_t k = 0; k < ARRAY_SIZE(histograms); k++) {
+		prom_family(p, histograms[k].name, PROM_HISTOGRAM, histograms[k].help);
+		for (uint32_t i = 0; i < s->n_tcs; i++) {
+			const struct sample_times *of = histograms[k].of(&s->tcs[i]);
+
+			if (of != NULL)
+				tc_histogram(p, histograms[k].name, &s->tcs[i], of, steps);
+		}
 	}
 }
 
@@ -211,7 +228,7 @@ static void percentiles(struct prom *p, const struct sample *s)
 		for (uint32_t q = 0; t->stats.latency.samples && q < LATENCY_QUANTILES; q++) {
 			tc_series(p, "warp17_test_case_latency_percentile_seconds", t);
 			out_printf(&p->o, ",percentile=\"%g\"} %" PRIu64 ".%09" PRIu64 "\n",
-				latency_quantile_of[q] * 100, SECONDS(t->latency_ns[q]));
+				latency_quantile_of[q] * 100, SECONDS(t->latency.quantile_ns[q]));
 		}
 	}
 }
@@ -265,12 +282,15 @@ static void about(struct prom *p, const struct sample *s, bool attached)
 		engine(p, s);
 }
 
-/* Bytes that a document of that sample has, or nearly. */
+/* Bytes that a document of that sample has, or nearly: one that has to grow takes twice as long. */
 static size_t guess(const struct sample *s)
 {
-	size_t counters = sizeof(struct stats_port_block) / sizeof(uint64_t);
+	size_t of_port = sizeof(struct stats_port_block) / sizeof(uint64_t);
+	size_t of_test = sizeof(struct stats_tc_block) / sizeof(uint64_t) + LATENCY_STEPS;
 
-	return 65536 + (s != NULL ? (size_t)s->n_ports * s->n_workers * counters * 80 : 0);
+	if (s == NULL)
+		return 65536;
+	return 65536 + 80 * ((size_t)s->n_ports * s->n_workers * of_port + s->n_tcs * of_test);
 }
 
 char *prometheus_of(
@@ -286,7 +306,7 @@ char *prometheus_of(
 		loads(&p, s);
 		tc_about(&p, s);
 		tc_progress(&p, s);
-		latencies(&p, s);
+		times(&p, s);
 		percentiles(&p, s);
 		prom_counters(&p, s);
 	}

@@ -45,11 +45,9 @@ static enum MHD_Result some(struct exporter *x, struct MHD_Connection *c, bool t
 		return unavailable(c, why);
 	if (port != UINT32_MAX && port >= s->n_ports)
 		rc = answer_error(c, MHD_HTTP_BAD_REQUEST, "port: the engine has no such port");
-	else if (tests)
-		rc = answer_json(
-			c, MHD_HTTP_OK, json_tests_of(s, x->seq++, (uint32_t)port, (uint32_t)tcid));
 	else {
-		text = json_ports_text(s, x->seq++, (uint32_t)port, &len);
+		text = tests ? json_tests_text(s, x->seq++, (uint32_t)port, (uint32_t)tcid, &len)
+			     : json_ports_text(s, x->seq++, (uint32_t)port, &len);
 		rc = document(c, text, len);
 	}
 	sample_free(s);

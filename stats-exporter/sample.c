@@ -128,17 +128,42 @@ static int apps_take(struct sample_tc *t, const struct seg *s)
 static void latency_take(struct sample_tc *t, const struct seg *s)
 {
 	static _Thread_local struct latency_total total;
+	const struct stats_latency *st = &t->stats.latency;
 	uint32_t samples = MIN_OF(t->tc.cfg.latency.samples, LATENCY_RECENT_MAX);
 
 	t->has_latency = t->tc.has_latency;
 	if (!t->has_latency)
 		return;
 	seg_sum_latency(s, t->port, t->tcid, samples, &total);
-	t->latency_min_ns = total.min_ns == UINT64_MAX ? 0 : total.min_ns;
+	t->latency.samples = st->samples;
+	t->latency.sum_ns = st->sum_ns;
+	t->latency.min_ns = total.min_ns == UINT64_MAX ? 0 : total.min_ns;
+	t->latency.max_ns = st->max_ns;
 	for (uint32_t i = 0; i < LATENCY_QUANTILES; i++)
-		t->latency_ns[i] = latency_quantile(&total, &t->stats.latency, i);
-	t->latency_n = latency_steps(&total.hist, t->latency_upto);
+		t->latency.quantile_ns[i] = latency_quantile(&total, st, i);
+	coarse_of(&t->latency.coarse, &total.hist);
 	t->recent = total.recent;
+}
+
+static void responses_take(struct sample_tc *t, const struct seg *s)
+{
+	static _Thread_local struct times_total total;
+
+	if (!sample_has_responses(t))
+		return;
+	seg_sum_times(s, t->port, t->tcid, &total);
+	for (uint32_t k = 0; k < TIMES_BYTES; k++) {
+		const struct times_part *p = &total.of[k];
+		struct sample_times *to = &t->response[k];
+
+		to->samples = p->samples;
+		to->sum_ns = p->sum_ns;
+		to->min_ns = p->min_ns == UINT64_MAX ? 0 : p->min_ns;
+		to->max_ns = p->max_ns;
+		for (uint32_t i = 0; i < LATENCY_QUANTILES; i++)
+			to->quantile_ns[i] = times_quantile(p, i);
+		coarse_of(&to->coarse, &p->hist);
+	}
 }
 
 static int tc_take(struct sample *to, const struct seg *s, uint32_t port, uint32_t tcid)
@@ -158,6 +183,7 @@ static int tc_take(struct sample *to, const struct seg *s, uint32_t port, uint32
 	if (apps_take(t, s) != 0)
 		return -EAGAIN;
 	latency_take(t, s);
+	responses_take(t, s);
 	to->n_tcs++;
 	return 0;
 }

@@ -4,7 +4,6 @@
  * A stream that has nothing to say is suspended; the ticker resumes it. */
 #include "common/util/clock.h"
 #include "stats-exporter/http.h"
-#include "stats-exporter/json_priv.h"
 #include "stats-exporter/sandbox.h"
 
 #include <errno.h>
@@ -120,50 +119,17 @@ static struct text *message(const char *head, json_t *doc)
 
 /* ---- what is said */
 
-static json_t *lcores(const struct sample *s)
-{
-	json_t *a = json_array();
-
-	for (uint32_t lc = 0; s != NULL && lc < s->n_lcores; lc++)
-		json_array_append_new(a, json_lcore(s, lc, false));
-	return a;
-}
-
-/* As /api/v1/ports has them, but each lcore's counters, which are most of it. */
-static json_t *ports(const struct sample *s)
-{
-	json_t *a = json_array();
-
-	for (uint32_t p = 0; s != NULL && p < s->n_ports; p++) {
-		json_t *one = json_port(s, p, false);
-
-		json_object_set_new(one, "config", json_port_config(&s->port[p]));
-		json_array_append_new(a, one);
-	}
-	return a;
-}
-
-static json_t *tests(const struct sample *s)
-{
-	json_t *a = json_array();
-
-	for (uint32_t i = 0; s != NULL && i < s->n_tcs; i++)
-		json_array_append_new(a, json_test(s, &s->tcs[i]));
-	return a;
-}
-
 static struct text *state_make(struct exporter *x)
 {
 	char why[WHY_MAX];
 	struct sample *s = sample_take(x, why);
-	json_t *o = json_head(LIVE_SCHEMA, s, sse.seq);
+	size_t len;
+	char *json = json_live_text(s, sse.seq++, why, &len);
+	struct text *t = json ? text_of("event: state\ndata: %s\n\n", json) : NULL;
 
-	json_object_update_new(o,
-		json_pack("{ss? so so so}", "why", s ? NULL : why, "ports", ports(s), "tests",
-			tests(s), "lcores", lcores(s)));
-	sse.seq++;
+	free(json);
 	sample_free(s);
-	return message("event: state\n", o);
+	return t;
 }
 
 /* NULL: not to be had now. */

@@ -39,7 +39,7 @@ static int thens_read(struct tc_then *then, const struct seg *s, uint32_t lo, ui
 
 		if (rc != 0)
 			return rc;
-		then[i] = (struct tc_then){t.start_ns, t.cfg.imix, t.has_latency};
+		then[i] = (struct tc_then){t.start_ns, t.cfg.imix, t.has_latency, t.cfg.times.slot};
 	}
 	return 0;
 }
@@ -57,6 +57,11 @@ static int room_make(struct baseline *b, const struct seg *s)
 	return -ENOMEM;
 }
 
+static bool has_times(const struct seg *s, uint32_t slot)
+{
+	return slot - 1 < seg_times_slots(s->hdr.n_ports);
+}
+
 /* What a test case's sessions count beside its own block. */
 static void copy_tc(const struct baseline *b, const struct seg *s, uint32_t port, uint32_t tcid)
 {
@@ -67,6 +72,8 @@ static void copy_tc(const struct baseline *b, const struct seg *s, uint32_t port
 			IMIX_GROUP_APPS * sizeof(struct stats_imix_block));
 	for (uint32_t w = 0; w < s->hdr.n_workers && t->has_latency; w++)
 		copy(b, s, seg_latency(s, w, port, tcid), sizeof(struct latency_block));
+	for (uint32_t w = 0; w < s->hdr.n_workers && has_times(s, t->times_slot); w++)
+		copy(b, s, seg_times(s, w, t->times_slot - 1), sizeof(struct times_block));
 }
 
 static void copy_port(const struct baseline *b, const struct seg *s, uint32_t port)
@@ -229,6 +236,32 @@ void baseline_sum_latency(const struct baseline *b, const struct seg *s, uint32_
 		hist_add(&then, &old->hist);
 	}
 	latency_total_since(out, st, &then);
+}
+
+/* The slot that the run of then has, 0 when it has none. */
+static uint32_t then_slot(
+	const struct baseline *b, const struct seg *s, uint32_t port, uint32_t tcid)
+{
+	uint32_t slot = b->ports[port] ? then_of(b, port, tcid)->times_slot : 0;
+
+	return has_times(s, slot) && same_run(b, s, port, tcid) ? slot : 0;
+}
+
+void baseline_sum_times(const struct baseline *b, const struct seg *s, uint32_t port, uint32_t tcid,
+	struct times_total *out)
+{
+	static _Thread_local struct times_total then;
+	uint32_t slot = then_slot(b, s, port, tcid);
+
+	seg_sum_times(s, port, tcid, out);
+	if (slot == 0)
+		return;
+	times_total_begin(&then);
+	for (uint32_t w = 0; w < s->hdr.n_workers; w++)
+		times_total_add(&then, was(b, s, seg_times(s, w, slot - 1)),
+			&((struct stats_tc_block *)was(b, s, seg_stats_tc(s, w, port, tcid)))
+				 ->times);
+	times_total_since(out, &then);
 }
 
 void baseline_device(

@@ -10,6 +10,7 @@ struct tc_then {
 	uint64_t start_ns;
 	uint32_t imix; /* as in its configuration */
 	uint32_t has_latency;
+	uint32_t times_slot; /* as in its configuration */
 };
 
 struct baseline {
@@ -37,6 +38,8 @@ void baseline_sum_imix(const struct baseline *b, const struct seg *s, uint32_t g
  * least and the largest are then within a bucket of the histogram. */
 void baseline_sum_latency(const struct baseline *b, const struct seg *s, uint32_t port,
 	uint32_t tcid, uint32_t samples, struct stats_latency *st, struct latency_total *out);
+void baseline_sum_times(const struct baseline *b, const struct seg *s, uint32_t port, uint32_t tcid,
+	struct times_total *out);
 void baseline_device(
 	const struct baseline *b, const struct seg *s, uint32_t port, struct stats_device *out);
 void baseline_sum_lcore(const struct baseline *b, const struct seg *s, uint32_t lc_lo,

@@ -24,6 +24,7 @@
 #define IMIX_GROUPS_MAX 16       /* imix-id 0..15 */
 #define IMIX_GROUP_APPS 16       /* applications of a group */
 #define IMIX_WEIGHT_MAX 100      /* of a group's applications together */
+#define TIMES_MAX 32             /* test cases of an engine that measure response times */
 #define LATENCY_RECENT_MAX 1000  /* newest latencies of a worker that can be shown apart */
 #define JOURNAL_MAX 512          /* events, and commands, that are kept; a power of two */
 #define NAME_MAX_LEN 32

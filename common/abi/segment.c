@@ -40,7 +40,11 @@ static uint64_t layout(struct seg_header *h)
 	h->stats_imix_off = at;
 	at = page(at + lcs * sizeof(struct stats_imix_block[IMIX_GROUPS_MAX][IMIX_GROUP_APPS]));
 	h->latency_off = at;
-	return page(at + h->n_workers * ports * TCS_MAX * sizeof(struct latency_block));
+	at = page(at + h->n_workers * ports * TCS_MAX * sizeof(struct latency_block));
+	h->times_off = at;
+	return page(at
+		+ (uint64_t)h->n_workers * seg_times_slots(h->n_ports)
+			* sizeof(struct times_block));
 }
 
 uint64_t seg_size(uint32_t n_ports, uint32_t n_workers)
@@ -168,4 +172,15 @@ void seg_sum_latency(const struct seg *s, uint32_t port, uint32_t tcid, uint32_t
 	for (uint32_t w = 0; w < s->hdr.n_workers; w++)
 		latency_total_add(out, seg_latency(s, w, port, tcid),
 			&seg_stats_tc(s, w, port, tcid)->latency, samples);
+}
+
+void seg_sum_times(const struct seg *s, uint32_t port, uint32_t tcid, struct times_total *out)
+{
+	/* one word, whichever configuration it is of */
+	uint32_t slot = __atomic_load_n(&seg_tc(s, port, tcid)->cfg.times.slot, __ATOMIC_RELAXED)
+		- 1;
+
+	times_total_begin(out);
+	for (uint32_t w = 0; w < s->hdr.n_workers && slot < seg_times_slots(s->hdr.n_ports); w++)
+		times_total_add(out, seg_times(s, w, slot), &seg_stats_tc(s, w, port, tcid)->times);
 }

@@ -9,6 +9,7 @@
 #include "common/abi/testcase.h"
 #include "common/stats/latency.h"
 #include "common/stats/stats.h"
+#include "common/stats/times.h"
 
 #define SEG_MEMZONE "warp17_segment"
 #define SLOTS_MEMZONE "warp17_slots" /* struct slot[OPERATORS_MAX], in hugepages of its own */
@@ -40,7 +41,7 @@ struct seg_header {
 	uint32_t loglevel;     /* enum loglevel */
 	uint64_t heartbeat_ms; /* CLOCK_MONOTONIC, at least every 200 ms */
 	uint64_t ports_off, tcs_off, workers_off, stats_port_off, stats_lcore_off, stats_tc_off,
-		imix_off, stats_imix_off, latency_off;
+		imix_off, stats_imix_off, latency_off, times_off;
 	char version[64];
 	char prefix[64];
 } cache_aligned;
@@ -179,7 +180,8 @@ struct seg {
 	 * seg_worker[n_workers], stats_port_block[n_lcores][n_ports], stats_lcore_block[n_lcores],
 	 * stats_tc_block[n_lcores][n_ports][TCS_MAX], seg_imix,
 	 * stats_imix_block[n_lcores][IMIX_GROUPS_MAX][IMIX_GROUP_APPS],
-	 * latency_block[n_workers][n_ports][TCS_MAX] */
+	 * latency_block[n_workers][n_ports][TCS_MAX], times_block[n_workers][n_slots]: for those
+	 * that measure response times alone, for of 64 ports it would be half a gigabyte */
 };
 static_assert(offsetof(struct seg, operators) % CACHE_LINE == 0);
 static_assert(sizeof(struct seg_operator) % CACHE_LINE == 0);
@@ -243,6 +245,17 @@ static inline struct latency_block *seg_latency(
 	return (struct latency_block *)seg_at(s, s->hdr.latency_off)
 		+ (worker * s->hdr.n_ports + port) * TCS_MAX + tcid;
 }
+/* How many test cases of so many ports can have a times_block. */
+static inline uint32_t seg_times_slots(uint32_t n_ports)
+{
+	return MIN_OF(n_ports * TCS_MAX, (uint32_t)TIMES_MAX);
+}
+/* slot: times_config.slot - 1, of a test case that has one. */
+static inline struct times_block *seg_times(const struct seg *s, uint32_t worker, uint32_t slot)
+{
+	return (struct times_block *)seg_at(s, s->hdr.times_off)
+		+ worker * seg_times_slots(s->hdr.n_ports) + slot;
+}
 
 /* Bytes of a segment for so many ports and workers (common/abi/segment.c). */
 uint64_t seg_size(uint32_t n_ports, uint32_t n_workers);
@@ -279,3 +292,5 @@ void seg_sum_lcore(
 /* Of all workers; the newest `samples` of each are recent. */
 void seg_sum_latency(const struct seg *s, uint32_t port, uint32_t tcid, uint32_t samples,
 	struct latency_total *out);
+/* Of all workers; nothing, when it does not measure them. */
+void seg_sum_times(const struct seg *s, uint32_t port, uint32_t tcid, struct times_total *out);

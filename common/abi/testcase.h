@@ -31,6 +31,12 @@ struct latency_config {
 	uint32_t samples;            /* of the recent ones, 0: not kept apart */
 };
 
+/* Response times, of clients. */
+struct times_config {
+	uint32_t from; /* enum times_from */
+	uint32_t slot; /* 1 + which struct times_block it has, management's choice; 0: none */
+};
+
 struct raw_config {
 	uint32_t req_bytes, resp_bytes;
 	uint32_t tx_ts, rx_ts; /* 1: messages begin with a time stamp; the peer's are looked at */
@@ -71,6 +77,7 @@ struct tc_config {
 	struct tcp_options tcp;
 	struct ipv4_options ipv4;
 	struct latency_config latency;
+	struct times_config times;
 	struct app_config app;
 	uint32_t imix; /* 1 + imix-id of the group that is used instead of app; 0: none */
 };

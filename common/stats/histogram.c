@@ -62,3 +62,8 @@ uint64_t hist_quantile(const struct histogram *h, double of)
 	}
 	return 0;
 }
+
+uint64_t hist_extreme(uint64_t all, uint64_t left)
+{
+	return hist_bucket(all) == hist_bucket(left) ? all : left;
+}

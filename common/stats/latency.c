@@ -70,12 +70,6 @@ void latency_total_add(struct latency_total *t, const struct latency_block *b,
 		recent_add(&t->recent, b, samples);
 }
 
-/* An extreme of all samples stays that of those left when it may be one of them. */
-static uint64_t within(uint64_t all, uint64_t left)
-{
-	return hist_bucket(all) == hist_bucket(left) ? all : left;
-}
-
 void latency_total_since(
 	struct latency_total *t, struct stats_latency *st, const struct histogram *then)
 {
@@ -85,8 +79,8 @@ void latency_total_since(
 		st->max_ns = 0;
 		return;
 	}
-	t->min_ns = within(t->min_ns, hist_quantile(&t->hist, 0));
-	st->max_ns = within(st->max_ns, hist_quantile(&t->hist, 1));
+	t->min_ns = hist_extreme(t->min_ns, hist_quantile(&t->hist, 0));
+	st->max_ns = hist_extreme(st->max_ns, hist_quantile(&t->hist, 1));
 }
 
 uint64_t latency_quantile(

@@ -103,6 +103,14 @@ int pages_fault(void);
 /* A worker's; NULL: it has none. */
 void *pages_of(uint32_t worker);
 
+/* lazy.c: memory that only some test cases want, of the engine's own and of a worker's node: addresses
+ * are reserved at first, for the engine's life; what is written has memory until it is dropped. */
+void *lazy_reserve(size_t len, uint32_t node); /* zeroes; NULL with errno */
+/* Makes the first bytes of it ready, so that a worker need not wait for them, as far as a fraction of
+ * a second goes. 0 or -errno. */
+int lazy_ready(void *at, size_t len);
+void lazy_drop(void *at, size_t len);
+
 /* rundir.c: what lies in the EAL's run-time directory of a prefix. A client leaves its files when
  * it goes; all of it, and the files of hugepages, go when the engine does. */
 void rundir_sweep(const char *prefix, uint32_t pid);

@@ -332,16 +332,16 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	return STEP_ON;
 }
 
-void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
-	const uint8_t *data, uint32_t len)
+/* watched, constant: the application has rx_watch. */
+static force_inline void deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct tcb *t, uint32_t id, const uint8_t *data, uint32_t len, bool watched)
 {
 	uint8_t slot = t->c.app.slot, kind = 0;
 	const struct app_tc *app = tc->app[slot];
 	struct stats_tc *st = tc->app_st[slot];
+	uint64_t responses = watched ? traffic_watch_in(lc, tc, &t->c, id, data, len) : 0;
 	enum app_act act;
 
-	if (unlikely(app->rx_stamp))
-		latency_app_in(lc, tc, &t->c, data, len);
 	t->rcv_nxt += len;
 	st->rx_bytes += len;
 	/* what fills a hole is acknowledged at once, RFC 5681 §4.2 */
@@ -351,7 +351,24 @@ void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct t
 		t->c.flags |= CF_ACK_NOW;
 	act = app_deliver(app, &t->c.app, traffic_app_stats(lp, st), data, len,
 		!(t->c.flags & (CF_SENDING | CF_WAIT_ACKED)), &kind);
+	if (watched)
+		traffic_watch_out(lc, tc, &t->c, id, responses);
 	traffic_act(lc, lp, tc, &t->c, id, act, kind, false);
+}
+
+static hot_path void deliver_watched(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct tcb *t, uint32_t id, const uint8_t *data, uint32_t len)
+{
+	deliver(lc, lp, tc, t, id, data, len, true);
+}
+
+void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
+	const uint8_t *data, uint32_t len)
+{
+	if (unlikely(conn_app(tc, &t->c)->rx_watch != 0))
+		deliver_watched(lc, lp, tc, t, id, data, len);
+	else
+		deliver(lc, lp, tc, t, id, data, len, false);
 }
 
 /* Seventh: the text, in order, or kept for later: then true. */
@@ -380,6 +397,23 @@ static bool step_text(struct lcore *lc, struct lport *lp, struct tc_run *tc, str
 	return false;
 }
 
+static force_inline enum app_act peer_closed(struct lport *lp, struct tc_run *tc, struct tcb *t)
+{
+	return app_peer_closed(
+		conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, conn_st(tc, &t->c)));
+}
+
+/* It may be the end of a response. */
+static apart enum app_act peer_closed_watched(
+	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
+{
+	uint64_t responses = traffic_watch_in(lc, tc, &t->c, id, NULL, 0);
+	enum app_act act = peer_closed(lp, tc, t);
+
+	traffic_watch_out(lc, tc, &t->c, id, responses);
+	return act;
+}
+
 /* Eighth: the peer's FIN, in order. */
 void tcp_step_fin(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
@@ -391,8 +425,9 @@ void tcp_step_fin(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct 
 	switch (t->c.state) {
 	case CS_ESTAB:
 		tcp_state_set(lp, t, CS_CLOSE_WAIT);
-		act = app_peer_closed(
-			conn_app(tc, &t->c), &t->c.app, traffic_app_stats(lp, conn_st(tc, &t->c)));
+		act = unlikely(conn_app(tc, &t->c)->rx_watch != 0)
+			? peer_closed_watched(lc, lp, tc, t, id)
+			: peer_closed(lp, tc, t);
 		traffic_act(lc, lp, tc, &t->c, id, act, 0, false);
 		break;
 	case CS_FIN_WAIT_1:

@@ -269,29 +269,21 @@ static uint32_t endpoint(struct lcore *lc, struct lport *lp, struct pkt *p)
 	return id | CONN_UDP;
 }
 
-hot_path void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
+/* What it brings; watched, constant: the application has rx_watch. */
+static force_inline void deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct conn *c, uint32_t id, const uint8_t *data, uint32_t len, bool watched)
 {
-	uint32_t id = endpoint(lc, lp, p), len = p->l4_len - sizeof(struct udp_hdr);
+	const struct app_tc *app = conn_app(tc, c);
+	struct stats_tc *st = conn_st(tc, c);
+	uint64_t responses = watched ? traffic_watch_in(lc, tc, c, id, data, len) : 0;
 	uint8_t kind = 0;
-	const struct app_tc *app;
-	struct stats_tc *st;
-	struct tc_run *tc;
-	struct conn *c;
 	enum app_act act;
 
-	lp->st->udp.rx_pkts++;
-	lp->st->udp.rx_bytes += len;
-	if (id == CONN_NONE)
-		return;
-	c = pool_at(&lc->ucbs, id & ~CONN_UDP);
-	tc = lcore_tc(lc, c->port, c->tcid);
-	app = conn_app(tc, c);
-	st = conn_st(tc, c);
 	st->rx_bytes += len;
-	if (unlikely(app->rx_stamp))
-		latency_app_in(lc, tc, c, p->l4 + sizeof(struct udp_hdr), len);
-	act = app_deliver(app, &c->app, traffic_app_stats(lp, st), p->l4 + sizeof(struct udp_hdr),
-		len, !(c->flags & CF_SENDING), &kind);
+	act = app_deliver(app, &c->app, traffic_app_stats(lp, st), data, len,
+		!(c->flags & CF_SENDING), &kind);
+	if (watched)
+		traffic_watch_out(lc, tc, c, id, responses);
 	if (act != APP_NONE)
 		c->t_ack = 0; /* what was awaited is there */
 	if (unlikely(!tc->is_client && len != app->rx_bytes
@@ -300,6 +292,31 @@ hot_path void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		wheel_arm(lc, c, id);
 	}
 	traffic_act(lc, lp, tc, c, id, act, kind, false);
+}
+
+static hot_path void deliver_watched(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+	struct conn *c, uint32_t id, const uint8_t *data, uint32_t len)
+{
+	deliver(lc, lp, tc, c, id, data, len, true);
+}
+
+hot_path void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
+{
+	uint32_t id = endpoint(lc, lp, p), len = p->l4_len - sizeof(struct udp_hdr);
+	const uint8_t *data = p->l4 + sizeof(struct udp_hdr);
+	struct tc_run *tc;
+	struct conn *c;
+
+	lp->st->udp.rx_pkts++;
+	lp->st->udp.rx_bytes += len;
+	if (id == CONN_NONE)
+		return;
+	c = pool_at(&lc->ucbs, id & ~CONN_UDP);
+	tc = lcore_tc(lc, c->port, c->tcid);
+	if (unlikely(conn_app(tc, c)->rx_watch != 0))
+		deliver_watched(lc, lp, tc, c, id, data, len);
+	else
+		deliver(lc, lp, tc, c, id, data, len, false);
 	if (c->state == CS_ESTAB && (c->flags & CF_SENDING))
 		udp_output(lc, lp, tc, c, id);
 }

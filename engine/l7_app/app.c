@@ -55,6 +55,7 @@ int app_tc_init(struct app_tc *at, const struct app_config *cfg, enum tc_kind si
 	at->is_client = side == tc_kind_CLIENT;
 	at->is_udp = proto == l4proto_UDP;
 	at->requests = cfg->requests;
+	at->answered = at->is_client != 0;
 	rc = init(at, cfg, err, errlen);
 	if (rc == 0)
 		short_ones_whole(at);

@@ -27,6 +27,10 @@ struct app_msg {
 	uint8_t slack[APP_SHORT]; /* may be read behind the head */
 };
 
+/* app_tc.rx_watch, for whoever delivers. */
+#define APP_WATCH_STAMPS 1u /* RAW: messages begin with the time they were sent */
+#define APP_WATCH_TIMES 2u  /* response times are measured; set by who knows of them */
+
 /* An application's view of a test case: made at start, immutable while it runs, one copy an engine.
  */
 struct app_tc {
@@ -36,7 +40,8 @@ struct app_tc {
 	uint32_t rx_bytes; /* RAW: size of a message from the peer */
 	uint32_t is_head;  /* HTTP client: its requests are HEAD */
 	uint8_t tx_stamp;  /* RAW: messages begin with the time they were sent */
-	uint8_t rx_stamp;  /* ... and that of the peer's is looked at */
+	uint8_t rx_watch;  /* APP_WATCH_*: what bytes are looked at for before they are delivered */
+	uint8_t answered;  /* client: each of its messages has a response */
 	struct app_msg msg[APP_KINDS];
 };
 
@@ -144,7 +149,7 @@ static force_inline bool app_short_copy(
 #define APP_STAMP_BYTES 16u
 void app_stamped(const struct app_tc *at, uint32_t off, uint8_t *to, uint32_t len, uint64_t ns);
 
-/* With rx_stamp, before app_deliver() is given these bytes: the next stamp in data at or behind *at,
+/* With APP_WATCH_STAMPS, before app_deliver() is given these bytes: the next stamp in data at or behind *at,
  * which becomes where the next look begins. False: there is none. 0 is a time too. */
 bool app_stamp_next(const struct app_tc *tc, const struct app_conn *c, const uint8_t *data,
 	uint32_t len, uint32_t *at, uint64_t *ns);

@@ -34,13 +34,14 @@ int raw_tc_init(struct app_tc *at, const struct app_config *cfg, char *err, size
 	}
 	at->rx_bytes = at->is_client ? cfg->raw.resp_bytes : cfg->raw.req_bytes;
 	at->msg[0].len = tx;
+	at->answered = at->is_client && tx != 0 && at->rx_bytes != 0;
 	at->tx_stamp = cfg->raw.tx_ts != 0;
-	at->rx_stamp = cfg->raw.rx_ts != 0;
+	at->rx_watch = cfg->raw.rx_ts != 0 ? APP_WATCH_STAMPS : 0;
 	if (at->tx_stamp && tx < APP_STAMP_BYTES) {
 		stamp_room(err, errlen, "tx-timestamp", at->is_client, tx);
 		return -EINVAL;
 	}
-	if (at->rx_stamp && at->rx_bytes < APP_STAMP_BYTES) {
+	if (at->rx_watch != 0 && at->rx_bytes < APP_STAMP_BYTES) {
 		stamp_room(err, errlen, "rx-timestamp", !at->is_client, at->rx_bytes);
 		return -EINVAL;
 	}

@@ -73,7 +73,7 @@ struct lport {
 	uint8_t running; /* tests are started on it */
 	uint8_t n_listen_tcp, n_listen_udp;
 	uint8_t pmtu_learnt; /* since the port started: some hop may have a pmtu */
-	/* running test cases that want to know when packets were sent: of those, by IPv4's option */
+	/* running test cases that measure by when packets come; of those, latencies by IPv4's option */
 	uint8_t n_latencies, n_ip_stamps;
 	struct faults *rx_faults; /* of faults; NULL: none */
 	struct handoff *handoff;  /* the port's workers share one queue; NULL: each has its own */
@@ -135,6 +135,9 @@ struct lcore {
 	uint64_t now_us;
 	uint64_t ns_q32; /* ns of a cycle, times 2^32 */
 	uint64_t rx_tsc; /* when the burst was taken that is being looked at; where it is wanted */
+	/* a word for each TCB and each UCB: times.c. Management makes them before the first test case
+	 * that wants them is posted; they never move */
+	uint64_t *times[2];
 	uint8_t tsc_is_real; /* else time stands still within a turn: tests, the simulator */
 	/* this lcore only */
 	struct conn_pool tcbs, ucbs, sides;

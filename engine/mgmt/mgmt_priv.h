@@ -178,6 +178,14 @@ void faults_begin(void);
 /* check.c: 0, or why the port's test cases cannot start. */
 int start_check(uint32_t port, struct reply *r);
 
+/* times.c: of a test case that is about to start, when its messages are built: response times are looked
+ * for, if it measures them. 0, or why there is nothing to measure. */
+int times_begin(uint32_t port, uint32_t tcid, struct reply *r);
+/* What the port's test cases measure response times with, for as long as it runs. 0, or why there is
+ * none; and after each port's end. */
+int times_ready(uint32_t port, struct reply *r);
+void times_over(void);
+
 /* heartbeat.c: workers that do not turn are told of; so is systemd's watchdog, of the others. Every 100 ms. */
 void heartbeat_begin(uint64_t now_ns);
 void heartbeat_tick(uint64_t now_ns);

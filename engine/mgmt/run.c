@@ -71,10 +71,18 @@ int run_start(uint32_t port, struct reply *r)
 					  sizeof(err));
 		if (rc != 0)
 			return reply_fail(r, rc, "test case %u: %s", i, err);
+		rc = times_begin(port, i, r);
+		if (rc != 0)
+			return rc;
 		publish_tc(port, i);
 	}
-	if (fanout(port, m) != 0)
-		return reply_fail(r, -EAGAIN, "the workers of port %u are busy, try again", port);
+	rc = times_ready(port, r);
+	if (rc == 0 && fanout(port, m) != 0)
+		rc = reply_fail(r, -EAGAIN, "the workers of port %u are busy, try again", port);
+	if (rc != 0) {
+		times_over();
+		return rc;
+	}
 	port_runs[port] = PORT_RUNNING;
 	event_by(r->by, event_kind_PORT_STARTED, loglevel_INFO, port, NULL, "port %u started by %s",
 		port, r->by->name);
@@ -131,6 +139,7 @@ static void stopping_tick(uint32_t port)
 		return;
 	}
 	port_runs[port] = PORT_IDLE;
+	times_over();
 	for (uint32_t i = 0; i < TCS_MAX; i++) {
 		memset(tc_states[port][i].rate, 0, sizeof(tc_states[port][i].rate));
 		publish_tc(port, i);

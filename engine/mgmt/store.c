@@ -90,6 +90,8 @@ int groups_only(const struct ip_range *range, const char *what, struct reply *r)
  * so no worker writes the counters now. */
 void tc_changed(uint32_t port, uint32_t tcid)
 {
+	struct times_config times = tc_cfgs[port][tcid].times;
+
 	memset(&tc_states[port][tcid], 0, sizeof(tc_states[port][tcid]));
 	for (uint32_t lc = 0; lc < segment->hdr.n_lcores; lc++)
 		memset(seg_stats_tc(segment, lc, port, tcid), 0, sizeof(struct stats_tc_block));
@@ -97,6 +99,8 @@ void tc_changed(uint32_t port, uint32_t tcid)
 		imix_stats_clear(tc_cfgs[port][tcid].imix - 1);
 	for (uint32_t w = 0; w < segment->hdr.n_workers; w++)
 		memset(seg_latency(segment, w, port, tcid), 0, sizeof(struct latency_block));
+	for (uint32_t w = 0; w < segment->hdr.n_workers && times.slot != 0; w++)
+		memset(seg_times(segment, w, times.slot - 1), 0, sizeof(struct times_block));
 	publish_tc(port, tcid);
 }
 

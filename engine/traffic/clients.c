@@ -134,6 +134,12 @@ static uint32_t block_new(
 
 static void session_open(struct lcore *lc, struct tc_run *tc, uint32_t id, bool again)
 {
+	if (likely(tc->open_plain)) {
+		tcp_open(lc, tc, (struct tcb *)conn_at(lc, id), id, again);
+		return;
+	}
+	if (tc->times_from != times_from_OFF)
+		times_opens(lc, tc, id);
 	if (tc->is_udp)
 		udp_open(lc, tc, conn_at(lc, id), id);
 	else

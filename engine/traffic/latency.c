@@ -11,7 +11,6 @@
 void latency_start(struct lcore *lc, struct tc_run *tc, struct stats_latency *st)
 {
 	const struct tc_config *cfg = tc->cfg;
-	struct lport *lp = lcore_lport(lc, tc->port);
 
 	tc->latency_st = st;
 	tc->latency = seg_latency(lc->seg, lc->index, tc->port, tc->tcid);
@@ -21,19 +20,15 @@ void latency_start(struct lcore *lc, struct tc_run *tc, struct stats_latency *st
 	tc->latency_avg_ns = cfg->latency.max_avg_us ? cfg->latency.max_avg_us * UINT64_C(1000)
 						     : UINT64_MAX;
 	tc->ip_rx_stamp = cfg->ipv4.rx_ts != 0;
-	lp->n_ip_stamps += tc->ip_rx_stamp;
-	tc->has_latency = tc->ip_rx_stamp;
+	tc->wants_rx_tsc = tc->ip_rx_stamp;
+	lcore_lport(lc, tc->port)->n_ip_stamps += tc->ip_rx_stamp;
 	for (uint32_t i = 0; i < IMIX_GROUP_APPS && tc->app[i] != NULL; i++)
-		tc->has_latency |= tc->app[i]->rx_stamp;
-	lp->n_latencies += tc->has_latency;
+		tc->wants_rx_tsc |= tc->app[i]->rx_watch != 0;
 }
 
 void latency_stop(struct lcore *lc, struct tc_run *tc)
 {
-	struct lport *lp = lcore_lport(lc, tc->port);
-
-	lp->n_ip_stamps -= tc->ip_rx_stamp;
-	lp->n_latencies -= tc->has_latency;
+	lcore_lport(lc, tc->port)->n_ip_stamps -= tc->ip_rx_stamp;
 }
 
 /* By what is allowed, of k equal samples that were counted. */

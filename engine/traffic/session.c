@@ -43,13 +43,22 @@ void conn_begin_waiting(struct tc_run *tc, struct conn *c)
 		begin_now(tc, c, TXK_NEXT(c->tx_kind) - 1);
 }
 
+static apart bool begin_timed(
+	const struct lcore *lc, const struct tc_run *tc, struct conn *c, uint32_t id, uint8_t kind)
+{
+	times_request(lc, tc, c, id);
+	return begin_message(tc, c, kind);
+}
+
 static bool act_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id, uint8_t kind,
 	bool streaming)
 {
 	if (unlikely(c->flags & (CF_CLOSE | CF_WANT_CLOSE)))
 		return false;
-	if (!tc->is_client || (!streaming && !tc->send_limited))
+	if (!tc->is_client || (!streaming && tc->send_plain))
 		return begin_message(tc, c, kind);
+	if (!streaming && !tc->send_limited)
+		return begin_timed(lc, tc, c, id, kind);
 	c->tx_kind = TXK_NOW(c->tx_kind) | (kind + 1) << 4;
 	conn_queue(lc, &conn_lane(tc, c)->q_send, c, id, CF_Q_SEND);
 	return false;
@@ -87,7 +96,8 @@ void session_close(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t
 	c->flags |= CF_CLOSE;
 }
 
-bool session_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+static force_inline bool send_waiting(
+	struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id, bool timed)
 {
 	uint8_t next = TXK_NEXT(c->tx_kind);
 
@@ -95,9 +105,21 @@ bool session_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t 
 		|| (c->state != CS_ESTAB && c->state != CS_CLOSE_WAIT))
 		return false;
 	c->tx_kind = TXK_NOW(c->tx_kind);
-	if (begin_message(tc, c, next - 1))
+	if (timed ? begin_timed(lc, tc, c, id, next - 1) : begin_message(tc, c, next - 1))
 		session_output(lc, lcore_lport(lc, c->port), tc, c, id);
 	return true;
+}
+
+static apart bool send_timed(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	return send_waiting(lc, tc, c, id, true);
+}
+
+bool session_send(struct lcore *lc, struct tc_run *tc, struct conn *c, uint32_t id)
+{
+	if (unlikely(tc->times_from != times_from_OFF))
+		return send_timed(lc, tc, c, id);
+	return send_waiting(lc, tc, c, id, false);
 }
 
 void session_output(

@@ -27,6 +27,7 @@ static void settings_take(struct lcore *lc, struct tc_run *tc)
 	const struct tcp_options *o = &cfg->tcp;
 	struct lport *lp = lcore_lport(lc, tc->port);
 	uint16_t mtu = lp->port->mtu;
+	bool timed = cfg->times.from != times_from_OFF;
 
 	tc->is_client = cfg->kind == tc_kind_CLIENT;
 	tc->is_udp = cfg->proto == l4proto_UDP;
@@ -56,6 +57,8 @@ static void settings_take(struct lcore *lc, struct tc_run *tc)
 	tc->mss_say = o->mss != 0 ? MIN_OF(o->mss, tc->mss) : tc->mss;
 	tc->vlan = (uint16_t)cfg->vlan_id;
 	tc->send_limited = tc->is_client && cfg->rate_send != RATE_INFINITE;
+	tc->open_plain = !tc->is_udp && !timed;
+	tc->send_plain = !tc->send_limited && !timed;
 	tc->close_limited = tc->is_client && cfg->rate_close != RATE_INFINITE;
 	tc->close_plain = !tc->is_udp && !tc->close_limited;
 	tc->pkt_word = pkt_word(tc->vlan, tc->is_udp ? PKT_UDP : PKT_TCP);
@@ -107,6 +110,8 @@ void tc_run_start(struct lcore *lc, const struct lmsg *m)
 	tc->start_us = lc->now_us;
 	settings_take(lc, tc);
 	latency_start(lc, tc, &block->latency);
+	times_start(lc, tc, &block->times);
+	lcore_lport(lc, tc->port)->n_latencies += tc->wants_rx_tsc;
 	lc->tc_list[lc->n_tcs++] = tc;
 	__atomic_store_n(&tc->run, TCR_RUNNING, __ATOMIC_RELAXED);
 	if (tc->is_client)
@@ -162,6 +167,7 @@ uint32_t traffic_run(struct lcore *lc)
 			done += stop_run(lc, tc);
 			if (tc->run == TCR_IDLE) {
 				latency_stop(lc, tc);
+				lcore_lport(lc, tc->port)->n_latencies -= tc->wants_rx_tsc;
 				lc->tc_list[i--] = lc->tc_list[--lc->n_tcs];
 			}
 		} else if (tc->is_client) {

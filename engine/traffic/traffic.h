@@ -110,9 +110,12 @@ static force_inline void latency_stamp(
 	}
 	r->n++;
 }
-/* Bytes in order, before the application is given them; the test case has app->rx_stamp. */
-cold_path void latency_app_in(struct lcore *lc, struct tc_run *tc, const struct conn *c,
-	const uint8_t *data, uint32_t len);
+/* Around app_deliver() and app_peer_closed() of an application with rx_watch: before it, with the bytes that it is
+ * given, of which there may be none; then after it, with what the former returned. */
+apart uint64_t traffic_watch_in(struct lcore *lc, struct tc_run *tc, const struct conn *c,
+	uint32_t id, const uint8_t *data, uint32_t len);
+apart void traffic_watch_out(
+	struct lcore *lc, struct tc_run *tc, const struct conn *c, uint32_t id, uint64_t responses);
 
 /* The server test case that listens where a packet goes, or NULL. */
 struct tc_run *traffic_listener(struct lcore *lc, struct lport *lp, const struct pkt *p);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/stats/latency.h"
+#include "common/stats/times.h"
 #include "engine/l7_app/l7_app.h"
 
 /* So many a second: pacer.h. */
@@ -70,8 +71,10 @@ struct tc_run {
 	uint8_t offers;     /* TO_* */
 	uint8_t congestion; /* enum congestion */
 	uint8_t send_limited, close_limited;
-	uint8_t close_plain;              /* traffic_close_plain(): TCP, and not close_limited */
-	uint8_t has_latency, ip_rx_stamp; /* measures latencies; by the IPv4 option */
+	uint8_t open_plain, send_plain; /* TCP: nothing is measured; nor is the send rate limited */
+	uint8_t close_plain;            /* traffic_close_plain(): TCP, and not close_limited */
+	uint8_t ip_rx_stamp;            /* measures latencies by the IPv4 option */
+	uint8_t wants_rx_tsc;           /* counted in lport.n_latencies */
 	uint16_t mss, mss_say, vlan_tci, vlan; /* mss: that the MTU leaves; mss_say: announced */
 	uint16_t ip_how;                       /* of all its packets: ipv4_out() */
 	uint32_t win, user_to_ms;
@@ -87,6 +90,10 @@ struct tc_run {
 	struct stats_latency *latency_st; /* counters, and the rest of what it measures */
 	struct latency_block *latency;
 	uint64_t latency_max_ns, latency_avg_ns; /* UINT64_MAX: whatever they are */
+	struct stats_times *times_st;            /* response times, of clients that measure them */
+	struct times_block *times;
+	uint64_t *times_begun; /* of lcore.times, by endpoint */
+	uint32_t times_from;   /* enum times_from */
 	/* clients: sessions [first, first + n) of the test case are this worker's */
 	uint64_t first;
 	uint32_t n;

@@ -69,6 +69,7 @@ my %METHODS = (
 	version          => 'show.version',            settings         => 'show.tests.config',
 	statistics       => 'show.tests.stats',        latency          => 'show.tests.latency',
 	imix             => 'show.tests.imix',         clear            => 'clear.statistics',
+	set_response_times => 'set.tests.response_times', response_times => 'show.tests.response_times',
 );
 my %LISTS = (    # of a view the part that matters
 	ports     => [ 'show.port.info', 'ports' ], links  => [ 'show.port.link', 'ports' ],
@@ -579,7 +580,7 @@ Any method of the server. Of a batch the results come in order, with an error ob
 Ports.
 
 =item add_client add_server add_multicast delete_test set_rates set_timeouts set_criteria set_async set_tcp_options
-set_ipv4_options set_vlan set_latency
+set_ipv4_options set_vlan set_latency set_response_times
 
 Test cases. set_async takes C<on>.
 
@@ -601,7 +602,7 @@ a sentence of one.
 CRITERIA is a port, a list of ports, until all their test cases have PASSED, FAILED or STOPPED: their states; or code, until
 it is true: its value. Dies with Warp17::Error::WaitTimedOut after C<timeout> seconds (60).
 
-=item statistics latency settings config ports links link_rate operators session version clear, counters(GROUP, PORT)
+=item statistics latency response_times settings config ports links link_rate operators session version clear, counters(GROUP, PORT)
 
 What is there.
 

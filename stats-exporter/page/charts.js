@@ -9,7 +9,7 @@ const bits = (v) => humanOf(v, "bit/s");
 
 // looks: each has its own colour (of Okabe and Ito's, which the colour-blind tell apart) and its own dashes
 const LOOKS = { a: null, b: [7, 3], c: [2, 2], d: [9, 3, 2, 3] };
-// series: field, name, look; quiet: not in the legend while it is zero
+// series: field, name, look; quiet: not in the legend while it is zero. only: the chart is there when a test case has that
 const CHARTS = [
   { id: "sessions", title: "Sessions/s", help: "Sessions established a second", value: human,
     series: [["estabC", "clients", "a"], ["estabS", "servers", "b"], ["failed", "failed", "c", "quiet"]] },
@@ -17,9 +17,12 @@ const CHARTS = [
     series: [["openC", "clients", "a"], ["openS", "servers", "b"]] },
   { id: "transactions", title: "Transactions/s", help: "Responses a second: clients received, servers sent", value: human,
     series: [["transC", "clients", "a"], ["transS", "servers", "b"]] },
-  { id: "latency", title: "Latency", help: "Percentiles since the test case began, of several the worst; each line of the grid is ten times the one below",
+  { id: "latency", title: "Latency", help: "Percentiles of what was measured in the last second, of several test cases the worst; a gap where nothing was. Each line of the grid is ten times the one below",
     value: latency, decades: true, none: "No test case measures latency now.",
-    series: [["p50", "p50", "a"], ["p90", "p90", "d"], ["p99", "p99", "b"], ["max", "max", "c"]] },
+    series: [["p50", "p50", "a"], ["p90", "p90", "d"], ["p99", "p99", "b"], ["p99_9", "p99.9", "c"]] },
+  { id: "responses", title: "Response time", help: "Percentiles of the time to a response's last byte, of the last second, of several test cases the worst; a gap where none came. Each line of the grid is ten times the one below",
+    value: latency, decades: true, none: "No response came.", only: (t) => t.response_times,
+    series: [["last_p50", "p50", "a"], ["last_p90", "p90", "d"], ["last_p99", "p99", "b"], ["last_p99_9", "p99.9", "c"]] },
   { id: "packets", title: "Packets/s", help: "Packets a second between workers and ports", value: human, of: "port",
     series: [["txPkts", "sent", "a"], ["rxPkts", "received", "b"]] },
   { id: "bits", title: "Throughput", help: "Bits a second, from the Ethernet header on", value: bits, of: "port",
@@ -156,6 +159,11 @@ class Chart {
     const of = source(this.about, scope);
     this.rows = store.rows(of, this.about.series.map(([f]) => f), from);
     const numbers = this.rows.filter((r) => r[0] >= from).flatMap((r) => r.slice(1)).filter((v) => v !== null);
+    this.card.hidden = Boolean(this.about.only) && numbers.length === 0 && !store.state?.tests.some(this.about.only);
+    if (this.card.hidden) {
+      this.rows = [];
+      return;
+    }
     const { lines, range } = grid(numbers, this.about);
     this.lines = lines;
     const file = this.rows.length ? this.rows : [[to, ...this.about.series.map(() => null)]];

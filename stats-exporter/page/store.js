@@ -2,12 +2,15 @@
  * nothing to take the difference from, as after a gap or with a new engine, a slot holds NaN and charts have a gap. */
 import { add, known, sub } from "./format.js";
 import { engineKey, INTERVAL_MS } from "./feed.js";
+import { QUANTILES as QUANTILE_OF, quantilesBetween } from "./histogram.js";
 
 export const SLOTS = 15 * 60 * 1000 / INTERVAL_MS + 2;
 const FRAME_EXTRA = 4 + 8 + 12; // bytes of a frame on the wire beside its own: FCS, preamble, gap
 const FAILED = ["failed_syn", "failed_rst", "failed_retry", "failed_icmp", "failed_to", "failed_app"];
 const DEVICE_LOSSES = ["rx_missed", "rx_errors", "rx_no_mbuf"];
-const QUANTILES = ["p50", "p90", "p99", "max"];
+// what test cases measure, in front of the names of its quantiles; of several test cases the worst is shown
+const TIMES = { "": (t) => t?.latency, last_: (t) => t?.response_times?.last_byte };
+const QUANTILES = Object.keys(TIMES).flatMap((prefix) => Object.keys(QUANTILE_OF).map((q) => prefix + q));
 const OF_TESTS = ["estabC", "estabS", "failed", "transC", "transS", "openC", "openS", ...QUANTILES];
 const OF_PORTS = ["rxPkts", "txPkts", "rxBits", "txBits", "drops"];
 const OF_ALL = ["busiest", "average"];
@@ -194,11 +197,8 @@ function testNow(t, old, seconds) {
   v[`trans${side}`] = per((tc) => tc.responses);
   v[`open${side}`] = was ? Number(now.estab_now) : NaN;
   v.failed = per(failures);
-  // while it measures: what was measured long ago is no news
-  if (t.latency && old && t.stats.latency.samples > old.stats.latency.samples) {
-    for (const q of QUANTILES)
-      v[q] = Number(t.latency[`${q}_ns`] ?? t.stats.latency.max_ns);
-  }
+  for (const [prefix, of] of Object.entries(TIMES))
+    Object.assign(v, quantilesBetween(of(t)?.histogram, of(old)?.histogram, prefix));
   return v;
 }
 

@@ -1,6 +1,6 @@
 /* The table of test cases: state, verdict and why, the criterion's progress, and of the chosen one all its counters. */
 import { $, attribute, badge, bar, cell, h, keyed, number, spark, text } from "./dom.js";
-import { duration, exact, human, humanOf, latency } from "./format.js";
+import { duration, exact, human, humanOf, known, latency } from "./format.js";
 import { failures, isServer, testKey } from "./store.js";
 
 export const STATES = ["RUNNING", "PASSED", "FAILED", "STOPPED", "IDLE"];
@@ -23,7 +23,7 @@ function make(t, choose) {
   const p = { open, what: h("span", { class: "sub" }), state: badge(), behind: h("span", { class: "tag warn", hidden: "" }, "behind"),
     bar: bar(`Criterion of test case ${t.port}/${t.test_case_id}`), done: h("span", { class: "done" }), why: h("span", { class: "why" }), note: h("span", { class: "why note" }),
     estab: h("span"), spark: spark(), total: h("span", { class: "sub" }), openNow: h("span"), trans: h("span"), transTotal: h("span", { class: "sub" }),
-    failed: h("span"), p99: h("span"), p50: h("span", { class: "sub" }) };
+    failed: h("span"), p99: h("span"), p99All: h("span", { class: "sub" }) };
   const add = (name, kind, ...inside) => {
     const td = cell(name, kind);
     td.append(...inside);
@@ -36,7 +36,7 @@ function make(t, choose) {
   add("Open", "num", p.openNow);
   add("Transactions/s", "num", p.trans, p.transTotal);
   add("Failed", "num", p.failed);
-  add("Latency p99", "num", p.p99, p.p50);
+  add("Latency p99", "num", p.p99, p.p99All);
   row.parts = p;
   return row;
 }
@@ -69,8 +69,11 @@ function show(row, t, store, chosen) {
   attribute(p.transTotal, "data-exact", String(tc.responses));
   number(p.failed, failures(tc), "sessions failed");
   attribute(p.failed, "class", failures(tc) > 0 ? "bad" : null);
-  number(p.p99, t.latency ? t.latency.p99_ns : null, "ns", latency);
-  text(p.p50, t.latency ? `p50 ${latency(t.latency.p50_ns)}` : "");
+  number(p.p99, now.p99, "ns in the last second", latency);
+  const all = t.latency?.p99_ns;
+  text(p.p99All, t.latency ? `${latency(all)} since its start` : "");
+  attribute(p.p99All, "title", exact(all, "ns"));
+  attribute(p.p99All, "data-exact", known(all) ? String(all) : null);
 }
 
 /* Counters that are not zero, and how long it ran. */
@@ -85,9 +88,11 @@ function details(t, labels) {
         one(about?.label ?? `${group}.${name}`, exact(v), about?.help ?? "");
     }
   }
-  for (const [name, v] of Object.entries(t.latency ?? {})) {
-    if (name.endsWith("_ns") && v !== null)
-      one(`Latency ${name.slice(0, -3).replace("_", ".")}`, latency(v), exact(v, "ns"));
+  for (const [what, of] of [["Latency", t.latency], ["First byte", t.response_times?.first_byte], ["Last byte", t.response_times?.last_byte]]) {
+    for (const [name, v] of Object.entries(of ?? {})) {
+      if (name.endsWith("_ns") && v !== null)
+        one(`${what} ${name.slice(0, -3).replace("_", ".")} since its start`, latency(v), exact(v, "ns"));
+    }
   }
   return dl;
 }

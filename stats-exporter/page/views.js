@@ -41,9 +41,7 @@ export function glance(store) {
   const client = s.tests.some((t) => t.type !== "server");
   tile("sessions", client ? now.estabC : now.estabS, "sessions/s", human, `${human(client ? now.openC : now.openS)} open`);
   tile("transactions", client ? now.transC : now.transS, "transactions/s", human, client ? "clients received" : "servers sent");
-  const measured = s.tests.filter((t) => t.latency && t.latency.p99_ns !== null);
-  const worst = measured.reduce((w, t) => (w && w.latency.p99_ns >= t.latency.p99_ns ? w : t), null);
-  tile("latency", worst ? worst.latency.p99_ns : null, "ns", latency, worst ? `p50 ${latency(worst.latency.p50_ns)}` : "not measured");
+  tile("latency", now.p99, "ns", latency, known(now.p99) ? `p50 ${latency(now.p50)}, last second` : "not measured now");
   tile("packets", now.txPkts, "packets/s", human, `rx ${human(now.rxPkts)}`);
   tile("bits", now.txBits, "bit/s", bits, `rx ${bits(now.rxBits)}`);
   const loads = s.lcores.filter((l) => l.role === "worker");

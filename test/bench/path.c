@@ -101,6 +101,31 @@ static void bulk(void)
 	raw(16384, 16384, 0);
 }
 
+/* The client measures response times. */
+static void timed(uint32_t from)
+{
+	tc_cfgs[0][0].times = (struct times_config){.from = from, .slot = 1};
+	stack.lc->times[0] = calloc(stack.lc->tcbs.n, sizeof(*stack.lc->times[0]));
+}
+
+static void closing_timed(void)
+{
+	closing();
+	timed(times_from_SYN);
+}
+
+static void http_timed(void)
+{
+	http();
+	timed(times_from_REQUEST);
+}
+
+static void raw_timed(void)
+{
+	raw_small();
+	timed(times_from_REQUEST);
+}
+
 static const struct work {
 	const char *name;
 	enum l4proto proto;
@@ -108,6 +133,9 @@ static const struct work {
 	void (*set)(void);
 } works[] = {
 	{"sessions", l4proto_TCP, 100, closing},
+	{"sessions-times", l4proto_TCP, 100, closing_timed},
+	{"http-times", l4proto_TCP, 100, http_timed},
+	{"raw1-times", l4proto_TCP, 1000, raw_timed},
 	{"sums", l4proto_TCP, 100, closing_sums}, /* sessions, with checksums in software */
 	{"http", l4proto_TCP, 100, http},
 	{"http-stamps", l4proto_TCP, 100, http_stamps},

@@ -402,7 +402,7 @@ def test_numbers_are_the_clis(exporter, engine, prefix):
     traffic(e)
     wait_for(x.ready)
     doc, metrics = x.stats(), x.series()
-    assert doc["schema"] == "warp17-stats/1.1" and abs(doc["timestamp"] - time.time()) < 5
+    assert doc["schema"] == "warp17-stats/1.2" and abs(doc["timestamp"] - time.time()) < 5
     assert x.stats()["seq"] == doc["seq"] + 1
     assert 0 < time.time() - doc["engine"]["start_time"] < 60
     assert doc["engine"]["version"] == e.show("version")["engine"]

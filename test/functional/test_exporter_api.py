@@ -5,6 +5,7 @@ import time
 
 import pytest
 import schemas
+from histograms import of_buckets
 from test_exporter import exporter, prefix  # noqa: F401  fixtures
 from test_sse import stream  # noqa: F401  fixture
 from warp17 import CLI, EXPORTER, TOP, wait_for
@@ -31,7 +32,7 @@ WORLDS = {
              f"set tests server http {S} 404-NOT-FOUND resp-size 30"),
     "echo": (*ends("tcp"), f"set tests client echo {C} size 500", f"set tests server echo {S} size 500",
              f"set tests tcp-options {C} congestion none mss 1000 user-to 5000 timestamps 1 ecn 1"),
-    "latency": (*ends("udp"), *RAW, f"set tests ipv4-options {C} dscp af41 ecn ECT0 tx-timestamp 1",
+    "latency": (*ends("udp"), *RAW, f"set tests response-times {C} from request", f"set tests ipv4-options {C} dscp af41 ecn ECT0 tx-timestamp 1",
                 f"set tests ipv4-options {S} tos 255 rx-timestamp 1", f"set tests latency {S} max 500 samples 10"),
     "imix": (*ends("tcp"), "set tests imix app-index 0 client raw data-req-plen 10 data-resp-plen 10", "set tests imix app-index 0 weight 30",
              "set tests imix app-index 1 client http GET h / req-size 0", "set tests imix app-index 1 weight 70",
@@ -165,19 +166,33 @@ def test_numbers_of_stopped_tests_are_the_clis(engine):
                              "reason": "reason", "note": "note", "behind": "behind", "runtime_s": "runtime_s"}.items():
             assert t[ours] == state[theirs], ours
         assert (t["established_us"] or 0) == state["estab_us"]
+        response_times_are_the_clis(e, t, view)
         if "latency" not in view:
             assert t["latency"] is None
             continue
         counters, named = t["stats"]["latency"], {"samples": "samples", "invalid": "invalid", "over_max": "max_exceeded",
                                                   "over_avg": "max_avg_exceeded"}
-        both = {named[k]: counters[k] for k in named} | {k: v for k, v in t["latency"].items() if k != "recent"}
+        both = {named[k]: counters[k] for k in named} | {k: v for k, v in t["latency"].items() if k not in ("recent", "histogram")}
         assert both == view["latency"]["global"] and t["latency"]["recent"] == view["latency"]["recent"]
         assert both["samples"] > 500
+        buckets = e.show(f"tests latency port {t['port']} test-case-id {t['test_case_id']}")["buckets"]
+        assert t["latency"]["histogram"] == of_buckets(buckets, 4)
     for p in get(e, "ports")["ports"]:
         for group, stats in p["stats"].items():
             if group != "icmp":
                 assert stats == e.group({"eth": "ethernet"}.get(group, group), p["port"]), group
         assert p["lcores"] and all(v == sum(lc["stats"][g][n] for lc in p["lcores"]) for g, s in p["stats"].items() for n, v in s.items())
+
+
+def response_times_are_the_clis(e, t, view):
+    if t["config"]["client"] is None:
+        assert t["response_times"] is None and "response_times" not in view
+        return
+    mine, rows = t["response_times"], e.show(f"tests response-times port {t['port']} test-case-id {t['test_case_id']}")["buckets"]
+    for part in ("first_byte", "last_byte"):
+        h = mine[part].pop("histogram")
+        assert h == of_buckets(rows[part], 4) and sum(h["counts"]) == mine[part]["samples"] > 500
+    assert mine == view["response_times"] and mine["from"] == "request"
 
 
 def span(r):
@@ -195,7 +210,7 @@ def as_the_cli(t):
     if c["client"]:
         k = c["client"]
         o |= {"dest": span(k["dest"]), "dport": span(k["dport"])} | {f"rate_{r}": unlimited(v) for r, v in k["rates"].items()}
-        o |= {f: unlimited(k[f]) for f in ("init_s", "uptime_s", "downtime_s")}
+        o |= {f: unlimited(k[f]) for f in ("init_s", "uptime_s", "downtime_s")} | {"response_times": k["response_times"]}
     o |= {"criterion": t["criterion"], "criterion_count": t["target"]}
     if t["within_s"] is not None:
         o["criterion_within_s"] = t["within_s"]

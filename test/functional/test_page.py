@@ -10,6 +10,7 @@ import time
 
 import pytest
 from browser import Browser
+from histograms import begins, between, quantile
 from test_exporter import Exporter
 from warp17 import EXPORTER, TOP, wait_for
 
@@ -180,6 +181,60 @@ def test_rates_are_what_was_asked_for(live):
     assert who == [o["name"] for o in doc(b, "/api/v1/operators")["operators"]] and "stats-exporter" in who
 
 
+STATES = """
+/* The two newest states, as they came. */
+window.states = [];
+window.EventSource = class extends EventSource {
+  addEventListener(name, what) {
+    super.addEventListener(name, (e) => {
+      if (name === "state")
+        window.states = [...window.states.slice(-1), e.data];
+      what(e);
+    });
+  }
+};
+"""
+MEASURED = ("add tests server udp port 1 test-case-id 0 src 10.0.0.253 10.0.0.253 sport 80 80",
+            "set tests server raw port 1 test-case-id 0 data-req-plen 100 data-resp-plen 100", "set tests ipv4-options port 1 test-case-id 0 rx-timestamp 1",
+            "add tests client udp port 0 test-case-id 0 src 10.0.0.1 10.0.0.1 sport 10001 10500 dest 10.0.0.253 10.0.0.253 dport 80 80",
+            "set tests client raw port 0 test-case-id 0 data-req-plen 100 data-resp-plen 100", "set tests response-times port 0 test-case-id 0 from request",
+            "set tests ipv4-options port 0 test-case-id 0 tx-timestamp 1",
+            "set tests rate port 0 test-case-id 0 send 2000", "set tests criteria port 0 test-case-id 0 run-time 600")
+
+
+def test_percentiles_are_those_of_the_last_interval(live):
+    """Of a delay that becomes shorter while the test runs; when nothing is measured there is no value."""
+    b = live(*L3, *MEASURED, "set tests faults port 0 direction tx delay 40", *START)
+    script = b.cdp("Page.addScriptToEvaluateOnNewDocument", source=STATES)["identifier"]
+    b.open(b.url)
+    b.cdp("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+
+    def shown():
+        """[(percentiles of the newest two states, what is since the start)] of latency and of response times, if the charts say these;
+        None while they are of other states."""
+        states, *titles = b.js("""return [window.states, ...["latency", "responses"].map((id) =>
+            [...document.querySelectorAll(`#chart-${id} .legend .value`)].map((e) => e.title))]""")
+        if len(states) < 2:
+            return None
+        was, now = ([tests[1]["latency"], tests[0]["response_times"]["last_byte"]] for tests in (json.loads(s)["tests"] for s in states))
+        found = []
+        for w, n in zip(was, now):
+            came = between(n["histogram"], w["histogram"])
+            found.append(({q: quantile(came, of) for q, of in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999))}, n))
+        return found if titles == [[f"{q}: {v:,}" if v else f"{q}: not known" for q, v in mine.items()] for mine, _ in found] else None
+
+    both = wait_for(lambda: (s := shown()) and all(mine["p50"] for mine, _ in s) and s)
+    assert all(mine["p50"] > 38e6 for mine, _ in both)
+    b.engine.cli("set tests faults port 0 direction tx delay 5")
+    both = wait_for(lambda: (s := shown()) and all(mine["p90"] < 25e6 for mine, _ in s) and s)
+    assert all(mine["p50"] > 4.5e6 and since["p90_ns"] > 38e6 for mine, since in both)
+    wait_for(lambda: (v := cell(b, "tests", 1, "Latency p99", "span:not(.sub)")) and 4.5e6 < float(v) and int(cell(b, "tests", 1, "Latency p99", ".sub")) > 38e6)
+    assert "since its start" in b.js("return document.querySelectorAll('#tests td[data-name=\"Latency p99\"] .sub')[1].textContent")
+    b.engine.stop_tests(0, 1)
+    wait_for(lambda: (s := shown()) and all(mine["p50"] is None for mine, _ in s))
+    assert cell(b, "tests", 1, "Latency p99", "span:not(.sub)") is None and int(cell(b, "tests", 1, "Latency p99", ".sub")) > 38e6
+
+
 def test_verdicts_reasons_and_progress(live):
     b = live(*L3, *SERVER, *CLIENT, "set tests criteria port 0 test-case-id 0 clients-estab 1000", "set tests async port 0 test-case-id 0",
              "add tests client tcp port 0 test-case-id 1 src 10.0.0.1 10.0.0.1 sport 20001 20010 dest 10.0.0.253 10.0.0.253 dport 81 81",
@@ -234,6 +289,7 @@ def test_empty_engine_says_so(live):
     wait_for(lambda: b.js("return document.getElementById('tests-none').checkVisibility() && !document.getElementById('tests').checkVisibility()"))
     assert b.js("return document.getElementById('drops-none').checkVisibility()")
     assert "measures" in b.text("#chart-latency .note")
+    assert not b.js("return document.getElementById('chart-responses').checkVisibility()")
 
 
 # ---- pauses, choices
@@ -272,7 +328,7 @@ def test_window_scope_and_cross_hair_by_keys(live):
     b.key("ArrowLeft")
     label = b.js("return document.querySelector('#chart-sessions .plot').getAttribute('aria-label')")
     assert "At " in label and "servers" in label
-    hairs = b.js("return [...document.querySelectorAll('.hair')].map((e) => e.hidden)")
+    hairs = b.js("return [...document.querySelectorAll('.chart:not([hidden]) .hair')].map((e) => e.hidden)")
     assert len(hairs) == 8 and not any(hairs)  # one for all of them
     assert b.text("#cursor-time").startswith("at ")
     b.key("Escape")
@@ -555,3 +611,28 @@ def test_counters_that_begin_again(live):
     assert found[0] == [[i == 7, v] for i, v in enumerate(rates)]
     assert found[1] == [[105000, 200000, False], [201000, 202000, True]]
     assert found[2] == rates
+
+
+def test_histograms_that_begin_again(live):
+    """Differences of histograms that begin elsewhere, of a new start, of nothing; and what the store makes of it."""
+    b = live(*L3, *SERVER)
+    found = b.module("""const { quantilesBetween: q } = await load("histogram.js"), { Store } = await load("store.js");
+        const h = (first, ...counts) => ({ sub_bits: 4, first, counts }), seen = [
+          q(h(5, 1, 0, 3), h(0)), q(h(5, 1, 0, 1003), h(6, 0, 3)), q(h(5, 7), h(5, 7)), q(h(0), h(0)), q(h(0), h(5, 7)), q(h(5, 9), null), q(null, h(5, 9)),
+          q(h(100, 5), h(100, 9)), q(h(90, 100, 2), h(90, 50, 3)), q(h(111, 2n ** 60n + 4n, 1), h(111, 2n ** 60n)), q(h(543, 1), h(0))];
+        const store = new Store(), doc = await (await fetch("/api/v1/stats")).json(), made = [];
+        doc.tests = doc.test_cases;
+        for (const [i, n] of [null, h(0), h(200, 4), h(200, 4), h(201, 2), h(201, 5), null].entries()) {
+          const d = structuredClone(doc);
+          d.timestamp = 100 + i;
+          d.tests[0].latency = n && { histogram: n };
+          store.take(d);
+          made.push(store.rates.tests.get("test 1/0").p50 ?? null);
+        }
+        return [seen, made, store.rows("test 1/0", ["p50", "p99_9"], 0).map((r) => r.slice(1))];""")
+    one = lambda ns: {"p50": ns, "p90": ns, "p99": ns, "p99_9": ns}  # noqa: E731
+    edge = [(begins(k, 4) + begins(k + 1, 4)) // 2 for k in range(544)]
+    assert found[0] == [one(7), one(7), {}, {}, {}, {}, {}, one(edge[100]), one(edge[90]) | {"p99": edge[91], "p99_9": edge[91]},
+                        {"p50": edge[111], "p90": edge[112], "p99": edge[112], "p99_9": edge[112]}, one(edge[543])]
+    assert found[1] == [None, None, edge[200], None, edge[201], edge[201], None]
+    assert found[2] == [[pytest.approx(v, rel=1e-6) if v else None] * 2 for v in found[1]]

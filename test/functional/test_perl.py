@@ -50,6 +50,7 @@ def test_all_calls(engine, rpc):  # noqa: F811
     assert not config["async"] and (config["uptime_s"], config["criterion_within_s"]) == ("infinite", 20)
     assert seen["faults"]["loss_percent"] == 0.5 and seen["faults"]["seed"] == 4294967295
     assert [a["weight"] for a in seen["imix"]] == [60, 40] and 500 in seen["latency"]["limits"].values()
+    assert seen["times"]["from"] == "request" and seen["times"]["last_byte"]["samples"] == seen["stats"]["responses"]
     # what came
     assert [(t["port"], t["state"]) for t in seen["states"]] == [(0, "PASSED"), (1, "PASSED")]
     assert seen["described"] == "port 0 test case 0 PASSED: clients-estab 100 of 100"

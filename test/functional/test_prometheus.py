@@ -47,6 +47,7 @@ def world(e):
           *pair(0, 0, "tcp", *http), *pair(0, 1, "udp", raw, raw), *pair(0, 2, "tcp", echo, echo), *pair(0, 3, "tcp", *stamped),
           "set tests ipv4-options port 0 test-case-id 1 tx-timestamp 1", "set tests ipv4-options port 1 test-case-id 1 rx-timestamp 1",
           "set tests latency port 1 test-case-id 3 max 1 max-avg 1 samples 100",
+          "set tests response-times port 0 test-case-id 0 from syn", "set tests response-times port 0 test-case-id 1 from request",
           "add tests multicast-src udp port 0 test-case-id 4 src 10.0.0.1 10.0.0.1 sport 5000 5000 dest 224.0.0.1 224.0.0.3 dport 7 7",
           "set tests client raw port 0 test-case-id 4 data-req-plen 10 data-resp-plen 0", SPEED.format("port 0 test-case-id 4"),
           *groups, *weights, "add tests imix-id 0 app 0-1", "add tests imix-id 1 app 16-17", *pair(1, 0, "tcp", None, None),
@@ -151,7 +152,9 @@ def test_both_formats_with_all_kinds_of_test_cases(engine, exporter, prefix):  #
     assert len(by_name) == len(families) > 150 and all(f.documentation for f in families)
     for name, type_, unit in (("warp17_port_rx_packets", "counter", "packets"), ("warp17_port_rx_bytes", "counter", "bytes"),
                               ("warp17_lcore_busy_seconds", "counter", "seconds"), ("warp17_build", "info", ""),
-                              ("warp17_test_case_latency_seconds", "histogram", "seconds"), ("warp17_lcore_load_ratio", "gauge", "ratio"),
+                              ("warp17_test_case_latency_seconds", "histogram", "seconds"),
+                              ("warp17_test_case_first_byte_seconds", "histogram", "seconds"),
+                              ("warp17_test_case_last_byte_seconds", "histogram", "seconds"), ("warp17_lcore_load_ratio", "gauge", "ratio"),
                               ("process_cpu_seconds", "counter", "seconds"), ("warp17_drop_packets", "counter", "packets"),
                               ("warp17_imix_responses", "counter", "")):
         assert (by_name[name].type, by_name[name].unit) == (type_, unit)
@@ -232,6 +235,8 @@ def test_numbers_are_the_clis_and_go_with_the_engine(engine, exporter, prometheu
     assert compared > 150  # of numbers that are not 0
     for port, tcid in ((1, 1), (1, 3)):
         latencies(e, p, port, tcid)
+    for tcid in (0, 1):
+        response_times(e, p, 0, tcid)
     e.kill()
     wait_for(lambda: p.number("warp17_up") == 0, 10)
     assert p.number("up") == 1 and p.number("warp17_engine_attached") == 0
@@ -241,20 +246,31 @@ def test_numbers_are_the_clis_and_go_with_the_engine(engine, exporter, prometheu
     assert p.query("warp17_up") == []
 
 
-def latencies(e, p, port, tcid):
+def histogram_is(p, name, mine, g):
     """The same samples, mean, and quantiles as near as buckets of half an octave say."""
+    assert p.number(f"{name}_count{mine}") == g["samples"]
+    assert p.number(f"{name}_sum{mine} / {name}_count{mine}") * 1e9 == pytest.approx(g["avg_ns"], abs=1)
+    for percent, q in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
+        about = p.number(f"histogram_quantile({q}, {name}_bucket{mine})") * 1e9
+        assert g[percent + "_ns"] / 1.51 - 130 < about < g[percent + "_ns"] * 1.51 + 130, (percent, g, about)
+    assert p.number(f'{name}_bucket{{{mine[1:-1]}, le="+Inf"}}') == g["samples"]
+
+
+def response_times(e, p, port, tcid):
+    view = e.show(f"tests response-times port {port} test-case-id {tcid}")
+    for part in ("first_byte", "last_byte"):
+        assert view[part]["samples"] > 5  # from syn: of each session one
+        histogram_is(p, f"warp17_test_case_{part}_seconds", f'{{port="{port}", test_case="{tcid}"}}', view[part])
+
+
+def latencies(e, p, port, tcid):
     g = e.show(f"tests latency port {port} test-case-id {tcid}")["latency"]["global"]
     mine = f'{{port="{port}", test_case="{tcid}"}}'
-    assert p.number(f"warp17_test_case_latency_seconds_count{mine}") == g["samples"] > 100
-    mean = f"warp17_test_case_latency_seconds_sum{mine} / warp17_test_case_latency_seconds_count{mine}"
-    assert p.number(mean) * 1e9 == pytest.approx(g["avg_ns"], abs=1)
+    assert g["samples"] > 100
+    histogram_is(p, "warp17_test_case_latency_seconds", mine, g)
     for name, q in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
-        about = p.number(f"histogram_quantile({q}, warp17_test_case_latency_seconds_bucket{mine})") * 1e9
-        assert g[name + "_ns"] / 1.51 - 130 < about < g[name + "_ns"] * 1.51 + 130, (name, g, about)
         percent = f'warp17_test_case_latency_percentile_seconds{{port="{port}", test_case="{tcid}", percentile="{100 * q:g}"}}'
         assert p.number(percent) * 1e9 == pytest.approx(g[name + "_ns"], abs=0.5)
-    inside = p.number(f'warp17_test_case_latency_seconds_bucket{{port="{port}", test_case="{tcid}", le="+Inf"}}')
-    assert inside == g["samples"]
 
 
 # ---- what is shipped

@@ -138,6 +138,7 @@ def test_every_method_of_the_engine_has_one_here(engine, rpc):  # noqa: F811
         w.set_tcp_options(0, 0, win_size=100000, sack=False, congestion="newreno")
         w.set_ipv4_options(0, 0, dscp="af41", tx_timestamp=1, rx_timestamp=True)
         w.set_latency(0, 0, max=500, max_avg=100, samples=10)
+        w.set_response_times(0, 0, "request"), w.set_response_times(0, 0, "off"), w.set_response_times(0, 0, "syn")
         w.set_vlan(0, 0, 7, 3), w.set_vlan(0, 0, 0)
         w.add_multicast(0, 3, "10.0.0.1", 5000, ("224.1.1.1", "224.1.1.2"), 6000)
         w.set_client(0, 3, client.Raw(10, 0)), w.delete_test(0, 3)
@@ -159,6 +160,7 @@ def test_every_method_of_the_engine_has_one_here(engine, rpc):  # noqa: F811
         assert config["criterion_within_s"] == 20 and config["async"] and config["sport"] == "10001-10100"
         assert w.call("show.tests.tcp_options", port=0, test_case_id=0)["congestion"] == "newreno"
         assert 500 in w.latency(0, 0)["limits"].values()
+        assert w.response_times(0, 0)["from"] == "syn" and w.response_times(0, 0)["first_byte"]["samples"] == 0
         assert [a["weight"] for a in w.imix(0)["groups"][0]["apps"]] == [40, 30, 30]
         assert len(w.ports()) == len(w.links()) == len(w.link_rate()) == w.version()["ports"] == 2
         assert w.config(0) == [line for line in e.show("config port 0")["lines"]]

@@ -67,7 +67,7 @@ def test_the_description_is_openrpc(engine, rpc):
 
 SHOWN = {"show.config": {}, "show.tests.config": {"port": 0}, "show.tests.state": {"port": 0}, "show.tests.stats": TC,
          "show.tests.tcp_options": TC, "show.tests.vlan_options": TC, "show.tests.ipv4_options": TC, "show.tests.latency": TC,
-         "show.tests.faults": {"port": 0}, "show.tests.imix": {}, "show.audit": {"last": 3}, "show.events": {}}
+         "show.tests.response_times": TC, "show.tests.faults": {"port": 0}, "show.tests.imix": {}, "show.audit": {"last": 3}, "show.events": {}}
 
 
 def shape(v):
@@ -83,7 +83,7 @@ def test_every_view_is_the_clis_and_as_described(engine, rpc):
     e, s = two(engine, rpc)
     pair(e, TALK, TALK, extra=("set tests ipv4-options port 0 test-case-id 0 tx-timestamp 1 rx-timestamp 1",
                                "set tests latency port 0 test-case-id 0 max 100 samples 10",
-                               "set tests faults port 0 delay 0.001",
+                               "set tests response-times port 0 test-case-id 0 from request", "set tests faults port 0 delay 0.001",
                                "set tests imix app-index 3 server http 200-OK resp-size 10", "set tests imix app-index 3 weight 5",
                                "add tests imix-id 2 app 3"))
     wait_for(lambda: e.stats(0)["responses"] > 100)

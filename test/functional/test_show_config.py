@@ -37,6 +37,7 @@ EXAMPLES = {
     "set_tests_ipv4_options": [f"set tests ipv4-options {C} tos 255 tx-timestamp 1 rx-timestamp 1",
                                f"set tests ipv4-options {S} dscp af11 ecn CE"],
     "set_tests_latency": [f"set tests latency {C} max 1 max-avg 2 samples 1000", f"set tests latency {S} max 4294967295"],
+    "set_tests_response_times": [f"set tests response-times {C} from request"],
     "set_tests_faults": [
         "set tests faults port 0 loss 0.0001 duplicate 100 reorder 2.5 reorder-by 500us corrupt 1 delay 20 jitter 0.001 "
         "rate 0.5 queue 0 seed 4294967295", "set tests faults port 1 direction tx loss 50 burst 10",

@@ -119,7 +119,7 @@ def test_without_an_engine_it_says_why(exporter, stream):
     assert s.status == 200 and s.headers["content-type"] == "text/event-stream" and s.headers["cache-control"] == "no-store"
     state = s.first("state", 1)
     assert s.retry == 1000
-    assert state["schema"] == "warp17-live/1.0" and state["engine"] is None and abs(state["timestamp"] - time.time()) < 2
+    assert state["schema"] == "warp17-live/1.1" and state["engine"] is None and abs(state["timestamp"] - time.time()) < 2
     assert state["ports"] == state["tests"] == state["lcores"] == []
     wait_for(lambda: "not running" in s.of("state")[-1]["why"], 3)
     assert not s.of("event") and not s.of("operators")

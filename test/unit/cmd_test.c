@@ -139,6 +139,7 @@ static void random_value(const struct arg_desc *a, void *out)
 		WORD(http_status)
 		WORD(loglevel)
 		WORD(congestion)
+		WORD(times_from)
 		WORD(fault_dir)
 		WORD(dscp)
 		WORD(ecn)
@@ -309,10 +310,12 @@ static void sentences(void **state)
 		"start tests port 0 now", "unexpected word 'now' after '0', expected nothing more");
 	expect_err("show tests foo",
 		"unknown word 'foo' after 'show tests', expected "
-		"config|state|stats|ui|tcp-options|vlan-options|ipv4-options|latency|faults|imix");
+		"config|state|stats|ui|tcp-options|vlan-options|ipv4-options|latency|"
+		"response-times|faults|imix");
 	expect_err("show tests",
 		"'show tests' is not complete, expected "
-		"config|state|stats|ui|tcp-options|vlan-options|ipv4-options|latency|faults|imix");
+		"config|state|stats|ui|tcp-options|vlan-options|ipv4-options|latency|"
+		"response-times|faults|imix");
 	expect_err("nope",
 		"unknown word 'nope', expected "
 		"add|del|set|start|stop|acquire|release|show|clear|monitor|file|help|exit|quit");

@@ -16,6 +16,7 @@
 static void steps_of_a_histogram_are_exact(void **state)
 {
 	static struct histogram h;
+	static struct coarse c;
 	uint64_t upto[LATENCY_STEPS], n = 0;
 
 	(void)state;
@@ -28,11 +29,52 @@ static void steps_of_a_histogram_are_exact(void **state)
 	}
 	hist_record(&h, 0);
 	hist_record(&h, UINT64_MAX);
-	assert_int_equal(latency_steps(&h, upto), 2 * LATENCY_STEPS + 2);
+	coarse_of(&c, &h);
+	assert_int_equal(latency_steps(&c, upto), 2 * LATENCY_STEPS + 2);
 	for (uint32_t i = 0; i < LATENCY_STEPS; i++) {
 		n = 2 * i + 2; /* 0, both of the steps below, and its own */
 		assert_int_equal(upto[i], n);
 	}
+}
+
+/* By the formula of the schema: as a reader of documents knows it. */
+static uint64_t begins(uint64_t k)
+{
+	uint64_t s = k >> COARSE_SUB_BITS != 0 ? (k >> COARSE_SUB_BITS) - 1 : 0;
+
+	return (k - (s << COARSE_SUB_BITS)) << s;
+}
+
+/* Each time is counted between its bucket's beginning and the next one's. */
+static void a_coarse_histogram_has_all(void **state)
+{
+	static struct histogram h;
+	static struct coarse c;
+
+	(void)state;
+	coarse_of(&c, &h);
+	assert_int_equal(c.first, 0);
+	assert_int_equal(c.end, 0);
+	for (uint32_t bit = 0; bit < 37; bit++) {
+		for (int off = -1; off <= 1; off++) {
+			uint64_t ns = (UINT64_C(1) << bit) + (UINT64_C(1) << bit) / 3
+				+ (uint64_t)off;
+
+			memset(&h, 0, sizeof(h));
+			hist_record_all(&h, ns, 3);
+			coarse_of(&c, &h);
+			assert_int_equal(c.end, c.first + 1);
+			assert_int_equal(c.n[c.first], 3);
+			assert_true(begins(c.first) <= ns && ns < begins(c.end));
+		}
+	}
+	hist_record(&h, 0);
+	hist_record(&h, UINT64_MAX);
+	coarse_of(&c, &h);
+	assert_int_equal(c.first, 0);
+	assert_int_equal(c.end, COARSE_BUCKETS);
+	assert_int_equal(begins(COARSE_BUCKETS), UINT64_C(1) << HIST_TOP_BITS);
+	assert_int_equal(c.n[0] + c.n[COARSE_BUCKETS - 1], 2);
 }
 
 static void the_format_that_is_asked_for(void **state)
@@ -150,6 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(steps_of_a_histogram_are_exact),
+		cmocka_unit_test(a_coarse_histogram_has_all),
 		cmocka_unit_test(the_format_that_is_asked_for),
 		cmocka_unit_test(numbers_are_written_as_they_are),
 		cmocka_unit_test(a_text_grows),

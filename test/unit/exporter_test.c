@@ -425,6 +425,71 @@ static void latency_add(uint32_t w, uint64_t ns)
 	st->max_ns = MAX_OF(st->max_ns, ns);
 }
 
+/* Test case 2 of port 1 measures response times. */
+static void responses_begin(uint32_t from)
+{
+	seg_tc(seg, 1, 2)->cfg.times = (struct times_config){.from = from, .slot = 3};
+	for (uint32_t w = 0; w < 2; w++)
+		memset(seg_times(seg, w, 2)->min_ns, 0xff, sizeof(seg_times(seg, w, 2)->min_ns));
+}
+
+static void response_add(uint32_t w, uint64_t first_ns, uint64_t last_ns)
+{
+	struct stats_times *st = &seg_stats_tc(seg, w, 1, 2)->times;
+	struct times_block *b = seg_times(seg, w, 2);
+
+	b->min_ns[TIMES_FIRST] = MIN_OF(b->min_ns[TIMES_FIRST], first_ns);
+	b->min_ns[TIMES_LAST] = MIN_OF(b->min_ns[TIMES_LAST], last_ns);
+	hist_record(&b->hist[TIMES_FIRST], first_ns);
+	hist_record(&b->hist[TIMES_LAST], last_ns);
+	st->first_samples++;
+	st->first_sum_ns += first_ns;
+	st->first_max_ns = MAX_OF(st->first_max_ns, first_ns);
+	st->last_samples++;
+	st->last_sum_ns += last_ns;
+	st->last_max_ns = MAX_OF(st->last_max_ns, last_ns);
+}
+
+static void response_times_are_two_histograms(void **state)
+{
+	char *text;
+	json_t *o;
+
+	(void)state;
+	test_case_add(1, 2);
+	test_case_add(1, 3);
+	text = prometheus();
+	has_not(text, "byte_seconds_bucket");
+	free(text);
+	responses_begin(times_from_REQUEST);
+	o = json();
+	assert_int_equal(
+		json_integer_value(at(o, "test_cases.0.response_times.last_byte.samples")), 0);
+	assert_true(json_is_null(at(o, "test_cases.0.response_times.last_byte.p50_ns")));
+	json_decref(o);
+	response_add(0, 1000, 2000);
+	response_add(1, 3000, 70000);
+	text = prometheus();
+	has(text, "_first_byte_seconds_bucket{port=\"1\",test_case=\"2\",le=\"2.047e-06\"} 1\n");
+	has(text, "_first_byte_seconds_sum{port=\"1\",test_case=\"2\"} 0.000004000\n");
+	has(text, "_last_byte_seconds_bucket{port=\"1\",test_case=\"2\",le=\"2.047e-06\"} 1\n");
+	has(text, "_last_byte_seconds_sum{port=\"1\",test_case=\"2\"} 0.000072000\n");
+	has(text, "_last_byte_seconds_count{port=\"1\",test_case=\"2\"} 2\n");
+	has_not(text, "test_case=\"3\",le=");
+	free(text);
+	o = json();
+	assert_string_equal(
+		json_string_value(at(o, "test_cases.0.response_times.from")), "request");
+	assert_int_equal(
+		json_integer_value(at(o, "test_cases.0.response_times.first_byte.min_ns")), 1000);
+	assert_int_equal(
+		json_integer_value(at(o, "test_cases.0.response_times.last_byte.avg_ns")), 36000);
+	assert_int_equal(
+		json_integer_value(at(o, "test_cases.0.response_times.last_byte.max_ns")), 70000);
+	assert_true(json_is_null(at(o, "test_cases.1.response_times")));
+	json_decref(o);
+}
+
 /* Two workers' latencies in one histogram; a test case that measures none has none. */
 static void latencies_are_a_histogram(void **state)
 {
@@ -465,6 +530,11 @@ static void latencies_are_a_histogram(void **state)
 	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.avg_ns")), 1500);
 	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.p99_9_ns")), 2000);
 	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.recent.samples")), 2);
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.histogram.sub_bits")), 4);
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.histogram.first")), 111);
+	assert_int_equal(json_array_size(at(o, "test_cases.0.latency.histogram.counts")), 17);
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.histogram.counts.0")), 1);
+	assert_int_equal(json_integer_value(at(o, "test_cases.0.latency.histogram.counts.16")), 1);
 	assert_true(json_is_null(at(o, "test_cases.1.latency")));
 	json_decref(o);
 }
@@ -527,44 +597,75 @@ static void openmetrics_has_its_own_heads(void **state)
 	free(other);
 }
 
+/* The tree and the text are given away. */
+static void same_text(json_t *tree, char *fast, size_t len)
+{
+	char *text = json_dumps(tree, JSON_COMPACT);
+
+	assert_string_equal(fast, text);
+	assert_int_equal(strlen(fast), len);
+	free(text);
+	free(fast);
+	json_decref(tree);
+}
+
+static void test_cases_of_all_kinds(void)
+{
+	struct seg_imix *m = seg_imix(seg);
+
+	test_case_add(1, 1);
+	test_case_add(1, 2);
+	test_case_add(1, 15);
+	seg_tc(seg, 1, 1)->has_latency = 1; /* and nothing measured */
+	seg_tc(seg, 1, 2)->has_latency = 1;
+	latency_add(0, 1000);
+	latency_add(1, 5000000);
+	latency_add(1, UINT64_MAX);
+	responses_begin(times_from_SYN);
+	response_add(0, 300, 7000000);
+	seg_tc(seg, 1, 15)->cfg.imix = 3;
+	m->groups[2].n = 2;
+	m->groups[2].app[0] = 7;
+	m->groups[2].app[1] = 0;
+	seg_stats_imix(seg, 0, 2, 1)->tc.requests = UINT64_MAX;
+	seg_stats_tc(seg, 1, 1, 15)->tc.estab_now = (uint64_t)-1;
+}
+
 /* What is written without a tree is what the tree's text is. */
 static void the_fast_text_is_the_trees(void **state)
 {
+	struct sample *s;
+	size_t len = 0;
+	char *text;
+
 	(void)state;
-	test_case_add(1, 15);
+	test_cases_of_all_kinds();
 	seg_stats_port(seg, 0, 0)->port.rx_bytes = UINT64_MAX;
 	seg_stats_port(seg, 1, 0)->port.rx_pkts = 1234567890123;
 	seg_stats_port(seg, 1, 1)->tsm.in_estab = (uint64_t)-3;
-	snprintf(seg->hdr.prefix, sizeof(seg->hdr.prefix), "%s", "\"ports\":[]");
+	snprintf(seg->hdr.prefix, sizeof(seg->hdr.prefix), "%s", "\"ports\":[]\"tests\":[]");
 	for (uint32_t ports = 0; ports <= PORTS; ports++) {
-		struct sample *s;
-		char *text, *fast;
-		size_t len;
-		json_t *o;
-
 		s = sample();
 		s->n_ports = ports;
-		o = json_stats(s, 7);
-		text = json_dumps(o, JSON_COMPACT);
-		fast = json_stats_text(s, 7, &len);
-		assert_string_equal(fast, text);
-		assert_int_equal(strlen(fast), len);
-		free(text);
-		free(fast);
-		json_decref(o);
+		text = json_stats_text(s, 7, &len);
+		same_text(json_stats(s, 7), text, len);
+		text = json_live_text(s, 9, NULL, &len);
+		same_text(json_live(s, 9, NULL), text, len);
 		for (uint32_t only = 0; only <= ports; only++) {
 			uint32_t port = only < ports ? only : UINT32_MAX; /* all */
 
-			o = json_ports_of(s, 8, port);
-			text = json_dumps(o, JSON_COMPACT);
-			fast = json_ports_text(s, 8, port, &len);
-			assert_string_equal(fast, text);
-			free(text);
-			free(fast);
-			json_decref(o);
+			text = json_ports_text(s, 8, port, &len);
+			same_text(json_ports_of(s, 8, port), text, len);
+			text = json_tests_text(s, 8, port, 2, &len);
+			same_text(json_tests_of(s, 8, port, 2), text, len);
+			text = json_tests_text(s, 8, port, UINT32_MAX, &len);
+			same_text(json_tests_of(s, 8, port, UINT32_MAX), text, len);
 		}
 		sample_free(s);
 	}
+	text = json_live_text(NULL, 1, "no \"engine\"", &len);
+	has(text, "\"engine\":null,\"why\":\"no \\\"engine\\\"\",\"ports\":[],\"tests\":[],");
+	free(text);
 }
 
 #define with_segment(test) cmocka_unit_test_setup_teardown(test, segment_up, segment_down)
@@ -580,6 +681,7 @@ int main(void)
 		with_segment(counts_that_make_no_sense),
 		with_segment(families_are_whole),
 		with_segment(latencies_are_a_histogram),
+		with_segment(response_times_are_two_histograms),
 		with_segment(the_fast_text_is_the_trees),
 		with_segment(progress_and_state_of_what_runs),
 		with_segment(openmetrics_has_its_own_heads),

@@ -1,5 +1,5 @@
 /* What a whole scrape of a large engine costs the exporter: 64 ports, 16 workers, 256 test cases,
- * every counter a large number, every test case with latencies. Time is the CPU's, so that a loaded
+ * every counter a large number, every test case with latencies, as many as may with response times. Time is the CPU's, so that a loaded
  * machine changes little; the best of some runs counts. Prints its figures. */
 #include "common/util/clock.h"
 #include "stats-exporter/exporter.h"
@@ -32,8 +32,8 @@
 #define MOST_LEAK_KB MOST_KB
 #endif
 
-/* What so many numbers take on the machine of doc/performance.md, where JSON takes 25.7 ms: on one that
- * is slower, or has less of its host just now, more is let pass in proportion. */
+/* What so many numbers take on the machine of doc/performance.md: on one that is slower, or has less of
+ * its host just now, more is let pass in proportion. */
 #define YARDSTICK_MS 5.5
 #define YARDSTICK_NUMBERS 100000
 
@@ -75,6 +75,19 @@ static void latency_fill(uint32_t w, uint32_t port, uint32_t tcid)
 	}
 }
 
+static void response_times_fill(uint32_t w, uint32_t port, uint32_t tcid, uint32_t slot)
+{
+	struct stats_times *st = &seg_stats_tc(seg, w, port, tcid)->times;
+	const struct latency_block *l = seg_latency(seg, w, port, tcid);
+	struct times_block *b = seg_times(seg, w, slot);
+
+	for (uint32_t i = 0; i < TIMES_BYTES; i++) {
+		b->min_ns[i] = l->min_ns;
+		b->hist[i] = l->hist;
+	}
+	st->first_max_ns = st->last_max_ns = seg_stats_tc(seg, w, port, tcid)->latency.max_ns;
+}
+
 static void test_case_fill(uint32_t i)
 {
 	uint32_t port = i % PORTS, tcid = i / PORTS * 5;
@@ -84,10 +97,14 @@ static void test_case_fill(uint32_t i)
 	t->state = tc_state_RUNNING;
 	t->has_latency = 1;
 	t->cfg.latency.samples = 100;
+	if (i < TIMES_MAX)
+		t->cfg.times = (struct times_config){.from = times_from_SYN, .slot = i + 1};
 	t->cfg.imix = i < IMIX_GROUPS_MAX ? i + 1 : 0;
 	for (uint32_t lc = 0; lc < WORKERS; lc++) {
 		fill(seg_stats_tc(seg, lc, port, tcid), sizeof(struct stats_tc_block));
 		latency_fill(lc, port, tcid);
+		if (i < TIMES_MAX)
+			response_times_fill(lc, port, tcid, i);
 	}
 }
 
@@ -177,6 +194,16 @@ static char *ports_make(const struct sample *s, size_t *len)
 	return json_ports_text(s, 1, UINT32_MAX, len);
 }
 
+static char *tests_make(const struct sample *s, size_t *len)
+{
+	return json_tests_text(s, 1, UINT32_MAX, UINT32_MAX, len);
+}
+
+static char *live_make(const struct sample *s, size_t *len)
+{
+	return json_live_text(s, 1, NULL, len);
+}
+
 /* How many times as slow the machine is now: by what the C library takes to write numbers, which
  * nothing of ours changes. */
 static double slowness(void)
@@ -260,6 +287,8 @@ static void json_is_cheap(void **state)
 	(void)state;
 	cost("JSON of stats", json_make);
 	cost("JSON of ports", ports_make);
+	cost("JSON of tests", tests_make);
+	cost("a state of /events", live_make);
 }
 
 int main(void)

@@ -206,6 +206,8 @@ void stack_start(uint16_t port, uint8_t tcid)
 		assert_int_equal(app_tc_init(&app_tcs[port * TCS_MAX + tcid], &c->app, c->kind,
 					 c->proto, err, sizeof(err)),
 			0);
+	if (c->times.from != times_from_OFF)
+		app_tcs[port * TCS_MAX + tcid].rx_watch |= APP_WATCH_TIMES;
 	assert_int_equal(mailbox_post(stack.lc, &m), 0);
 	stack_run_us(TURN_US);
 }

@@ -16,7 +16,8 @@ NOW = frozenset({
     "tc.open_now", "tc.estab_now", "tc.up"})
 LARGEST = frozenset({
     "timer.late_max_ms", "memory.tcb_bytes", "memory.ucb_bytes", "lcore.longest", "lcore.longest_now",
-    "lcore.longest_interrupted", "tc.last_estab_us", "latency.max_ns"})
+    "lcore.longest_interrupted", "tc.last_estab_us", "latency.max_ns", "times.first_max_ns",
+    "times.last_max_ns"})
 
 
 def kind_of(group: str, name: str) -> str:

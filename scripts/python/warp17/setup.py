@@ -104,6 +104,10 @@ class Setup:
         """What latencies are held against: max and max_avg in us, 0 for none; samples: how many newest are shown apart."""
         self.call("set.tests.latency", port=port, test_case_id=test_case_id, max=max, max_avg=max_avg, samples=samples)
 
+    def set_response_times(self, port: int, test_case_id: int, start: str) -> None:
+        """Of a client test case, from when on until the first and the last byte of responses: "syn", "request" or "off"."""
+        self.call("set.tests.response_times", port=port, test_case_id=test_case_id, **{"from": start})
+
     # ---- applications
 
     def set_client(self, port: int, test_case_id: int, app: App) -> None:

@@ -111,6 +111,11 @@ class Views:
         "limits" (us), "on"."""
         return self._view("tests.latency", port=port, test_case_id=test_case_id)
 
+    def response_times(self, port: int, test_case_id: int) -> View:
+        """Response times of a client in ns: "from", "first_byte" and "last_byte" (samples, min_ns, avg_ns, max_ns, percentiles),
+        "buckets" of both."""
+        return self._view("tests.response_times", port=port, test_case_id=test_case_id)
+
     def imix(self, imix_id: Optional[int] = None) -> View:
         """IMIX groups and applications, and what these did."""
         return self._view("tests.imix", imix_id=imix_id)
