@@ -368,7 +368,7 @@ def test_wrong_plans_and_arguments_end_with_2_and_leave_nothing(tmp_path):
     plan = tmp_path / "plan.yaml"
     plan.write_text("schema: warp17-fleet/1.0\nname: x\nengines:\n  - name: a\n    attach: 127.0.0.1:1\n    start: [99]\n")
     for words, why in (((plan,), f"{plan}:6: engines[0].start[0]: 99 given, expected 0..63"), ((tmp_path / "none.yaml",), "No such file"),
-                       ((), "expected PLAN"), ((plan, "--timeout", "0"), "--timeout: 0 given"), ((plan, "--duration", "x"), "'x' given, expected seconds")):
+                       ((), "expected PLAN"), ((plan, "--timeout", "0"), "--timeout: '0' given, expected seconds, 1.."), ((plan, "--duration", "x"), "'x' given, expected seconds")):
         done = run(FLEET, *words, cwd=tmp_path)
         assert done.returncode == 2 and why in done.stderr and not done.stdout, (done.stdout, done.stderr)
     assert {p.name for p in tmp_path.iterdir()} == {"plan.yaml"}

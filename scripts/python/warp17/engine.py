@@ -66,8 +66,9 @@ class LocalEngine:
 
     def _launch(self, command: str, *args: str) -> "subprocess.CompletedProcess[str]":
         words = [self._launcher, command, "--prefix", self.prefix, *args]
+        # a stop is of a session of its own: a second Ctrl-C would end it, and not the engine
         with subprocess.Popen(words, env=self._env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE) as p:
+                              stderr=subprocess.PIPE, start_new_session=command == "stop") as p:
             try:
                 out, err = p.communicate()
             except BaseException:  # interrupted: told so, it takes back what it did; killed, it could not
@@ -89,7 +90,14 @@ class LocalEngine:
 
     def stop(self) -> None:
         """Ends traffic with FIN, then engine and server; gives hugepages back. Again it does nothing. Raises LaunchFailed
-        when the engine does not end."""
+        when the engine does not end. KeyboardInterrupt is raised when all that is done: nobody else would do it."""
+        try:
+            self._end()
+        except KeyboardInterrupt:
+            self._end()
+            raise
+
+    def _end(self) -> None:
         done = self._launch("stop") if self._running else None
         if self._server is not None:
             try:

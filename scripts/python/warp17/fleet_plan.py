@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import plan_schema
-from .connection import address
+from .connection import address, token_in
 from .fleet_sums import Network
 from .plan import TIMEOUT_S, Plan, PlanError, contradictions, engine_options, located, pool, read, translated
 from .plan_check import Problem, Where, problems
@@ -18,7 +18,6 @@ from .plan_read import Lines, ReadError, read_json, read_yaml
 SCHEMA = "warp17-fleet/1.0"
 ENGINES_MAX = 64
 OF_PART = ("ports", "imix", "cases", "commands", "start")
-TOKEN_MAX = 256
 NAME: Mapping[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
                            "$comment": "a name of letters, digits, '.', '_' and '-', at most 64 of them"}
 PORT: Mapping[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}:[0-9]{1,2}$",
@@ -45,13 +44,9 @@ class EngineSpec:
         if self.token_file is None:
             return None
         try:
-            with open(self.token_file, encoding="ascii") as f:
-                token = f.read(2 * TOKEN_MAX).strip()
-        except (OSError, ValueError) as e:
-            raise PlanError([f"{self.name}: token_file {self.token_file}: {getattr(e, 'strerror', None) or e}"]) from e
-        if not 0 < len(token) < TOKEN_MAX:
-            raise PlanError([f"{self.name}: token_file {self.token_file}: expected a line of at most {TOKEN_MAX - 1} characters"])
-        return token
+            return token_in(self.token_file)
+        except ValueError as e:
+            raise PlanError([f"{self.name}: token_file {e}"]) from e
 
     def tls(self) -> Optional[ssl.SSLContext]:
         """The same."""
