@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 
@@ -166,29 +167,39 @@ def test_two_pairs_start_at_one_instant(engine, serve, tmp_path):
     assert low <= merged["p99_ns"] <= high
 
 
-def test_an_engine_that_is_killed_makes_it_invalid_and_the_others_stop(pair, serve, tmp_path):
+def begun(tmp_path, plan, *options, **kw):
+    """In the background; the process, and the file with what it says."""
     log = tmp_path / "log"
     with open(log, "w") as out:
-        p = subprocess.Popen(command(tmp_path, http({n: serve(e) for n, e in pair.items()}, duration=60)), stdin=subprocess.DEVNULL,
-                             stdout=out, stderr=out)
+        return subprocess.Popen(command(tmp_path, plan, *options), stdin=subprocess.DEVNULL, stdout=out, stderr=out, **kw), log
+
+
+def test_interrupted_while_it_stops_and_counts_what_was_measured_is_written(pair, serve, tmp_path):
+    p, log = begun(tmp_path, http({n: serve(e) for n, e in pair.items()}, sessions=100, duration=1))
     try:
-        wait_for(lambda: "PASSED clients-estab" in log.read_text() or p.poll() is not None, 30)
-        killed = time.monotonic()
-        pair["server"].kill()
-        assert p.wait(30) == 2, log.read_text()
-        assert time.monotonic() - killed < 20
+        runs = lambda: pair["client"].document()["ports"][0]["running"]
+        wait_for(lambda: runs() or p.poll() is not None, 20)
+        wait_for(lambda: not runs(), 20)
+        p.send_signal(signal.SIGINT)
+        assert p.wait(30) == 130, log.read_text()
     finally:
-        if p.poll() is None:
-            p.kill()
-            p.wait()
-    doc = json.loads((tmp_path / "out/result.json").read_text())
-    assert doc["verdict"] == "invalid" and doc["exit_code"] == 2
-    (why,) = [r for r in doc["reasons"] if re.match(r"server was lost [0-9.]+ s after the start; the other engines were stopped then", r)]
-    assert why in log.read_text()
-    assert [bool(e["faults"]) for e in doc["engines"]] == [False, True]
-    assert case(doc, "get")["stats"]["estab_once"] == 1000  # what the other counted is there
-    assert "error" in (tmp_path / "out/junit.xml").read_text()
-    assert idle(pair["client"])
+        p.kill()
+    doc = check(json.loads((tmp_path / "out/result.json").read_text()))
+    assert doc["exit_code"] == 130 and doc["reasons"] == ["interrupted"] and len(doc["fleet"]["networks"]) == 2
+    assert case(doc, "get")["stats"]["estab_once"] == 100 and idle(*pair.values())
+
+
+def test_imix_groups_of_others_stay(pair, serve, tmp_path):
+    """One that is there is not the plan's to take away, though it may not have one of that number then."""
+    group = "add tests imix-id 3 app 7"
+    pair["client"].cli("set tests imix app-index 7 client raw data-req-plen 9 data-resp-plen 9", "set tests imix app-index 7 weight 9", group)
+    plan = http({n: serve(e) for n, e in pair.items()}, sessions=100)
+    plan["engines"][0]["imix"] = [{"id": 3, "client": [{"weight": 100, "raw": {"data_req_plen": 5, "data_resp_plen": 5}}]}]
+    assert "imix[0]: client: there is an imix-id 3 already" in fleet(tmp_path, plan, code=2)
+    assert group in pair["client"].show("config")["lines"]
+    plan["engines"][0]["imix"][0]["id"] = 4
+    assert fleet(tmp_path, plan)["verdict"] == "passed"
+    assert [x for x in pair["client"].show("config")["lines"] if x.startswith("add tests imix-id")] == [group]
 
 
 @pytest.mark.long
@@ -278,6 +289,30 @@ def flooded(plan):
     return plan
 
 
+def test_an_engine_that_is_killed_makes_it_invalid_and_the_others_stop(wire, serve, tmp_path):
+    """Over veth: DPDK's memif frees at the end of a peer what a worker may be reading, and takes the other engine with it."""
+    pair = {n: wire[n] for n in ("client", "server")}
+    p, log = begun(tmp_path, calmed(http({n: serve(e) for n, e in pair.items()}, sessions=200, duration=60)))
+    try:
+        wait_for(lambda: "PASSED clients-estab" in log.read_text() or p.poll() is not None, 30)
+        killed = time.monotonic()
+        pair["server"].kill()
+        assert p.wait(30) == 2, log.read_text()
+        assert time.monotonic() - killed < 20
+    finally:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+    doc = json.loads((tmp_path / "out/result.json").read_text())
+    assert doc["verdict"] == "invalid" and doc["exit_code"] == 2
+    (why,) = [r for r in doc["reasons"] if re.match(r"server was lost [0-9.]+ s after the start; the other engines were stopped then", r)]
+    assert why in log.read_text()
+    assert [bool(e["faults"]) for e in doc["engines"]] == [False, True]
+    assert case(doc, "get")["stats"]["estab_once"] == 200  # what the other counted is there
+    assert "error" in (tmp_path / "out/junit.xml").read_text()
+    assert idle(pair["client"])
+
+
 @pytest.mark.long
 def test_over_veth_what_is_lost_is_found(wire, serve, tmp_path):
     addresses = {n: serve(wire[n]) for n in ("client", "server")}
@@ -329,6 +364,28 @@ def test_interrupted_it_ends_its_engines(tmp_path):
     assert doc["exit_code"] == 130 and "interrupted" in doc["reasons"] and ended(doc)
 
 
+@pytest.mark.long
+def test_an_impatient_operator_leaves_no_engine(tmp_path):
+    """Ctrl-C is for all that the terminal has in its foreground; again and again, it ends no end of an engine."""
+    log = tmp_path / "log"
+    with open(log, "w") as out:
+        p = subprocess.Popen([FLEET, TOP / "examples/fleet/two-engines.yaml", "--output", tmp_path / "out", "--duration", "60"],
+                             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+    try:
+        wait_for(lambda: "RUNNING" in log.read_text() or p.poll() is not None, 60)
+        for _ in range(600):
+            if p.poll() is not None:
+                break
+            os.killpg(p.pid, signal.SIGINT)
+            time.sleep(0.1)
+        assert p.wait(1) in (130, -signal.SIGINT), log.read_text()  # Python's own end has no handler any more
+    finally:
+        p.kill()
+        p.wait()
+    doc = check(json.loads((tmp_path / "out/result.json").read_text()))
+    assert doc["reasons"].count("interrupted") == 1 and not doc["warnings"] and ended(doc)
+
+
 # ---- plans that are wrong
 
 
@@ -375,3 +432,64 @@ def test_wrong_plans_and_arguments_end_with_2_and_leave_nothing(tmp_path):
     missing = http({"client": "127.0.0.1:1", "server": "unix:/nowhere"})
     missing["engines"][0]["token_file"] = "no-token"
     assert "client: token_file" in fleet(tmp_path, missing, code=2) and not (tmp_path / "out").exists()
+    (tmp_path / "no-token").write_text("\n")
+    assert re.search(r"client: token_file .*no-token: expected a line of 1 to 255", fleet(tmp_path, missing, code=2))
+
+
+def test_pools_that_are_asked_for_are_the_engines():
+    """Whichever way; the others hold the sessions of all engines."""
+    plan = spoiled(lambda p: p["engines"][1].update(engine={"args": ["--tcb-pool-sz=64"]}) or p["engines"][1].pop("attach"))
+    of = fleet_plan.parse(json.dumps(plan), json=True)
+    args, _, options = fleet_plan.launch_options(of.engines[1], of)
+    assert args == ["--tcb-pool-sz=64"] and "tcb_pool_sz" not in options and options["ucb_pool_sz"] == 16
+    del plan["engines"][1]["engine"]["args"]
+    of = fleet_plan.parse(json.dumps(plan), json=True)
+    assert fleet_plan.launch_options(of.engines[1], of)[2]["tcb_pool_sz"] > 16
+
+
+# ---- servers that are none of ours
+
+
+@pytest.fixture
+def stranger():
+    """stranger(results): a server that answers each request with the result of its method in that, or {}; its address."""
+    threads, socks = [], []
+
+    def serve_one(s, results):
+        c = s.accept()[0]
+        with c, c.makefile("rwb") as f:
+            for line in f:
+                asked = json.loads(line)
+                f.write(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": results.get(asked["method"], {})}).encode() + b"\n")
+                f.flush()
+
+    def start(results):
+        s = socket.create_server(("127.0.0.1", 0))
+        socks.append(s)
+        threads.append(threading.Thread(target=serve_one, args=(s, results), daemon=True))
+        threads[-1].start()
+        return f"127.0.0.1:{s.getsockname()[1]}"
+    yield start
+    for s in socks:
+        s.close()
+    for t in threads:
+        t.join(5)
+
+
+@pytest.mark.long
+def test_who_does_not_answer_is_not_waited_for_long(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        at = f"127.0.0.1:{s.getsockname()[1]}"
+        began = time.monotonic()
+        said = fleet(tmp_path, http({"client": at, "server": "unix:/nowhere"}), code=5)
+        assert "client: set up: session.open: no answer within 15 s" in said and time.monotonic() - began < 40
+
+
+def test_a_server_of_another_age_or_kind_is_an_error_with_its_name(stranger, tmp_path):
+    """And never 1, which is a test case's that failed."""
+    clock = {"mono_ns": time.monotonic_ns(), "realtime_ns": time.time_ns()}
+    for results, why in (({}, "client: set up: its RPC server does not tell its clock: it is older than warp17-fleet; server: set up: "),
+                         ({"rpc.ping": clock}, "KeyError")):
+        plan = http({"client": stranger(results), "server": stranger(results)})
+        said = fleet(tmp_path, plan, code=2)
+        assert why in said and "warp17-fleet: error: " in said, said

@@ -8,7 +8,7 @@ import time
 import pytest
 from pyclient import client  # first: the package goes by the name warp17_client here
 from warp17 import TOP
-from warp17_client import clock, fleet_crew, fleet_sums
+from warp17_client import clock, fleet, fleet_crew, fleet_main, fleet_sums, tool
 from warp17_client.histogram import BUCKETS, QUANTILES, Histogram, bucket_of, least_of, middle_of
 
 # ---- clocks
@@ -248,7 +248,52 @@ def test_steps_are_done_side_by_side_and_the_first_error_is_named():
         with pytest.raises(fleet_crew.EngineLost, match="b: look: gone") as e:
             crew.each("look", fail)
         assert (e.value.engine, e.value.exit_code) == ("b", 3)
+        with pytest.raises(fleet_crew.EngineLost, match="^a: look: gone; b: look: gone$"):
+            crew.each("look", lambda m: fail(2))
         out = crew.outcomes(fail)
         assert out["a"] == 1 and isinstance(out["b"], client.ConnectionLost)
         with pytest.raises(ZeroDivisionError):
             crew.each("a mistake of ours", lambda m: m // 0)
+
+
+def test_who_interrupts_a_crew_does_not_keep_it_from_what_it_has_to_do():
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        with fleet_crew.Crew({"a": 1}) as crew:
+            crew._threads["a"].submit(time.sleep, 0.2)
+            crew._threads["a"].submit(done.append, "left as it was found")
+            raise KeyboardInterrupt
+    assert done
+
+
+# ---- how it ends
+
+
+@pytest.mark.parametrize("error, status", [
+    (client.ConnectionLost("gone"), 3), (client.Refused("another's"), 4), (client.WaitTimedOut("no link"), 5), (client.CommandFailed("no"), 2),
+    (client.LaunchFailed("no"), 3), (client.LaunchFailed("no", data={"exit_code": 2}), 2), (client.LaunchFailed("no", data={"exit_code": 5}), 5)])
+def test_the_exit_status_is_that_of_why_an_engine_was_lost(error, status):
+    assert fleet_main.status_of(fleet_crew.EngineLost("a", "set up", error)) == status
+
+
+def test_a_mistake_of_ours_is_no_test_case_that_failed(capsys):
+    assert tool.ended("warp17-fleet", lambda: 1 // 0) == 2
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError" in said and "warp17-fleet: error: the lines above are a mistake of this program" in said
+
+
+def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tool.time, "strftime", lambda form: "warp17-fleet-now")
+    with tool.folder("warp17-fleet", None, False) as a, tool.folder("warp17-fleet", None, False) as b:
+        assert a != b and a.is_dir() and b.is_dir()
+
+
+def test_engines_of_several_versions_are_told_of():
+    assert fleet.unlike([{"name": n, "version": "1"} for n in "ab"]) == []
+    assert fleet.unlike([{"name": "a", "version": "1"}, {"name": "b", "version": "2"}]) == ["engines are not of one version: a 1, b 2"]
+
+
+def test_a_name_that_can_be_no_hosts_is_not_reached():
+    with pytest.raises(client.ConnectionLost, match="cannot reach a..b:1"):
+        client.Warp17("a..b:1")

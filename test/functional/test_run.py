@@ -412,8 +412,8 @@ def test_an_impatient_operator_loses_nothing_and_leaves_no_engine(place, tmp_pat
                 pass
     finally:
         p.kill()
-    assert p.returncode == 130, (out, err)
-    assert valid(json.loads((tmp_path / "out/result.json").read_text()))["reasons"] == ["interrupted"] and "error" not in err
+    assert p.returncode in (130, -signal.SIGINT), (out, err)  # Python's own end has no handler any more
+    assert valid(json.loads((tmp_path / "out/result.json").read_text()))["reasons"].count("interrupted") == 1 and "error" not in err
     wait_for(lambda: not left_of(p.pid), 5)
 
 

@@ -218,8 +218,7 @@ def launch_options(spec: EngineSpec, fleet: FleetPlan) -> Tuple[List[str], List[
     not know its clients'."""
     args, eal, options = engine_options(spec.part)
     for proto, option in (("tcp", "tcb_pool_sz"), ("udp", "ucb_pool_sz")):
-        asked = option in spec.part.engine or f"--{option.replace('_', '-')}" in args
-        if not asked:
+        if option in options and option not in spec.part.engine:
             options[option] = max(pool(e.part, proto) for e in fleet.engines)
     return args, eal, options
 

@@ -74,6 +74,7 @@ def ended(tool: str, work: Callable[[], int], status: Callable[[Warp17Error], in
         complain(tool, e)
         return INVALID
     except KeyboardInterrupt:
+        written(sys.stderr, f"{tool}: interrupted\n", OSError)
         return results.INTERRUPTED
     except Exception:  # Python would end with 1, as for a test case that failed
         written(sys.stderr, traceback.format_exc(), OSError)
