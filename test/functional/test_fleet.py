@@ -330,6 +330,34 @@ def test_over_veth_what_is_lost_is_found(wire, serve, tmp_path):
     assert doc["verdict"] == "passed" and any("lost in the device under test" in w for w in doc["warnings"])
 
 
+@pytest.fixture
+def switch(netns):
+    """A bridge of the kernel's; engines take the interfaces e0, e1, e2."""
+    run("ip", "-n", netns, "link", "add", "w17b", "type", "bridge", "mcast_snooping", "0").check_returncode()
+    for i in range(3):
+        run("ip", "-n", netns, "link", "add", f"e{i}", "type", "veth", "peer", "name", f"b{i}").check_returncode()
+        run("ip", "-n", netns, "link", "set", f"b{i}", "master", "w17b").check_returncode()
+    for dev in ("w17b", *(f"{k}{i}" for k in "eb" for i in range(3))):
+        inside(netns, "sysctl", "-qw", f"net.ipv6.conf.{dev}.disable_ipv6=1")
+        inside(netns, "ethtool", "-K", dev, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off")
+        run("ip", "-n", netns, "link", "set", dev, "up").check_returncode()
+    return netns
+
+
+def test_three_engines_on_a_switch(engine, serve, switch, tmp_path):
+    """Which hands ARP requests to all: no packet is lost for that, and none too many."""
+    engines = {n: engine(*SMALL, eal=(LCORES["server" if n == "server" else "client"], f"--vdev=net_af_packet0,iface=e{i}"), netns=switch)
+               for i, n in enumerate(("client", "server", "other"))}
+    plan = calmed(http({n: serve(e) for n, e in engines.items()}, sessions=50, duration=0.5))
+    other = json.loads(json.dumps(plan["engines"][0]).replace("10.0.0.1", "10.0.0.2"))
+    other.update(name="other", attach=serve(engines["other"]))
+    plan["engines"].append(other)
+    doc = fleet(tmp_path, plan)
+    (way,) = doc["fleet"]["networks"]
+    assert way["from"] == "client:0 + server:0 + other:0" and way["sent"] == way["received"] > 500 and way["foreign"] > 0
+    assert [c["stats"].get("estab_once") for c in doc["cases"] if c["type"] == "client"] == [50, 50]
+
+
 # ---- engines that it starts
 
 
@@ -399,6 +427,8 @@ def spoiled(change):
     (lambda p: p["engines"][0].pop("attach"), "engines[0].attach: missing, expected the address"),
     (lambda p: p["engines"][0].update(attach="here"), "engines[0].attach: 'here' given, expected HOST:PORT"),
     (lambda p: p["engines"][0].update(name="server"), "engines[1].name: 'server' is another one's"),
+    (lambda p: p["engines"][0].update(attach="unix:/nowhere"), "engines[1].attach: 'unix:/nowhere' is another one's"),
+    (lambda p: p["engines"][0].update(attach="host:99999"), "engines[0].attach: 'host:99999' given, expected HOST:PORT"),
     (lambda p: p["engines"][0].update(name="a b"), "engines[0].name: 'a b' given, expected a name of letters"),
     (lambda p: p["engines"][0].update(engine={"ring_if_pairs": 1}), "given beside engine, expected one of them"),
     (lambda p: p["engines"][1].update(token_file="t"), "engines[1].token_file: given without HOST:PORT"),
@@ -410,6 +440,10 @@ def spoiled(change):
     (lambda p: p.update(networks=[{"ports": ["client:0"]}]), "networks[0].ports: 1 given"),
     (lambda p: p.update(networks=[{"ports": ["client:0", "server:0"], "loss": -1}]), "networks[0].loss: -1 given"),
     (lambda p: p["engines"][1]["cases"][0].update(ipv4={"rx_timestamp": 1}), "whose stamps are of another clock"),
+    (lambda p: (p["engines"][1]["cases"][0].update(ipv4={"rx_timestamp": 1}), p.update(networks=[])), "whose stamps are of another clock"),
+    (lambda p: p["engines"][0]["cases"].append({"name": "m", "port": 1, "multicast": {
+        "src": "10.0.0.1", "sport": 1, "dest": "224.0.0.9", "dport": 1, "raw": {"data_req_plen": 1, "data_resp_plen": 0}}}),
+     "engines[0].cases[1].multicast: multicast given on a port of a network of more than two"),
     (lambda p: p.update(clock_rounds=0), "clock_rounds: 0 given, expected 1..1000"),
     (lambda p: p.update(engines=[]), "engines: 0 given"),
     (lambda p: p.update(schema="warp17-plan/1.0"), "schema: 'warp17-plan/1.0' given, expected warp17-fleet/1.0"),

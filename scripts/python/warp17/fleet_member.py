@@ -96,7 +96,8 @@ class Member(EngineRun):
 
     def network_counters(self) -> Dict[int, Counters]:
         """Of each port, what fleet_sums.ways() wants."""
-        return {p: {"port": c["port"], "eth": c["ethernet"], "device": self._devices[p]} for p, c in self._counters.items()}
+        return {p: {"port": c["port"], "eth": c["ethernet"], "arp": c["arp"], "drop": c["drop"], "device": self._devices[p]}
+                for p, c in self._counters.items()}
 
 
 class Seat:
