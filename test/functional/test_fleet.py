@@ -344,6 +344,7 @@ def switch(netns):
     return netns
 
 
+@pytest.mark.long
 def test_three_engines_on_a_switch(engine, serve, switch, tmp_path):
     """Which hands ARP requests to all: no packet is lost for that, and none too many."""
     engines = {n: engine(*SMALL, eal=(LCORES["server" if n == "server" else "client"], f"--vdev=net_af_packet0,iface=e{i}"), netns=switch)
@@ -411,7 +412,7 @@ def test_an_impatient_operator_leaves_no_engine(tmp_path):
         p.kill()
         p.wait()
     doc = check(json.loads((tmp_path / "out/result.json").read_text()))
-    assert doc["reasons"].count("interrupted") == 1 and not doc["warnings"] and ended(doc)
+    assert doc["reasons"].count("interrupted") == 1 and not doc["warnings"] and ended(doc), doc["warnings"]
 
 
 # ---- plans that are wrong

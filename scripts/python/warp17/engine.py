@@ -14,6 +14,7 @@ from .errors import LaunchFailed
 
 Option = Union[str, int, bool, None]
 READY_S = 20.0  # the RPC server's
+STOPS = 10
 
 
 def launcher() -> str:
@@ -98,7 +99,7 @@ class LocalEngine:
             raise
 
     def _end(self) -> None:
-        done = self._launch("stop") if self._running else None
+        done = self._stopped() if self._running else None
         if self._server is not None:
             try:
                 self._server.wait(10)
@@ -108,7 +109,15 @@ class LocalEngine:
         shutil.rmtree(self._dir, ignore_errors=True)
         self._running = False
         if done is not None and done.returncode != 0:
-            raise LaunchFailed(said(done.stderr))
+            raise LaunchFailed(said(done.stderr) or f"warp17 stop ended with {done.returncode}")
+
+    def _stopped(self) -> "subprocess.CompletedProcess[str]":
+        """What the launcher's stop came to. A Ctrl-C that found it before it had its session ends it: once more then."""
+        for _ in range(STOPS):
+            done = self._launch("stop")
+            if done.returncode >= 0:
+                break
+        return done
 
 
 def option_words(options: Mapping[str, Option]) -> List[str]:
