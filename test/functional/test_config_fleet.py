@@ -1,11 +1,13 @@
 """What config/ has for fleets: Ansible's playbooks, by its own tools and run once; Kubernetes' manifests, by the API's own description and by what
 they say of each other and of our programs; the image's packages."""
 import copy
+import itertools
 import json
 import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 
 import kube
@@ -104,6 +106,50 @@ def test_the_role_refuses_what_is_wrong_and_changes_nothing(tmp_path, fleet_host
     done = ansible(tmp_path, "-i", fleet_host(**change), "site.yml", "--tags", "configuration")
     assert done.returncode == 2 and (why in done.stdout or "token" in why and "censored" in done.stdout), done.stdout
     assert changed(done) == 0 and not (tmp_path / "etc").exists()
+
+
+@pytest.mark.long
+def test_what_the_role_would_do_on_a_fresh_host_is_asked_without_a_change(tmp_path, fleet_host):
+    (tmp_path / "source.tar.gz").write_text("not opened")
+    inventory = fleet_host(warp17_source=str(tmp_path / "source.tar.gz"), warp17_build_dir=str(tmp_path / "src"))
+    done = ansible(tmp_path, "-i", inventory, "site.yml", "--tags", "install,configuration", "--check")
+    assert done.returncode == 0 and changed(done) >= 8, done.stdout
+    assert not (tmp_path / "src").exists() and not (tmp_path / "etc").exists()
+
+
+@pytest.mark.long
+def test_a_run_is_fetched_and_judged(tmp_path, fleet_host):
+    """fleet.yml on this machine, of programs at a place of the inventory's own: it passes, and fails with its reason."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/warp17-fleet").symlink_to(TOP / "scripts/warp17-fleet")
+    plan = yaml.safe_load((TOP / "examples/plans/http.yaml").read_text())
+    engine = {"name": "one", **{k: plan[k] for k in ("engine", "ports", "cases")}}
+    plan["cases"][1]["criterion"] = {"run-time": 1}
+    play = lambda *more: ansible(tmp_path, "-i", fleet_host(warp17_prefix=str(tmp_path), warp17_run_dir=str(tmp_path / "run")), "fleet.yml",
+                                 "-e", f"warp17_plan={tmp_path}/plan.yml", "-e", f"warp17_reports={tmp_path}/reports", *more)
+    for expect, code, verdict in (({}, 0, "PASSED"), ({"transactions": 1}, 2, "FAILED: ")):
+        plan["cases"][1]["expect"] = expect
+        (tmp_path / "plan.yml").write_text(yaml.safe_dump({"schema": "warp17-fleet/1.0", "name": "{{ inventory_hostname }}", "engines": [engine]}))
+        done = play()
+        assert done.returncode == code and verdict in done.stdout, done.stdout + done.stderr
+        doc = json.loads((tmp_path / "reports/result.json").read_text())
+        assert doc["exit_code"] == (0 if code == 0 else 1) and doc["plan"]["name"] == "here" and doc["plan"]["timeout_s"] == 3600
+        assert {f.name for f in (tmp_path / "reports").iterdir()} == {"result.json", "series.csv", "junit.xml", "report.html"}
+    missing = play("-e", "warp17_prefix=/nowhere")
+    assert missing.returncode == 2 and "/nowhere/bin/warp17-fleet" in missing.stdout
+
+
+@pytest.mark.long
+def test_the_role_waits_where_its_programs_listen(tmp_path, fleet_host):
+    (tmp_path / "play.yml").write_text(json.dumps([{
+        "hosts": "warp17_engines", "gather_facts": False,
+        "tasks": [{"ansible.builtin.import_role": {"name": str(ANSIBLE / "roles/warp17"), "tasks_from": "listening"}}]}]))
+    with socket.create_server(("127.0.0.1", 0)) as rpc, socket.create_server(("127.0.0.2", 0)) as tls, \
+            socket.create_server(("::1", 0), family=socket.AF_INET6) as six:
+        of = lambda s, at: f"{at}:{s.getsockname()[1]}"
+        for front in (of(tls, "127.0.0.2"), of(six, "::"), of(six, "[::1]"), of(rpc, "0.0.0.0")):
+            done = ansible(tmp_path, "-i", fleet_host(warp17_rpc_listen=of(rpc, "127.0.0.1"), warp17_tls_listen=front), str(tmp_path / "play.yml"))
+            assert done.returncode == 0, done.stdout
 
 
 def judged(conf, tmp_path):
@@ -288,10 +334,11 @@ def test_the_plans_are_plans_for_what_is_there():
     mounts = {m["mountPath"] for m in job["volumeMounts"]}
     assert {str(pathlib.Path(f).parent) for e in plan.engines for f in (e.token_file, e.tls_ca)} <= mounts
     options = {w.split("=")[0] for w in job["command"] if w.startswith("--")}
-    playbook = set(re.findall(r" (--[a-z]+)", (ANSIBLE / "fleet.yml").read_text()))
+    playbook = set(re.findall(r" (--[a-z]+)", (ANSIBLE / "roles/warp17/tasks/fleet.yml").read_text()))
     said = run(TOP / "scripts/warp17-fleet", "--help").stdout
     assert options and playbook and all(o in said for o in options | playbook)
-    templated = re.sub(r"\{\{.*?\}\}", "10.0.0.1", (ANSIBLE / "plan.example.yml").read_text())
+    n = itertools.count(1)
+    templated = re.sub(r"\{\{.*?\}\}", lambda _: f"10.0.0.{next(n)}", (ANSIBLE / "plan.example.yml").read_text())
     assert [e.name for e in fleet_plan.parse(templated).engines] == ["client", "server"]
 
 

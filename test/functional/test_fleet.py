@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 
@@ -166,29 +167,39 @@ def test_two_pairs_start_at_one_instant(engine, serve, tmp_path):
     assert low <= merged["p99_ns"] <= high
 
 
-def test_an_engine_that_is_killed_makes_it_invalid_and_the_others_stop(pair, serve, tmp_path):
+def begun(tmp_path, plan, *options, **kw):
+    """In the background; the process, and the file with what it says."""
     log = tmp_path / "log"
     with open(log, "w") as out:
-        p = subprocess.Popen(command(tmp_path, http({n: serve(e) for n, e in pair.items()}, duration=60)), stdin=subprocess.DEVNULL,
-                             stdout=out, stderr=out)
+        return subprocess.Popen(command(tmp_path, plan, *options), stdin=subprocess.DEVNULL, stdout=out, stderr=out, **kw), log
+
+
+def test_interrupted_while_it_stops_and_counts_what_was_measured_is_written(pair, serve, tmp_path):
+    p, log = begun(tmp_path, http({n: serve(e) for n, e in pair.items()}, sessions=100, duration=1))
     try:
-        wait_for(lambda: "PASSED clients-estab" in log.read_text() or p.poll() is not None, 30)
-        killed = time.monotonic()
-        pair["server"].kill()
-        assert p.wait(30) == 2, log.read_text()
-        assert time.monotonic() - killed < 20
+        runs = lambda: pair["client"].document()["ports"][0]["running"]
+        wait_for(lambda: runs() or p.poll() is not None, 20)
+        wait_for(lambda: not runs(), 20)
+        p.send_signal(signal.SIGINT)
+        assert p.wait(30) == 130, log.read_text()
     finally:
-        if p.poll() is None:
-            p.kill()
-            p.wait()
-    doc = json.loads((tmp_path / "out/result.json").read_text())
-    assert doc["verdict"] == "invalid" and doc["exit_code"] == 2
-    (why,) = [r for r in doc["reasons"] if re.match(r"server was lost [0-9.]+ s after the start; the other engines were stopped then", r)]
-    assert why in log.read_text()
-    assert [bool(e["faults"]) for e in doc["engines"]] == [False, True]
-    assert case(doc, "get")["stats"]["estab_once"] == 1000  # what the other counted is there
-    assert "error" in (tmp_path / "out/junit.xml").read_text()
-    assert idle(pair["client"])
+        p.kill()
+    doc = check(json.loads((tmp_path / "out/result.json").read_text()))
+    assert doc["exit_code"] == 130 and doc["reasons"] == ["interrupted"] and len(doc["fleet"]["networks"]) == 2
+    assert case(doc, "get")["stats"]["estab_once"] == 100 and idle(*pair.values())
+
+
+def test_imix_groups_of_others_stay(pair, serve, tmp_path):
+    """One that is there is not the plan's to take away, though it may not have one of that number then."""
+    group = "add tests imix-id 3 app 7"
+    pair["client"].cli("set tests imix app-index 7 client raw data-req-plen 9 data-resp-plen 9", "set tests imix app-index 7 weight 9", group)
+    plan = http({n: serve(e) for n, e in pair.items()}, sessions=100)
+    plan["engines"][0]["imix"] = [{"id": 3, "client": [{"weight": 100, "raw": {"data_req_plen": 5, "data_resp_plen": 5}}]}]
+    assert "imix[0]: client: there is an imix-id 3 already" in fleet(tmp_path, plan, code=2)
+    assert group in pair["client"].show("config")["lines"]
+    plan["engines"][0]["imix"][0]["id"] = 4
+    assert fleet(tmp_path, plan)["verdict"] == "passed"
+    assert [x for x in pair["client"].show("config")["lines"] if x.startswith("add tests imix-id")] == [group]
 
 
 @pytest.mark.long
@@ -278,6 +289,30 @@ def flooded(plan):
     return plan
 
 
+def test_an_engine_that_is_killed_makes_it_invalid_and_the_others_stop(wire, serve, tmp_path):
+    """Over veth: DPDK's memif frees at the end of a peer what a worker may be reading, and takes the other engine with it."""
+    pair = {n: wire[n] for n in ("client", "server")}
+    p, log = begun(tmp_path, calmed(http({n: serve(e) for n, e in pair.items()}, sessions=200, duration=60)))
+    try:
+        wait_for(lambda: "PASSED clients-estab" in log.read_text() or p.poll() is not None, 30)
+        killed = time.monotonic()
+        pair["server"].kill()
+        assert p.wait(30) == 2, log.read_text()
+        assert time.monotonic() - killed < 20
+    finally:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+    doc = json.loads((tmp_path / "out/result.json").read_text())
+    assert doc["verdict"] == "invalid" and doc["exit_code"] == 2
+    (why,) = [r for r in doc["reasons"] if re.match(r"server was lost [0-9.]+ s after the start; the other engines were stopped then", r)]
+    assert why in log.read_text()
+    assert [bool(e["faults"]) for e in doc["engines"]] == [False, True]
+    assert case(doc, "get")["stats"]["estab_once"] == 200  # what the other counted is there
+    assert "error" in (tmp_path / "out/junit.xml").read_text()
+    assert idle(pair["client"])
+
+
 @pytest.mark.long
 def test_over_veth_what_is_lost_is_found(wire, serve, tmp_path):
     addresses = {n: serve(wire[n]) for n in ("client", "server")}
@@ -293,6 +328,35 @@ def test_over_veth_what_is_lost_is_found(wire, serve, tmp_path):
         "nobody says where" in doc["reasons"]
     doc = fleet(tmp_path, flood(networks=[{"name": "dut", "ports": ["client:0", "server:0"], "loss": "any"}]))
     assert doc["verdict"] == "passed" and any("lost in the device under test" in w for w in doc["warnings"])
+
+
+@pytest.fixture
+def switch(netns):
+    """A bridge of the kernel's; engines take the interfaces e0, e1, e2."""
+    run("ip", "-n", netns, "link", "add", "w17b", "type", "bridge", "mcast_snooping", "0").check_returncode()
+    for i in range(3):
+        run("ip", "-n", netns, "link", "add", f"e{i}", "type", "veth", "peer", "name", f"b{i}").check_returncode()
+        run("ip", "-n", netns, "link", "set", f"b{i}", "master", "w17b").check_returncode()
+    for dev in ("w17b", *(f"{k}{i}" for k in "eb" for i in range(3))):
+        inside(netns, "sysctl", "-qw", f"net.ipv6.conf.{dev}.disable_ipv6=1")
+        inside(netns, "ethtool", "-K", dev, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off")
+        run("ip", "-n", netns, "link", "set", dev, "up").check_returncode()
+    return netns
+
+
+@pytest.mark.long
+def test_three_engines_on_a_switch(engine, serve, switch, tmp_path):
+    """Which hands ARP requests to all: no packet is lost for that, and none too many."""
+    engines = {n: engine(*SMALL, eal=(LCORES["server" if n == "server" else "client"], f"--vdev=net_af_packet0,iface=e{i}"), netns=switch)
+               for i, n in enumerate(("client", "server", "other"))}
+    plan = calmed(http({n: serve(e) for n, e in engines.items()}, sessions=50, duration=0.5))
+    other = json.loads(json.dumps(plan["engines"][0]).replace("10.0.0.1", "10.0.0.2"))
+    other.update(name="other", attach=serve(engines["other"]))
+    plan["engines"].append(other)
+    doc = fleet(tmp_path, plan)
+    (way,) = doc["fleet"]["networks"]
+    assert way["from"] == "client:0 + server:0 + other:0" and way["sent"] == way["received"] > 500 and way["foreign"] > 0
+    assert [c["stats"].get("estab_once") for c in doc["cases"] if c["type"] == "client"] == [50, 50]
 
 
 # ---- engines that it starts
@@ -329,6 +393,28 @@ def test_interrupted_it_ends_its_engines(tmp_path):
     assert doc["exit_code"] == 130 and "interrupted" in doc["reasons"] and ended(doc)
 
 
+@pytest.mark.long
+def test_an_impatient_operator_leaves_no_engine(tmp_path):
+    """Ctrl-C is for all that the terminal has in its foreground; again and again, it ends no end of an engine."""
+    log = tmp_path / "log"
+    with open(log, "w") as out:
+        p = subprocess.Popen([FLEET, TOP / "examples/fleet/two-engines.yaml", "--output", tmp_path / "out", "--duration", "60"],
+                             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+    try:
+        wait_for(lambda: "RUNNING" in log.read_text() or p.poll() is not None, 60)
+        for _ in range(600):
+            if p.poll() is not None:
+                break
+            os.killpg(p.pid, signal.SIGINT)
+            time.sleep(0.1)
+        assert p.wait(1) in (130, -signal.SIGINT), log.read_text()  # Python's own end has no handler any more
+    finally:
+        p.kill()
+        p.wait()
+    doc = check(json.loads((tmp_path / "out/result.json").read_text()))
+    assert doc["reasons"].count("interrupted") == 1 and not doc["warnings"] and ended(doc), doc["warnings"]
+
+
 # ---- plans that are wrong
 
 
@@ -342,6 +428,8 @@ def spoiled(change):
     (lambda p: p["engines"][0].pop("attach"), "engines[0].attach: missing, expected the address"),
     (lambda p: p["engines"][0].update(attach="here"), "engines[0].attach: 'here' given, expected HOST:PORT"),
     (lambda p: p["engines"][0].update(name="server"), "engines[1].name: 'server' is another one's"),
+    (lambda p: p["engines"][0].update(attach="unix:/nowhere"), "engines[1].attach: 'unix:/nowhere' is another one's"),
+    (lambda p: p["engines"][0].update(attach="host:99999"), "engines[0].attach: 'host:99999' given, expected HOST:PORT"),
     (lambda p: p["engines"][0].update(name="a b"), "engines[0].name: 'a b' given, expected a name of letters"),
     (lambda p: p["engines"][0].update(engine={"ring_if_pairs": 1}), "given beside engine, expected one of them"),
     (lambda p: p["engines"][1].update(token_file="t"), "engines[1].token_file: given without HOST:PORT"),
@@ -353,6 +441,10 @@ def spoiled(change):
     (lambda p: p.update(networks=[{"ports": ["client:0"]}]), "networks[0].ports: 1 given"),
     (lambda p: p.update(networks=[{"ports": ["client:0", "server:0"], "loss": -1}]), "networks[0].loss: -1 given"),
     (lambda p: p["engines"][1]["cases"][0].update(ipv4={"rx_timestamp": 1}), "whose stamps are of another clock"),
+    (lambda p: (p["engines"][1]["cases"][0].update(ipv4={"rx_timestamp": 1}), p.update(networks=[])), "whose stamps are of another clock"),
+    (lambda p: p["engines"][0]["cases"].append({"name": "m", "port": 1, "multicast": {
+        "src": "10.0.0.1", "sport": 1, "dest": "224.0.0.9", "dport": 1, "raw": {"data_req_plen": 1, "data_resp_plen": 0}}}),
+     "engines[0].cases[1].multicast: multicast given on a port of a network of more than two"),
     (lambda p: p.update(clock_rounds=0), "clock_rounds: 0 given, expected 1..1000"),
     (lambda p: p.update(engines=[]), "engines: 0 given"),
     (lambda p: p.update(schema="warp17-plan/1.0"), "schema: 'warp17-plan/1.0' given, expected warp17-fleet/1.0"),
@@ -368,10 +460,71 @@ def test_wrong_plans_and_arguments_end_with_2_and_leave_nothing(tmp_path):
     plan = tmp_path / "plan.yaml"
     plan.write_text("schema: warp17-fleet/1.0\nname: x\nengines:\n  - name: a\n    attach: 127.0.0.1:1\n    start: [99]\n")
     for words, why in (((plan,), f"{plan}:6: engines[0].start[0]: 99 given, expected 0..63"), ((tmp_path / "none.yaml",), "No such file"),
-                       ((), "expected PLAN"), ((plan, "--timeout", "0"), "--timeout: 0 given"), ((plan, "--duration", "x"), "'x' given, expected seconds")):
+                       ((), "expected PLAN"), ((plan, "--timeout", "0"), "--timeout: '0' given, expected seconds, 1.."), ((plan, "--duration", "x"), "'x' given, expected seconds")):
         done = run(FLEET, *words, cwd=tmp_path)
         assert done.returncode == 2 and why in done.stderr and not done.stdout, (done.stdout, done.stderr)
     assert {p.name for p in tmp_path.iterdir()} == {"plan.yaml"}
     missing = http({"client": "127.0.0.1:1", "server": "unix:/nowhere"})
     missing["engines"][0]["token_file"] = "no-token"
     assert "client: token_file" in fleet(tmp_path, missing, code=2) and not (tmp_path / "out").exists()
+    (tmp_path / "no-token").write_text("\n")
+    assert re.search(r"client: token_file .*no-token: expected a line of 1 to 255", fleet(tmp_path, missing, code=2))
+
+
+def test_pools_that_are_asked_for_are_the_engines():
+    """Whichever way; the others hold the sessions of all engines."""
+    plan = spoiled(lambda p: p["engines"][1].update(engine={"args": ["--tcb-pool-sz=64"]}) or p["engines"][1].pop("attach"))
+    of = fleet_plan.parse(json.dumps(plan), json=True)
+    args, _, options = fleet_plan.launch_options(of.engines[1], of)
+    assert args == ["--tcb-pool-sz=64"] and "tcb_pool_sz" not in options and options["ucb_pool_sz"] == 16
+    del plan["engines"][1]["engine"]["args"]
+    of = fleet_plan.parse(json.dumps(plan), json=True)
+    assert fleet_plan.launch_options(of.engines[1], of)[2]["tcb_pool_sz"] > 16
+
+
+# ---- servers that are none of ours
+
+
+@pytest.fixture
+def stranger():
+    """stranger(results): a server that answers each request with the result of its method in that, or {}; its address."""
+    threads, socks = [], []
+
+    def serve_one(s, results):
+        c = s.accept()[0]
+        with c, c.makefile("rwb") as f:
+            for line in f:
+                asked = json.loads(line)
+                f.write(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": results.get(asked["method"], {})}).encode() + b"\n")
+                f.flush()
+
+    def start(results):
+        s = socket.create_server(("127.0.0.1", 0))
+        socks.append(s)
+        threads.append(threading.Thread(target=serve_one, args=(s, results), daemon=True))
+        threads[-1].start()
+        return f"127.0.0.1:{s.getsockname()[1]}"
+    yield start
+    for s in socks:
+        s.close()
+    for t in threads:
+        t.join(5)
+
+
+@pytest.mark.long
+def test_who_does_not_answer_is_not_waited_for_long(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        at = f"127.0.0.1:{s.getsockname()[1]}"
+        began = time.monotonic()
+        said = fleet(tmp_path, http({"client": at, "server": "unix:/nowhere"}), code=5)
+        assert "client: set up: session.open: no answer within 15 s" in said and time.monotonic() - began < 40
+
+
+def test_a_server_of_another_age_or_kind_is_an_error_with_its_name(stranger, tmp_path):
+    """And never 1, which is a test case's that failed."""
+    clock = {"mono_ns": time.monotonic_ns(), "realtime_ns": time.time_ns()}
+    for results, why in (({}, "client: set up: its RPC server does not tell its clock: it is older than warp17-fleet; server: set up: "),
+                         ({"rpc.ping": clock}, "KeyError")):
+        plan = http({"client": stranger(results), "server": stranger(results)})
+        said = fleet(tmp_path, plan, code=2)
+        assert why in said and "warp17-fleet: error: " in said, said

@@ -8,7 +8,7 @@ import time
 import pytest
 from pyclient import client  # first: the package goes by the name warp17_client here
 from warp17 import TOP
-from warp17_client import clock, fleet_crew, fleet_sums
+from warp17_client import clock, fleet, fleet_crew, fleet_main, fleet_sums, tool
 from warp17_client.histogram import BUCKETS, QUANTILES, Histogram, bucket_of, least_of, middle_of
 
 # ---- clocks
@@ -166,8 +166,10 @@ def test_counters_add_up_gauges_do_not_and_the_largest_is_the_largest():
                              ["lcore", "longest", "largest", 3, 3, 2]]
 
 
-def port(tx, rx, ipv6=0, missed=0, tx_errors=0):
-    return {"port": {"tx_pkts": tx, "rx_pkts": rx}, "eth": {"rx_ipv6": ipv6, "rx_other": 0},
+def port(tx, rx, ipv6=0, missed=0, tx_errors=0, asked=0, heard=0, flooded=0):
+    """asked, heard: ARP sent and received."""
+    return {"port": {"tx_pkts": tx, "rx_pkts": rx}, "eth": {"rx_ipv6": ipv6, "rx_other": 0, "rx_arp": heard},
+            "arp": {"tx_req": asked, "tx_rep": 0}, "drop": {"eth_not_mine": flooded},
             "device": {"rx_missed": missed, "rx_errors": 0, "tx_errors": tx_errors}}
 
 
@@ -180,6 +182,8 @@ def port(tx, rx, ipv6=0, missed=0, tx_errors=0):
     (port(100, 50), port(50, 97, missed=3), 3, True, 0, "3 rx_missed"),
     (port(100, 50, tx_errors=2), port(50, 97), 2, False, 1, "2 tx_errors"),
     (port(100, 50), port(50, 108, ipv6=8), 0, True, 0, "100 received"),
+    (port(100, 50), port(50, 107, flooded=7), 0, True, 0, "100 received"),
+    (port(100, 50, asked=1), port(50, 99), 0, False, 1, "1 lost on the way"),
     (port(100, 50), port(50, 101), None, False, -1, "1 more than were sent"),
 ])
 def test_what_is_sent_is_received_or_lost_by_name(a, b, loss, fits, lost, words):
@@ -196,6 +200,14 @@ def test_a_network_of_three_is_summed_up():
     assert (way.sent, way.received, way.fits) == (150, 150, True) and way.sender == "a:0 + b:0 + c:0"
 
 
+def test_a_switch_copies_what_goes_to_all():
+    """a asks all, b answers it alone; a packet to b is flooded to c, and one of c is lost."""
+    n = fleet_sums.Network("lab", [("a", 0), ("b", 0), ("c", 0)])
+    a, b, c = port(101, 51, asked=1, heard=1), port(31, 61, asked=1, heard=1), port(20, 41, heard=1, flooded=1)
+    (way,) = fleet_sums.ways([n], {("a", 0): a, ("b", 0): b, ("c", 0): c})
+    assert (way.sent, way.received, way.lost, way.foreign) == (150, 149, 1, 4)
+
+
 def test_rates_are_summed_at_the_same_times():
     """Two counters that grow evenly, looked at at different times: their rates add up exactly."""
     a = [(t / 10, 1000 * t / 10) for t in range(0, 101, 7)]
@@ -206,6 +218,14 @@ def test_rates_are_summed_at_the_same_times():
     assert all(abs(row[1] - 1250) < 0.01 for row in table["rows"][1:])
     assert fleet_sums.rates([a, b[:3]], [0.5, 1.5, 5.0]) == [None, 1250.0, None]  # nobody looked at b any more
     assert fleet_sums.rates_table({"x": []}, 1)["rows"] == []
+
+
+def test_rates_of_a_long_run_of_many_engines_are_soon_there():
+    """As many samples as are kept, of 64 engines: half a second, where each row once went through all samples (23 s)."""
+    points = [[(t + e / 64, 3.0 * t) for t in range(3600)] for e in range(64)]
+    began = time.process_time()
+    table = fleet_sums.rates_table({"x": points}, 1.0)
+    assert time.process_time() - began < 5 and len(table["rows"]) > 3500 and table["rows"][9][1] == 192.0
 
 
 # ---- the common start
@@ -248,7 +268,52 @@ def test_steps_are_done_side_by_side_and_the_first_error_is_named():
         with pytest.raises(fleet_crew.EngineLost, match="b: look: gone") as e:
             crew.each("look", fail)
         assert (e.value.engine, e.value.exit_code) == ("b", 3)
+        with pytest.raises(fleet_crew.EngineLost, match="^a: look: gone; b: look: gone$"):
+            crew.each("look", lambda m: fail(2))
         out = crew.outcomes(fail)
         assert out["a"] == 1 and isinstance(out["b"], client.ConnectionLost)
         with pytest.raises(ZeroDivisionError):
             crew.each("a mistake of ours", lambda m: m // 0)
+
+
+def test_who_interrupts_a_crew_does_not_keep_it_from_what_it_has_to_do():
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        with fleet_crew.Crew({"a": 1}) as crew:
+            crew._threads["a"].submit(time.sleep, 0.2)
+            crew._threads["a"].submit(done.append, "left as it was found")
+            raise KeyboardInterrupt
+    assert done
+
+
+# ---- how it ends
+
+
+@pytest.mark.parametrize("error, status", [
+    (client.ConnectionLost("gone"), 3), (client.Refused("another's"), 4), (client.WaitTimedOut("no link"), 5), (client.CommandFailed("no"), 2),
+    (client.LaunchFailed("no"), 3), (client.LaunchFailed("no", data={"exit_code": 2}), 2), (client.LaunchFailed("no", data={"exit_code": 5}), 5)])
+def test_the_exit_status_is_that_of_why_an_engine_was_lost(error, status):
+    assert fleet_main.status_of(fleet_crew.EngineLost("a", "set up", error)) == status
+
+
+def test_a_mistake_of_ours_is_no_test_case_that_failed(capsys):
+    assert tool.ended("warp17-fleet", lambda: 1 // 0) == 2
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError" in said and "warp17-fleet: error: the lines above are a mistake of this program" in said
+
+
+def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tool.time, "strftime", lambda form: "warp17-fleet-now")
+    with tool.folder("warp17-fleet", None, False) as a, tool.folder("warp17-fleet", None, False) as b:
+        assert a != b and a.is_dir() and b.is_dir()
+
+
+def test_engines_of_several_versions_are_told_of():
+    assert fleet.unlike([{"name": n, "version": "1"} for n in "ab"]) == []
+    assert fleet.unlike([{"name": "a", "version": "1"}, {"name": "b", "version": "2"}]) == ["engines are not of one version: a 1, b 2"]
+
+
+def test_a_name_that_can_be_no_hosts_is_not_reached():
+    with pytest.raises(client.ConnectionLost, match="cannot reach a..b:1"):
+        client.Warp17("a..b:1")

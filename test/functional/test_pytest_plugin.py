@@ -118,9 +118,19 @@ def test_a_failure_has_the_engines_sentence_and_an_artifact(tests, tmp_path):
     assert json.loads(second.read_text())["test"].endswith("test_of_its_own")
 
 
-def test_on_an_engine_that_runs(engine, rpc, tests):  # noqa: F811
-    e, s = two(engine, rpc)
-    done = tests(GOOD, "--warp17-attach", f"127.0.0.1:{s.port}")
+def test_an_artifact_that_cannot_be_written_ends_nothing(tests, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = tests(BAD, f"--warp17-engine-opts={OPTS}", "--warp17-artifacts", tmp_path / "file", "-k", "of_its_own or without")
+    assert done.returncode == 1 and "2 failed" in done.stdout and "INTERNALERROR" not in done.stdout, done.stdout
+    assert f"{tmp_path}/file/" in done.stdout and "File exists" in done.stdout
+
+
+def test_on_an_engine_that_runs(engine, rpc, tests, tmp_path):  # noqa: F811
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef\n")
+    token.chmod(0o600)
+    e, s = two(engine, rpc, "--token-file", str(token))
+    done = tests(GOOD, "--warp17-attach", f"127.0.0.1:{s.port}", "--warp17-token-file", token)
     assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout
     assert e.show("tests config port 0")["tests"] == {} and e.proc.poll() is None
 
@@ -130,5 +140,7 @@ def test_what_is_wrong_is_said(tests):
     assert done.returncode == 1 and "cannot reach 127.0.0.1:1" in done.stdout, done.stdout
     done = tests(GOOD, "--warp17-engine-opts=--colour red")
     assert done.returncode == 1 and "colour" in done.stdout, done.stdout
+    done = tests(GOOD, "--warp17-attach", "127.0.0.1:1", "--warp17-token-file", "nowhere")
+    assert done.returncode == 1 and "--warp17-token-file nowhere: No such file" in done.stdout, done.stdout
     done = tests(GOOD, "--warp17-scope", "world")
     assert done.returncode != 0 and "'world' given, expected session or module" in done.stdout + done.stderr, done.stdout

@@ -355,10 +355,10 @@ def test_who_falls_behind_its_rate_is_invalid(place, tmp_path):  # noqa: F811
     assert isinstance(error, junitparser.Error) and "behind its send rate" in error.message
 
 
-def begun(place, f, *args, established=True):  # noqa: F811
+def begun(place, f, *args, established=True, **kw):  # noqa: F811
     """A warp17-run in the background, whose sessions are there."""
     p = subprocess.Popen([RUN, f, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                         env={**os.environ, **place.env})
+                         env={**os.environ, **place.env}, **kw)
     lines = ""
     while established and " 100 established" not in lines:
         line = p.stderr.readline()
@@ -397,6 +397,51 @@ def test_an_interrupted_run_keeps_what_it_saw_and_leaves_no_engine(place, tmp_pa
     assert (doc["verdict"], doc["exit_code"], doc["reasons"][0]) == ("invalid", 130, "interrupted")
     assert sorted(os.listdir(tmp_path / "out")) == FILES
     wait_for(lambda: not left_of(p.pid), 5)
+
+
+def test_an_impatient_operator_loses_nothing_and_leaves_no_engine(place, tmp_path):  # noqa: F811
+    """Ctrl-C is for all that the terminal has in its foreground, so for the launcher too; and it comes again and again, until all is over."""
+    p = begun(place, written(tmp_path, small(criterion={"run-time": 60})), "--output", tmp_path / "out", start_new_session=True)
+    try:
+        for _ in range(300):
+            os.killpg(p.pid, signal.SIGINT)
+            try:
+                out, err = p.communicate(timeout=0.1)
+                break
+            except subprocess.TimeoutExpired:
+                pass
+    finally:
+        p.kill()
+    assert p.returncode in (130, -signal.SIGINT), (out, err)  # Python's own end has no handler any more
+    assert valid(json.loads((tmp_path / "out/result.json").read_text()))["reasons"].count("interrupted") == 1 and "error" not in err
+    wait_for(lambda: not left_of(p.pid), 5)
+
+
+def test_who_is_not_read_runs_on(place, tmp_path):  # noqa: F811
+    """Progress and verdict go into pipes that nobody reads; the files and the status are there."""
+    pipes = []
+    for _ in range(2):
+        r, w = os.pipe()
+        os.close(r)
+        pipes.append(w)
+    done = subprocess.run([RUN, written(tmp_path, small(criterion={"run-time": 1}, expect={})), "--output", tmp_path / "out", "--json"],
+                          stdin=subprocess.DEVNULL, stdout=pipes[0], stderr=pipes[1], env={**os.environ, **place.env}, timeout=60)
+    for w in pipes:
+        os.close(w)
+    assert done.returncode == 0 and valid(json.loads((tmp_path / "out/result.json").read_text()))["verdict"] == "passed"
+
+
+def test_what_cannot_be_written_is_said_with_its_name(outcome, tmp_path):
+    """The rest is, and the verdict is printed; none is there by half."""
+    code = ("import json, pathlib, resource, sys; from warp17 import tool\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000))\n"
+            "sys.exit(tool.told(json.load(open(sys.argv[1])), pathlib.Path(sys.argv[2]), False))")
+    done = run(sys.executable, "-c", code, outcome[0] / "result.json", tmp_path, env={"PYTHONPATH": str(PACKAGE.parent)})
+    assert done.returncode == 2 and done.stdout.startswith("PASSED: small: 2 of 2 test cases passed"), (done.stdout, done.stderr)
+    for name in ("result.json", "report.html"):
+        assert f"warp17-run: error: {tmp_path / name}: File too large" in done.stderr
+    assert "junit.xml" in os.listdir(tmp_path) and "result.json" not in os.listdir(tmp_path)
+    assert all(not n.startswith(".") for n in os.listdir(tmp_path)) and parsed(tmp_path / "junit.xml")
 
 
 def test_files_are_not_written_over(place, tmp_path):  # noqa: F811
@@ -465,6 +510,8 @@ def test_on_an_engine_that_runs(engine, rpc, place, tmp_path):  # noqa: F811
     assert "add tests imix-id 3 app 7" in configured(e) and not any(" port " in line for line in configured(e))
     assert warp17_run(place, f, "--attach", "127.0.0.1:1", "--output", tmp_path / "4").returncode == 3
     assert warp17_run(place, f, "--attach", "nowhere", "--output", tmp_path / "5").returncode == 2
+    done = warp17_run(place, f, *at, "--engine-opts", "--mbuf-pool-sz 8")
+    assert done.returncode == 2 and "--engine-opts is for an engine that is started" in done.stderr
 
 
 def test_a_file_of_commands_runs(place, tmp_path):  # noqa: F811

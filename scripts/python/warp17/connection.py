@@ -14,6 +14,7 @@ from .errors import ConnectionLost, InvalidRequest, TimedOut, Warp17Error, from_
 Json = Any
 Address = Union[str, Tuple[str, int], None]
 DEFAULT = "127.0.0.1:42424"
+TOKEN_MAX = 256
 QUEUE_MAX = 10000  # notifications of a subscription that nobody takes; the oldest go
 
 
@@ -31,6 +32,18 @@ def address(addr: Address) -> Union[str, Tuple[str, int]]:
     if not colon or not port.isdigit() or not 0 < int(port) < 65536:
         raise ValueError(f"{addr!r} given, expected HOST:PORT, [ADDR6]:PORT or unix:PATH")
     return host.strip("[]"), int(port)
+
+
+def token_in(file: Union[str, "os.PathLike[str]"]) -> str:
+    """What the file with an RPC server's token holds. ValueError, a sentence with its name."""
+    try:
+        with open(file, encoding="ascii") as f:
+            token = f.read(2 * TOKEN_MAX).strip()
+    except (OSError, ValueError) as e:
+        raise ValueError(f"{file}: {getattr(e, 'strerror', None) or e}") from e
+    if not 0 < len(token) < TOKEN_MAX:
+        raise ValueError(f"{file}: expected a line of 1 to {TOKEN_MAX - 1} characters")
+    return token
 
 
 class Connection:
@@ -52,9 +65,9 @@ class Connection:
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if tls is not None:
                     self._socket = tls.wrap_socket(self._socket, server_hostname=self._at[0])
-        except OSError as e:
+        except (OSError, UnicodeError) as e:  # UnicodeError: of a host's name that can be none
             self.close()
-            raise ConnectionLost(f"cannot reach {self._name()}: {e.strerror or e}") from e
+            raise ConnectionLost(f"cannot reach {self._name()}: {getattr(e, 'strerror', None) or e}") from e
 
     def _name(self) -> str:
         return f"unix:{self._at}" if isinstance(self._at, str) else f"{self._at[0]}:{self._at[1]}"

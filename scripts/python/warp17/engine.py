@@ -14,6 +14,7 @@ from .errors import LaunchFailed
 
 Option = Union[str, int, bool, None]
 READY_S = 20.0  # the RPC server's
+STOPS = 10
 
 
 def launcher() -> str:
@@ -66,8 +67,9 @@ class LocalEngine:
 
     def _launch(self, command: str, *args: str) -> "subprocess.CompletedProcess[str]":
         words = [self._launcher, command, "--prefix", self.prefix, *args]
+        # a stop is of a session of its own: a second Ctrl-C would end it, and not the engine
         with subprocess.Popen(words, env=self._env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE) as p:
+                              stderr=subprocess.PIPE, start_new_session=command == "stop") as p:
             try:
                 out, err = p.communicate()
             except BaseException:  # interrupted: told so, it takes back what it did; killed, it could not
@@ -89,8 +91,15 @@ class LocalEngine:
 
     def stop(self) -> None:
         """Ends traffic with FIN, then engine and server; gives hugepages back. Again it does nothing. Raises LaunchFailed
-        when the engine does not end."""
-        done = self._launch("stop") if self._running else None
+        when the engine does not end. KeyboardInterrupt is raised when all that is done: nobody else would do it."""
+        try:
+            self._end()
+        except KeyboardInterrupt:
+            self._end()
+            raise
+
+    def _end(self) -> None:
+        done = self._stopped() if self._running else None
         if self._server is not None:
             try:
                 self._server.wait(10)
@@ -100,7 +109,15 @@ class LocalEngine:
         shutil.rmtree(self._dir, ignore_errors=True)
         self._running = False
         if done is not None and done.returncode != 0:
-            raise LaunchFailed(said(done.stderr))
+            raise LaunchFailed(said(done.stderr) or f"warp17 stop ended with {done.returncode}")
+
+    def _stopped(self) -> "subprocess.CompletedProcess[str]":
+        """What the launcher's stop came to. A Ctrl-C that found it before it had its session ends it: once more then."""
+        for _ in range(STOPS):
+            done = self._launch("stop")
+            if done.returncode >= 0:
+                break
+        return done
 
 
 def option_words(options: Mapping[str, Option]) -> List[str]:

@@ -13,7 +13,7 @@ from .fleet_member import UNTIL_LOST, Member, Seat, our_realtime_ns
 from .fleet_plan import FleetPlan
 from .fleet_sums import Way
 from .histogram import Histogram
-from .runner import GONE, SAMPLES_MAX, SETTLE_S, SOON_S, thinned
+from .runner import GONE, SAMPLES_MAX, SETTLE_S, SOON_S, once, thinned
 
 TOOL = "warp17-fleet"
 Look = Callable[["Sequence[Member]", float], None]
@@ -39,9 +39,21 @@ def run(plan: FleetPlan, *, replace: bool = False, look: Optional[Look] = None) 
             crew.each("set up", Seat.join)
             crew.each("wait for links", Seat.links_up)
             crew.each("set up", Seat.note)
-            return Fleet(plan, crew, look).measured()
+            doc = Fleet(plan, crew, look).measured()
         finally:
-            crew.outcomes(Seat.leave)
+            left = leave(crew)
+        doc["warnings"] += left
+        return doc
+
+
+def leave(crew: Crew[Seat]) -> List[str]:
+    """Engines as they were found, and those that we started ended: whoever interrupts us, for nobody else would do it, and what was
+    measured is not written yet. Sentences of those that do not end."""
+    try:
+        outcomes = crew.outcomes(Seat.leave)
+    except KeyboardInterrupt:
+        outcomes = crew.outcomes(Seat.leave)  # behind what is under way; again it does nothing
+    return [f"{name}: {e}" for name, e in outcomes.items() if isinstance(e, Warp17Error)]
 
 
 class Fleet:
@@ -69,13 +81,19 @@ class Fleet:
             self.start("clients", {e.name: e.clients for e in self.plan.engines if e.clients})
             self.watch()
         except EngineLost as e:
-            self.lost(e)
+            self.lost(e, "started")
         except KeyboardInterrupt:
-            self.interrupted = True
-            self.reasons.append("interrupted")
-        finally:
+            self.interrupt()
+        try:
+            self.stop()
+        except KeyboardInterrupt:  # what was measured is not lost for that
+            self.interrupt()
             self.stop()
         return self.document(started, time.time())
+
+    def interrupt(self) -> None:
+        self.interrupted = True
+        self.reasons.append("interrupted")
 
     # ---- while it runs
 
@@ -138,11 +156,11 @@ class Fleet:
         for m in members:
             self.reasons.append(f"{m.name} was lost {self.past():.1f} s after the start; the other engines were stopped then")
 
-    def lost(self, e: EngineLost) -> None:
-        """One that failed in a step: gone, or it answers and did not do it."""
+    def lost(self, e: EngineLost, doing: str) -> None:
+        """One that failed in a step, as tests were started or counted: gone, or it answers and did not do it."""
         member = self.members[e.engine]
         if isinstance(e.error, GONE):
-            member.faults.append(UNTIL_LOST.format("started", e.error))
+            member.faults.append(UNTIL_LOST.format(doing, e.error))
             self.gone([member])
         else:
             self.reasons.append(f"{e}, {self.past():.1f} s after the start; all engines were stopped then")
@@ -160,7 +178,7 @@ class Fleet:
             try:
                 self.compare()
             except EngineLost as e:
-                self.lost(e)
+                self.lost(e, "counted")
 
     def compare(self) -> None:
         """What was sent with what was received, once nothing is under way and the devices have been read."""
@@ -188,12 +206,14 @@ class Fleet:
         if not cases and not self.interrupted and not self.reasons:
             self.reasons.append("no sample could be taken")
         fleet = self.of_fleet()
+        engines = [m.document() for m in self.members.values()]
+        self.warnings += unlike(engines)
         several = len(self.members) > 1
         warnings = self.warnings + [f"{m.name}: {w}" if several else w for m in self.members.values() for w in m.warnings]
         doc = results.document(
-            self.plan.document(), [m.document() for m in self.members.values()], cases,
+            self.plan.document(), engines, cases,
             results.sum_of_ports([m.ports() for m in self.members.values()]), results.joined(self.interval, tables), started, ended,
-            expect=self.plan.expect, reasons=self.reasons, warnings=warnings, interrupted=self.interrupted, tool=TOOL)
+            expect=self.plan.expect, reasons=once(self.reasons), warnings=once(warnings), interrupted=self.interrupted, tool=TOOL)
         doc["fleet"] = fleet
         return doc
 
@@ -234,6 +254,12 @@ def timeline(seat: Seat) -> Tuple[Timeline, Timeline]:
     """Its clocks against ours: the monotonic one, and the one with the date."""
     end = seat.end or seat.clocks
     return Timeline(seat.clocks.mono, end.mono), Timeline(seat.clocks.real, end.real)
+
+
+def unlike(engines: Sequence[Mapping[str, Any]]) -> List[str]:
+    """That engines (of a document) are of several versions, which may do and count otherwise."""
+    several = len({e["version"] for e in engines}) > 1
+    return ["engines are not of one version: " + ", ".join(f"{e['name']} {e['version']}" for e in engines)] if several else []
 
 
 # rates of the fleet: name, and what of a sample is counted: of which test cases, or of ports

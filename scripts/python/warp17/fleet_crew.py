@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import time
+from types import MappingProxyType
 from typing import Any, Callable, Dict, Generic, List, Mapping, Sequence, TypeVar, Union
 
 from .clock import Clocks, Offset, Timeline
@@ -15,20 +16,19 @@ LEAD_S = 0.1  # from the order to the instant: threads have to have it, and be a
 
 
 class EngineLost(Warp17Error):
-    """An engine, or the way to it, failed in a step; engine is its name, at_ns when we knew, by our clock."""
+    """An engine, or the way to it, failed in a step; engine is its name. others: those that failed in it as well, by name."""
 
-    def __init__(self, engine: str, step: str, error: Warp17Error) -> None:
-        super().__init__(f"{engine}: {step}: {error}")
+    def __init__(self, engine: str, step: str, error: Warp17Error, others: Mapping[str, Warp17Error] = MappingProxyType({})) -> None:
+        super().__init__("; ".join(f"{name}: {step}: {e}" for name, e in ((engine, error), *others.items())))
         self.exit_code = error.exit_code
         self.engine = engine
         self.step = step
         self.error = error
-        self.at_ns = time.monotonic_ns()
 
 
 class Crew(Generic[M]):
     """Its members by name; what a step does with one is done in that one's thread. A context manager; at its end threads end,
-    after what they are doing."""
+    after all that they have to do."""
 
     def __init__(self, members: Mapping[str, M]) -> None:
         if not members:
@@ -41,7 +41,7 @@ class Crew(Generic[M]):
 
     def __exit__(self, *of: Any) -> None:
         for thread in self._threads.values():
-            thread.shutdown(wait=True, cancel_futures=True)
+            thread.shutdown(wait=True)
 
     def outcomes(self, what: Callable[[M], T], names: Sequence[str] = ()) -> Dict[str, Union[T, Warp17Error]]:
         """Of each (or of those named), when all have done it: what it returned, or its Warp17Error. Other exceptions are raised
@@ -58,13 +58,13 @@ class Crew(Generic[M]):
         return found
 
     def each(self, step: str, what: Callable[[M], T], names: Sequence[str] = ()) -> Dict[str, T]:
-        """The same; EngineLost for the first that failed. step: what it is, in words, for that."""
-        found: Dict[str, T] = {}
-        for name, outcome in self.outcomes(what, names).items():
-            if isinstance(outcome, Warp17Error):
-                raise EngineLost(name, step, outcome)
-            found[name] = outcome
-        return found
+        """The same; EngineLost where some failed, of the first. step: what it is, in words, for that."""
+        outcomes = self.outcomes(what, names)
+        failed = {n: o for n, o in outcomes.items() if isinstance(o, Warp17Error)}
+        if failed:
+            first = next(iter(failed))
+            raise EngineLost(first, step, failed.pop(first), failed)
+        return {n: o for n, o in outcomes.items() if not isinstance(o, Warp17Error)}
 
 
 def sleep_until(at_ns: int) -> None:

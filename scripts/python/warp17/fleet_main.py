@@ -4,11 +4,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import pathlib
 import sys
 from typing import Any, Dict, List, Optional, Sequence, TextIO
 
-from . import __version__, fleet, fleet_plan, tool
+from . import fleet, fleet_plan, tool
 from .errors import Warp17Error
 from .fleet import TOOL
 from .fleet_crew import EngineLost
@@ -16,29 +15,17 @@ from .fleet_member import Member
 from .run_main import line
 
 ABOUT = """Runs the test cases of a plan on several engines at once: servers on some, clients on others. Writes what became
-of them: result.json, series.csv, junit.xml, report.html."""
+of them: result.json, series.csv, junit.xml, report.html. PLAN.json is JSON, any other YAML."""
 CODES = """exit: 0 passed, 1 failed, 2 invalid (an engine lost, packets missing, a rate not kept) or a wrong plan, 3 no engine,
 4 refused, 5 no answer, 130 interrupted"""
 
 
 def arguments(args: Optional[Sequence[str]]) -> argparse.Namespace:
-    p = argparse.ArgumentParser(TOOL, description=ABOUT, epilog=CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("plan", nargs="?", metavar="PLAN", help="what to do: YAML, or JSON by its name")
-    p.add_argument("--validate", action="store_true", help="only check the plan")
-    p.add_argument("--schema", action="store_true", help="print the JSON Schema of plans")
+    p = tool.parser(TOOL, ABOUT, CODES, "PLAN")
     p.add_argument("--replace", action="store_true", help="first take away what is configured on the plan's ports")
-    p.add_argument("--output", metavar="DIR", type=pathlib.Path, help="where files go (default warp17-fleet-<time>)")
-    p.add_argument("--force", action="store_true", help="write over files that are there")
-    p.add_argument("--duration", metavar="S", type=tool.seconds, help="seconds that tests run at least, instead of the plan's")
-    p.add_argument("--timeout", metavar="S", type=tool.seconds, help="seconds after which what is not over has failed, instead of the plan's")
-    p.add_argument("--json", action="store_true", help="print the result document, not a summary")
-    p.add_argument("-q", "--quiet", action="store_true", help="no progress")
-    p.add_argument("-V", "--version", action="version", version=f"{TOOL} {__version__}")
     a = p.parse_args(args)
     if a.plan is None and not a.schema:
         p.error("expected PLAN")
-    if a.timeout == 0:
-        p.error("--timeout: 0 given, expected seconds, 1..2000000")
     return a
 
 
@@ -55,9 +42,7 @@ class Progress:
 
 
 def planned(a: argparse.Namespace) -> fleet_plan.FleetPlan:
-    plan = fleet_plan.load(a.plan)
-    changes: Dict[str, Any] = {k: v for k, v in (("duration", a.duration), ("timeout", a.timeout)) if v is not None}
-    return dataclasses.replace(plan, **changes)
+    return dataclasses.replace(fleet_plan.load(a.plan), **tool.times_of(a))
 
 
 def performed(a: argparse.Namespace, plan: fleet_plan.FleetPlan) -> int:
@@ -93,10 +78,8 @@ def us(ns: float) -> str:
 
 
 def status_of(e: Warp17Error) -> int:
-    """Of an engine that was lost, why; else the run is invalid."""
-    if not isinstance(e, EngineLost):
-        return tool.INVALID
-    return tool.NO_ENGINE if e.exit_code == 1 else e.exit_code
+    """Of an engine that was lost, that of why."""
+    return tool.status_of(e.error if isinstance(e, EngineLost) else e)
 
 
 def work(a: argparse.Namespace) -> int:

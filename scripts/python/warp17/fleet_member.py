@@ -13,12 +13,12 @@ from .errors import WaitTimedOut, Warp17Error
 from .fleet_plan import EngineSpec, FleetPlan, launch_options
 from .fleet_sums import Counters
 from .histogram import Histogram
-from .runner import GONE, EngineRun, give_back, mtus, stop_running, take_ports
+from .runner import GONE, EngineRun, give_back, groups_of, mtus, stop_running, take_ports
 from .sampler import Key
 
 LINK_S = 10.0  # until links are up
 LISTEN_S = 15.0  # until servers listen
-LOOK_S = 15.0  # an engine that does not answer a look for so long is lost
+LOOK_S = 15.0  # an engine that does not answer a look for so long is lost; who does not at all is not there
 STOP_S = 75.0  # a stop closes all sessions first
 UNTIL_LOST = "the engine was lost while tests were {}: {}"
 
@@ -96,7 +96,8 @@ class Member(EngineRun):
 
     def network_counters(self) -> Dict[int, Counters]:
         """Of each port, what fleet_sums.ways() wants."""
-        return {p: {"port": c["port"], "eth": c["ethernet"], "device": self._devices[p]} for p, c in self._counters.items()}
+        return {p: {"port": c["port"], "eth": c["ethernet"], "arp": c["arp"], "drop": c["drop"], "device": self._devices[p]}
+                for p, c in self._counters.items()}
 
 
 class Seat:
@@ -113,6 +114,7 @@ class Seat:
         self._options: List[str] = []
         self._address = ""
         self._mtu: Optional[Dict[int, int]] = None  # of ports that were taken, as it was
+        self._others: List[int] = []  # IMIX groups that were there before
 
     @property
     def member(self) -> Member:
@@ -137,7 +139,7 @@ class Seat:
         if self.spec.attach is not None:
             before = mtus(self.w)
             take_ports(self.w, part, self.replace)
-            self._mtu = before
+            self._mtu, self._others = before, groups_of(self.w)
         self.member.configure(part.calls, lambda call, what: part.locate(call.where, f"{self.spec.name}: {what}"))
 
     def links_up(self) -> None:
@@ -146,7 +148,8 @@ class Seat:
 
     def _connect(self) -> Tuple[Warp17, List[str], str]:
         if self.spec.attach is not None:
-            w = Warp17(self.spec.attach, token=self.spec.token(), tls=self.spec.tls())
+            w = Warp17(self.spec.attach, token=self.spec.token(), tls=self.spec.tls(), timeout=LOOK_S)
+            w.patience = STOP_S
             return w, [], self.spec.attach
         words, eal, options = launch_options(self.spec, self.plan)
         w = Warp17.launch(*words, eal=eal, **options)
@@ -159,6 +162,8 @@ class Seat:
 
         def ping() -> Dict[str, Any]:
             said: Dict[str, Any] = w.call("rpc.ping")
+            if "mono_ns" not in said:
+                raise Warp17Error("its RPC server does not tell its clock: it is older than warp17-fleet")
             return said
 
         return clock.measure(ping, self.plan.rounds)
@@ -176,12 +181,11 @@ class Seat:
                 self.end = self._measure()
 
     def leave(self) -> None:
-        """Gives ports back, and ends what was launched. Nothing is raised: the run has said what was wrong."""
+        """Gives ports back, and ends what was launched: LaunchFailed when it does not end. What else is wrong the run has said."""
         if self.w is None:
             return
         if self._mtu is not None:
-            give_back(self.w, self.spec.part, self._mtu)
-        with contextlib.suppress(Warp17Error):
-            self.w.close()
+            give_back(self.w, self.spec.part, self._mtu, self._others)
+        self.w.close()
 
 

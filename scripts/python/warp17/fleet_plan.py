@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import plan_schema
-from .connection import address
+from .connection import address, token_in
 from .fleet_sums import Network
 from .plan import TIMEOUT_S, Plan, PlanError, contradictions, engine_options, located, pool, read, translated
 from .plan_check import Problem, Where, problems
@@ -18,7 +18,6 @@ from .plan_read import Lines, ReadError, read_json, read_yaml
 SCHEMA = "warp17-fleet/1.0"
 ENGINES_MAX = 64
 OF_PART = ("ports", "imix", "cases", "commands", "start")
-TOKEN_MAX = 256
 NAME: Mapping[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
                            "$comment": "a name of letters, digits, '.', '_' and '-', at most 64 of them"}
 PORT: Mapping[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}:[0-9]{1,2}$",
@@ -45,13 +44,9 @@ class EngineSpec:
         if self.token_file is None:
             return None
         try:
-            with open(self.token_file, encoding="ascii") as f:
-                token = f.read(2 * TOKEN_MAX).strip()
-        except (OSError, ValueError) as e:
-            raise PlanError([f"{self.name}: token_file {self.token_file}: {getattr(e, 'strerror', None) or e}"]) from e
-        if not 0 < len(token) < TOKEN_MAX:
-            raise PlanError([f"{self.name}: token_file {self.token_file}: expected a line of at most {TOKEN_MAX - 1} characters"])
-        return token
+            return token_in(self.token_file)
+        except ValueError as e:
+            raise PlanError([f"{self.name}: token_file {e}"]) from e
 
     def tls(self) -> Optional[ssl.SSLContext]:
         """The same."""
@@ -142,7 +137,7 @@ def parse(text: str, file: str = "plan", json: bool = False) -> FleetPlan:
     engines = [engine_of(e, ("engines", i), text, file, lines) for i, e in enumerate(data["engines"])]
     wrong = list(wrong_networks(data, engines))
     networks = [] if wrong else networks_of(data, engines)
-    wrong += foreign_stamps(engines, networks)
+    wrong += [*foreign_stamps(engines, networks), *copies(engines, networks)]
     if wrong:
         raise PlanError([located(file, lines, p) for p in wrong])
     return FleetPlan(data["name"], data.get("description", ""), file, text, engines, networks,
@@ -166,18 +161,23 @@ def unreachable(data: Mapping[str, Any]) -> Iterator[Problem]:
     """What is said of the way to an engine and does not fit together."""
     if "attach" not in data and "engine" not in data:
         yield Problem(("attach",), "missing, expected the address of an RPC server; or engine, the options of one to start here")
-    local = "attach" not in data or isinstance(address(data["attach"]), str)
+    try:
+        local = "attach" not in data or isinstance(address(data["attach"]), str)
+    except ValueError as e:
+        yield Problem(("attach",), str(e))
+        return
     for key in ("token_file", "tls_ca"):
         if key in data and local:
             yield Problem((key,), "given without HOST:PORT, expected at TCP alone")
 
 
 def twice(data: Mapping[str, Any]) -> Iterator[Problem]:
-    for kind in ("engines", "networks"):
-        names = [d.get("name") for d in data.get(kind, ())]
-        for i, name in enumerate(names):
-            if name is not None and name in names[:i]:
-                yield Problem((kind, i, "name"), f"{name!r} is another one's")
+    """Names, and engines: the counters of one that is there twice would be added up twice."""
+    for kind, key in (("engines", "name"), ("networks", "name"), ("engines", "attach")):
+        values = [d.get(key) for d in data.get(kind, ())]
+        for i, value in enumerate(values):
+            if value is not None and value in values[:i]:
+                yield Problem((kind, i, key), f"{value!r} is another one's")
 
 
 def end_of(text: str) -> Tuple[str, int]:
@@ -208,14 +208,26 @@ def networks_of(data: Mapping[str, Any], engines: Sequence[EngineSpec]) -> List[
 
 
 def foreign_stamps(engines: Sequence[EngineSpec], networks: Sequence[Network]) -> Iterator[Problem]:
-    """Latencies that would be measured by the stamps of another engine, whose clock is another (doc/architecture.md)."""
-    across = {end for n in networks if len({e for e, _ in n.ports}) > 1 for end in n.ports}
+    """Latencies that may be measured by the stamps of another engine, whose clock is another (doc/architecture.md)."""
+    if len(engines) == 1:
+        return
+    own = {end for n in networks if len({e for e, _ in n.ports}) == 1 for end in n.ports}
     for i, e in enumerate(engines):
-        ports = [p for name, p in across if name == e.name]
+        ports = [p for p in e.part.start if (e.name, p) not in own]
         for c in e.part.calls:
             if c.params.get("rx_timestamp") and (c.params.get("port", ports[0] if ports else None) in ports):
                 yield Problem(("engines", i, *c.where, "rx_timestamp"), "given where senders may be another engine's, whose stamps are of "
                               "another clock; expected both ends on one engine, in a network of its ports alone")
+
+
+def copies(engines: Sequence[EngineSpec], networks: Sequence[Network]) -> Iterator[Problem]:
+    """Packets that come to several ports of one network: what was sent is not what was received there."""
+    shared = {end for n in networks if len(n.ports) > 2 for end in n.ports}
+    for i, e in enumerate(engines):
+        for c in e.part.calls:
+            if c.method == "add.tests.multicast_src" and (e.name, c.params["port"]) in shared:
+                yield Problem(("engines", i, *c.where), "multicast given on a port of a network of more than two, where a packet comes to several; "
+                              "expected networks without that port (without networks all ports are one)")
 
 
 def launch_options(spec: EngineSpec, fleet: FleetPlan) -> Tuple[List[str], List[str], Dict[str, Any]]:
@@ -223,8 +235,7 @@ def launch_options(spec: EngineSpec, fleet: FleetPlan) -> Tuple[List[str], List[
     not know its clients'."""
     args, eal, options = engine_options(spec.part)
     for proto, option in (("tcp", "tcb_pool_sz"), ("udp", "ucb_pool_sz")):
-        asked = option in spec.part.engine or f"--{option.replace('_', '-')}" in args
-        if not asked:
+        if option in options and option not in spec.part.engine:
             options[option] = max(pool(e.part, proto) for e in fleet.engines)
     return args, eal, options
 

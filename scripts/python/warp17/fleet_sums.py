@@ -56,8 +56,9 @@ class Network:
 class Way:
     """From one port of a network to the other, or of all its ports where there are more than two.
 
-    sent, received  packets; received are those that an engine can have sent: no IPv6, no types that we do not speak
-    foreign  packets received beyond those, somebody else's of the same network
+    sent, received  packets; received are those that an engine can have sent to this one: no IPv6, no types that we do not speak,
+             nothing that a switch floods to whom it is not for. Of more than two ports both are without ARP, of which each gets a copy
+    foreign  packets received beyond those
     named    losses that a device has a counter for
     lost     the rest: sent, and neither received nor named; negative: received more than was sent
     """
@@ -94,14 +95,14 @@ class Way:
                 "foreign": self.foreign, "named": dict(self.named), "lost": self.lost, "allowed": self.allowed, "fits": self.fits}
 
 
-PortCounters = Mapping[Tuple[str, int], Counters]  # of each port: "port", "eth" and "device"
+PortCounters = Mapping[Tuple[str, int], Counters]  # of each port: "port", "eth", "arp", "drop" and "device"
 NAMED = ("rx_missed", "rx_errors")  # of the receiver's device
 NAMED_TX = ("tx_errors",)  # of the sender's
 
 
 def foreign(c: Counters) -> int:
-    """Packets that no engine sent."""
-    return c["eth"]["rx_ipv6"] + c["eth"]["rx_other"]
+    """Packets that no engine sent, or not to this one."""
+    return c["eth"]["rx_ipv6"] + c["eth"]["rx_other"] + c["drop"]["eth_not_mine"]
 
 
 def words(ports: Sequence[Tuple[str, int]]) -> str:
@@ -111,9 +112,13 @@ def words(ports: Sequence[Tuple[str, int]]) -> str:
 def way_of(n: Network, counters: PortCounters, senders: Sequence[Tuple[str, int]], receivers: Sequence[Tuple[str, int]]) -> Way:
     named = {k: sum(counters[r]["device"][k] for r in receivers) for k in NAMED}
     named.update({k: sum(counters[s]["device"][k] for s in senders) for k in NAMED_TX})
+    sent = sum(counters[s]["port"]["tx_pkts"] for s in senders)
     others = sum(foreign(counters[r]) for r in receivers)
-    return Way(n.name, words(senders), words(receivers), sum(counters[s]["port"]["tx_pkts"] for s in senders),
-               sum(counters[r]["port"]["rx_pkts"] for r in receivers) - others, others, named, n.loss)
+    if len(n.ports) > 2:
+        sent -= sum(counters[s]["arp"]["tx_req"] + counters[s]["arp"]["tx_rep"] for s in senders)
+        others += sum(counters[r]["eth"]["rx_arp"] for r in receivers)
+    return Way(n.name, words(senders), words(receivers), sent, sum(counters[r]["port"]["rx_pkts"] for r in receivers) - others, others,
+               named, n.loss)
 
 
 def ways(networks: Sequence[Network], counters: PortCounters) -> List[Way]:
@@ -134,11 +139,11 @@ def ways(networks: Sequence[Network], counters: PortCounters) -> List[Way]:
 Points = Sequence[Tuple[float, float]]  # (s, value of a counter), in the order of time
 
 
-def at_time(points: Points, t: float) -> Optional[float]:
-    """A counter's value then, between two looks evenly; None outside of them."""
+def at_time(points: Points, looks: Sequence[float], t: float) -> Optional[float]:
+    """A counter's value then, between two looks evenly; None outside of them. looks: the times of points."""
     if not points or t < points[0][0] or t > points[-1][0]:
         return None
-    i = bisect.bisect_left([p[0] for p in points], t)
+    i = bisect.bisect_left(looks, t)
     if points[i][0] == t:
         return points[i][1]
     (t0, v0), (t1, v1) = points[i - 1], points[i]
@@ -149,8 +154,9 @@ def rates(engines: Sequence[Points], times: Sequence[float]) -> List[Optional[fl
     """The sum of the engines' rates between one time and the next, per second: as many as times, the first None. None too
     where an engine was not looked at."""
     values: List[Optional[float]] = []
+    looks = [[p[0] for p in points] for points in engines]
     for t in times:
-        each = [at_time(points, t) for points in engines]
+        each = [at_time(points, of, t) for points, of in zip(engines, looks)]
         values.append(None if any(v is None for v in each) else sum(v for v in each if v is not None))
     found: List[Optional[float]] = [None] if values else []
     for (t0, v0), (t1, v1) in zip(zip(times, values), list(zip(times, values))[1:]):

@@ -6,7 +6,7 @@
         warp17.start([1, 0])
         assert_passed(warp17.wait([0, 1], timeout=60))
 
-Options (also in pytest.ini): --warp17-attach, --warp17-engine-opts, --warp17-scope, --warp17-artifacts.
+Options (also in pytest.ini): --warp17-attach, --warp17-token-file, --warp17-engine-opts, --warp17-scope, --warp17-artifacts.
 """
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from typing import Any, Callable, Dict, Generator, Iterable, Iterator, List, Opt
 import pytest
 
 from .client import Warp17
+from .connection import token_in
 from .engine import LocalEngine
 from .errors import Warp17Error
 from .results import write_text
@@ -35,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("warp17", "WARP17")
     for name, metavar, what in (
             ("attach", "ADDR", "use a running engine: HOST:PORT or unix:PATH of its RPC server"),
+            ("token-file", "FILE", "the token that RPC server asks for"),
             ("engine-opts", "OPTIONS", "options of the engine that is launched (default --ring-if-pairs 1)"),
             ("scope", "SCOPE", "an engine for each session or module (default session)"),
             ("artifacts", "DIR", "write what the engine shows there, as JSON, when a test with the fixture warp17 fails")):
@@ -55,10 +57,11 @@ def scope(fixture_name: str, config: pytest.Config) -> Any:
 
 
 class Attached:
-    """An engine that was there before."""
+    """An engine that was there before; token: what its RPC server asks for."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, token: Optional[str]) -> None:
         self.address = address
+        self.token = token
 
     def stop(self) -> None:
         """Leaves it as it is."""
@@ -70,7 +73,12 @@ def warp17_engine(request: pytest.FixtureRequest) -> Iterator[Any]:
     it. Its address is what Warp17() takes."""
     address = setting(request.config, "attach")
     if address:
-        yield Attached(address)
+        file = setting(request.config, "token-file")
+        try:
+            token = token_in(file) if file else None
+        except ValueError as e:
+            raise pytest.UsageError(f"--warp17-token-file {e}") from e
+        yield Attached(address, token)
         return
     words = shlex.split(setting(request.config, "engine-opts", "--ring-if-pairs 1"))
     eal: List[str] = []
@@ -87,7 +95,7 @@ def warp17_engine(request: pytest.FixtureRequest) -> Iterator[Any]:
 def warp17(warp17_engine: Any, request: pytest.FixtureRequest) -> Iterator[Warp17]:
     """A connection to that engine, whose ports are ours, have stopped and have no configuration, before the test and after."""
     name = re.sub(r"[^A-Za-z0-9._-]", "", request.node.name)[:24] or "pytest"
-    with Warp17(warp17_engine.address, name=f"pytest-{name}") as w:
+    with Warp17(warp17_engine.address, name=f"pytest-{name}", token=getattr(warp17_engine, "token", None)) as w:
         ports = [p["port"] for p in w.ports()]
         for p in ports:
             w.acquire(p)
@@ -156,6 +164,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: "pytest.CallInfo[None]") 
     folder = setting(item.config, "artifacts")
     if folder:
         path = pathlib.Path(folder) / (re.sub(r"[^A-Za-z0-9._-]+", "-", item.nodeid).strip("-")[-150:] + ".json")
+        report.sections.append(("WARP17 artifact", kept(path, {"test": item.nodeid, "failure": str(report.longrepr), **of})))
+
+
+def kept(path: pathlib.Path, artifact: Dict[str, Any]) -> str:
+    """Writes it; where it is, or why it is not: an error of a hook would end all tests."""
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps({"test": item.nodeid, "failure": str(report.longrepr), **of}, indent=1) + "\n")
-        report.sections.append(("WARP17 artifact", str(path)))
+        write_text(path, json.dumps(artifact, indent=1) + "\n")
+    except OSError as e:
+        return f"{path}: {e.strerror or e}"
+    return str(path)

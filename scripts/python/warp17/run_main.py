@@ -6,11 +6,11 @@ import dataclasses
 import json
 import pathlib
 import sys
-from typing import Any, Dict, Optional, Sequence, TextIO
+from typing import Optional, Sequence, TextIO
 
-from . import __version__, plan_schema, tool
+from . import plan_schema, tool
 from .metrics import EXPECTED_SAYS, OF_CASE, OF_RUN
-from .plan import Plan, PlanError, load
+from .plan import Plan, load
 from .runner import EngineRun, engine_for, run
 from .sampler import CASE_COLUMNS, case_rows
 
@@ -22,25 +22,17 @@ exit: 0 passed, 1 failed, 2 invalid or a wrong plan, 3 no engine, 4 refused, 5 n
 
 
 def arguments(args: Optional[Sequence[str]]) -> argparse.Namespace:
-    p = argparse.ArgumentParser(TOOL, description=ABOUT, epilog=CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("plan", nargs="?", metavar="PLAN|CFG", help="what to do")
-    p.add_argument("--validate", action="store_true", help="only check the plan")
-    p.add_argument("--schema", action="store_true", help="print the JSON Schema of plans")
+    p = tool.parser(TOOL, ABOUT, CODES, "PLAN|CFG")
     p.add_argument("--metrics", action="store_true", help="print what expectations can be about")
     p.add_argument("--attach", metavar="ADDR", help="use a running engine: HOST:PORT or unix:PATH of its RPC server")
     p.add_argument("--token-file", metavar="FILE", type=pathlib.Path, help="the token that RPC server asks for")
     p.add_argument("--replace", action="store_true", help="with --attach: first take away what is configured on the plan's ports")
     p.add_argument("--engine-opts", metavar="OPTIONS", default="", help="more options of the engine that is started, in one word")
-    p.add_argument("--output", metavar="DIR", type=pathlib.Path, help="where files go (default warp17-run-<time>)")
-    p.add_argument("--force", action="store_true", help="write over files that are there")
-    p.add_argument("--duration", metavar="S", type=tool.seconds, help="seconds that tests run at least, instead of the plan's")
-    p.add_argument("--timeout", metavar="S", type=tool.seconds, help="seconds after which what is not over has failed, instead of the plan's")
-    p.add_argument("--json", action="store_true", help="print the result document, not a summary")
-    p.add_argument("-q", "--quiet", action="store_true", help="no progress")
-    p.add_argument("-V", "--version", action="version", version=f"{TOOL} {__version__}")
     a = p.parse_args(args)
     if a.plan is None and not (a.schema or a.metrics):
         p.error("expected PLAN or CFG")
+    if a.attach is not None and a.engine_opts:
+        p.error("--engine-opts is for an engine that is started, --attach for one that runs")
     return a
 
 
@@ -86,11 +78,7 @@ def human(v: float) -> str:
 # ---- the whole
 
 def planned(a: argparse.Namespace) -> Plan:
-    plan = load(a.plan)
-    changes: Dict[str, Any] = {k: v for k, v in (("duration", a.duration), ("timeout", a.timeout)) if v is not None}
-    if changes.get("timeout") == 0:
-        raise PlanError(["--timeout: 0 given, expected seconds, 1..2000000"])
-    return dataclasses.replace(plan, **changes)
+    return dataclasses.replace(load(a.plan), **tool.times_of(a))
 
 
 def performed(a: argparse.Namespace, plan: Plan) -> int:
@@ -104,7 +92,7 @@ def performed(a: argparse.Namespace, plan: Plan) -> int:
                 progress.screen.say(f"{plan.name}: {len(plan.cases)} test cases on {'an engine of its own' if launched else address}")
             doc = run(plan, w, launched=launched, options=options, address=address, replace=a.replace,
                       look=progress.look if progress else None)
-    return tool.told(doc, to, a.json)
+            return tool.told(doc, to, a.json)  # an engine that does not end, and who does not wait for it, find it written
 
 
 def work(a: argparse.Namespace) -> int:

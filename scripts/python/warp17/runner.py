@@ -235,6 +235,11 @@ class EngineRun:
         return tables(self.samples, self.name, {c.key: first + i for i, c in enumerate(self.cases)}, started, self.offset_ns or 0)
 
 
+def once(sentences: Sequence[str]) -> List[str]:
+    """Each of them once: who is interrupted while he stops and counts does so again."""
+    return list(dict.fromkeys(sentences))
+
+
 def thinned(samples: List[Sample]) -> List[Sample]:
     """Every second one, and the last."""
     return samples[:-1:2] + samples[-1:]
@@ -278,7 +283,7 @@ def run(plan: Plan, w: Warp17, *, launched: bool, options: Sequence[str] = (), a
         return measured(plan, engine, look)
     finally:
         if not launched:
-            give_back(w, plan, before, [g for g in plan.groups if g not in others])
+            give_back(w, plan, before, others)
 
 
 def take_ports(w: Warp17, plan: Plan, replace: bool) -> None:
@@ -299,11 +304,10 @@ def configured(w: Warp17, port: int) -> List[str]:
     return [line for line in w.config(port) if line and not line.startswith("#")]
 
 
-def give_back(w: Warp17, plan: Plan, mtu: Mapping[int, int], groups: Optional[Sequence[int]] = None) -> None:
-    """Empties and releases the plan's ports. groups: IMIX groups that go too, those that are the plan's; all of its when left
-    out."""
+def give_back(w: Warp17, plan: Plan, mtu: Mapping[int, int], others: Sequence[int]) -> None:
+    """Empties and releases the plan's ports, and takes away its IMIX groups but those that were there before: others."""
     with contextlib.suppress(Warp17Error):  # gone, or not answering: the run has said so
-        clear(w, plan.ports, plan.groups if groups is None else groups, mtu)
+        clear(w, plan.ports, [g for g in plan.groups if g not in others], mtu)
         for p in plan.ports:
             w.release(p)
 
@@ -332,7 +336,7 @@ def measured(plan: Plan, engine: EngineRun, look: Optional[Look]) -> results.Doc
     cases = engine.case_documents(plan.warmup)
     return results.document(plan.document(), [engine.document()], cases, results.sum_of_ports([engine.ports()]),
                             results.joined(interval, [engine.tables(0, started)]), started, ended, expect=plan.expect, reasons=reasons,
-                            warnings=engine.warnings, interrupted=interrupted)
+                            warnings=once(engine.warnings), interrupted=interrupted)
 
 
 def watch(plan: Plan, engine: EngineRun, look: Optional[Look]) -> float:

@@ -10,9 +10,11 @@ import shlex
 import signal
 import sys
 import time
-from typing import Any, Callable, Iterator, List, Optional, Sequence, TextIO
+import traceback
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, TextIO, Type
 
-from . import junit, report, results
+from . import __version__, junit, report, results
+from .connection import token_in
 from .errors import LaunchFailed, Warp17Error
 from .plan import PlanError
 
@@ -46,7 +48,7 @@ def signals_end_us() -> Iterator[None]:
 
 
 def complain(tool: str, e: object) -> None:
-    print(f"{tool}: error: {e}", file=sys.stderr)
+    written(sys.stderr, f"{tool}: error: {e}\n", OSError)
 
 
 def status_of(e: Warp17Error) -> int:
@@ -72,7 +74,24 @@ def ended(tool: str, work: Callable[[], int], status: Callable[[Warp17Error], in
         complain(tool, e)
         return INVALID
     except KeyboardInterrupt:
+        written(sys.stderr, f"{tool}: interrupted\n", OSError)
         return results.INTERRUPTED
+    except Exception:  # Python would end with 1, as for a test case that failed
+        written(sys.stderr, traceback.format_exc(), OSError)
+        complain(tool, "the lines above are a mistake of this program, not of what was tested: please report them")
+        return INVALID
+
+
+def written(out: TextIO, text: str, passed_over: Type[OSError] = BrokenPipeError) -> None:
+    """To a screen or a pipe. Who reads no more has read enough, and the run goes on; OSError for what is not passed over, such as
+    a full disk."""
+    try:
+        out.write(text)
+        out.flush()
+    except passed_over:  # nor shall Python complain at its end
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, out.fileno())
+        os.close(nowhere)
 
 
 # ---- progress
@@ -89,8 +108,7 @@ class Screen:
         self.states: List[str] = []
 
     def say(self, text: str) -> None:
-        self.out.write(f"{self.tool}: {text}\n")
-        self.out.flush()
+        written(self.out, f"{self.tool}: {text}\n", OSError)
 
     def due(self, states: List[str], past: float) -> bool:
         """Is it time for lines? states: of all test cases; past: seconds since the start."""
@@ -99,25 +117,55 @@ class Screen:
         self.said, self.states = past, states
         return True
 
+    def width(self) -> int:
+        try:
+            return os.get_terminal_size(self.out.fileno()).columns or 80
+        except OSError:  # it is gone
+            return 80
+
     def draw(self, lines: Sequence[str]) -> None:
         if self.live:
-            width = os.get_terminal_size(self.out.fileno()).columns or 80
             up = f"\033[{self.drawn}A" if self.drawn else ""
-            self.out.write(up + "".join(f"\r\033[K{text[:width - 1]}\n" for text in lines))
+            written(self.out, up + "".join(f"\r\033[K{text[:self.width() - 1]}\n" for text in lines), OSError)
             self.drawn = len(lines)
         else:
-            self.out.write("".join(f"{text}\n" for text in lines))
-        self.out.flush()
+            written(self.out, "".join(f"{text}\n" for text in lines), OSError)
 
 
 # ---- arguments and files
 
-def seconds(text: str) -> float:
+def parser(tool: str, about: str, codes: str, plan: str) -> argparse.ArgumentParser:
+    """With what the commands that run a plan have in common. plan: what it is called."""
+    p = argparse.ArgumentParser(tool, description=about, epilog=codes, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("plan", nargs="?", metavar=plan, help="what to do")
+    p.add_argument("--validate", action="store_true", help="only check the plan")
+    p.add_argument("--schema", action="store_true", help="print the JSON Schema of plans")
+    p.add_argument("--output", metavar="DIR", type=pathlib.Path, help=f"where files go (default {tool}-<time>)")
+    p.add_argument("--force", action="store_true", help="write over files that are there")
+    p.add_argument("--duration", metavar="S", type=seconds, help="seconds that tests run at least, instead of the plan's")
+    p.add_argument("--timeout", metavar="S", type=some_seconds, help="seconds after which what is not over has failed, instead of the plan's")
+    p.add_argument("--json", action="store_true", help="print the result document, not a summary")
+    p.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    p.add_argument("-V", "--version", action="version", version=f"{tool} {__version__}")
+    return p
+
+
+def times_of(a: argparse.Namespace) -> Dict[str, float]:
+    """What is given instead of the plan's, for dataclasses.replace()."""
+    return {k: v for k, v in (("duration", a.duration), ("timeout", a.timeout)) if v is not None}
+
+
+def seconds(text: str, least: float = 0) -> float:
     """A type for argparse."""
     value = float(text) if text.replace(".", "", 1).isdigit() else -1
-    if not 0 <= value <= 2000000:
-        raise argparse.ArgumentTypeError(f"{text!r} given, expected seconds, 0..2000000")
+    if not least <= value <= 2000000:
+        raise argparse.ArgumentTypeError(f"{text!r} given, expected seconds, {least}..2000000")
     return value
+
+
+def some_seconds(text: str) -> float:
+    """The same, not 0: as the plans' timeout."""
+    return seconds(text, 1)
 
 
 def token_of(path: Optional[pathlib.Path]) -> Optional[str]:
@@ -125,9 +173,9 @@ def token_of(path: Optional[pathlib.Path]) -> Optional[str]:
     if path is None:
         return None
     try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as e:
-        raise PlanError([f"--token-file {path}: {getattr(e, 'strerror', None) or e}"]) from e
+        return token_in(path)
+    except ValueError as e:
+        raise PlanError([f"--token-file {e}"]) from e
 
 
 def words_of(options: str) -> List[str]:
@@ -143,11 +191,13 @@ def folder(tool: str, output: Optional[pathlib.Path], force: bool) -> Iterator[p
     """Where files go: output, or a new one of ours, which goes again when there is nothing to put there. Raises PlanError where
     something would be written over, before anything is started."""
     path = output or pathlib.Path(time.strftime(f"{tool}-%Y%m%d-%H%M%S"))
+    if output is None and path.exists():  # of a run that began in this very second
+        path = path.with_name(f"{path.name}-{os.getpid()}")
     there = [n for n in WRITERS if (path / n).exists()]
     if there and not force:
         raise PlanError([f"{path / there[0]} is there already: another --output, or --force"])
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=output is not None)
         probe = path / f".{tool}-{os.getpid()}"
         probe.touch()
         probe.unlink()
@@ -162,13 +212,29 @@ def folder(tool: str, output: Optional[pathlib.Path], force: bool) -> Iterator[p
         raise
 
 
-def told(doc: results.Document, to: pathlib.Path, as_json: bool, more: Sequence[str] = ()) -> int:
-    """Writes the files of a result document, prints it or its summary (with more lines), and returns its exit status."""
+def unwritten(doc: results.Document, to: pathlib.Path) -> List[str]:
+    """Writes the files of a result document; a sentence for each that could not be written."""
+    missing = []
     for name, write in WRITERS.items():
-        write(doc, to / name)
-    if as_json:
-        print(json.dumps(doc, allow_nan=False))
-    else:
-        print("\n".join([*(f"  {r}" for r in doc["reasons"]), *(f"  warning: {r}" for r in doc["warnings"]), *more,
-                         f"{results.headline(doc)}; {to / 'report.html'}"]))
-    return int(doc["exit_code"])
+        try:
+            write(doc, to / name)
+        except OSError as e:
+            missing.append(f"{to / name}: {e.strerror or e}")
+    return missing
+
+
+def told(doc: results.Document, to: pathlib.Path, as_json: bool, more: Sequence[str] = ()) -> int:
+    """Writes the files of a result document, prints it or its summary (with more lines), and returns its exit status: INVALID
+    where a file could not be written, which is said."""
+    try:
+        missing = unwritten(doc, to)
+    except KeyboardInterrupt:  # a run is not lost for that
+        unwritten(doc, to)
+        raise
+    text = json.dumps(doc, allow_nan=False) if as_json else "\n".join(
+        [*(f"  {r}" for r in doc["reasons"]), *(f"  warning: {r}" for r in doc["warnings"]), *more,
+         f"{results.headline(doc)}; {to / 'report.html'}"])
+    written(sys.stdout, text + "\n")
+    for sentence in missing:
+        complain(doc["tool"]["name"], sentence)
+    return INVALID if missing else int(doc["exit_code"])
