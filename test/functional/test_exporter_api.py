@@ -196,6 +196,7 @@ def as_the_cli(t):
         k = c["client"]
         o |= {"dest": span(k["dest"]), "dport": span(k["dport"])} | {f"rate_{r}": unlimited(v) for r, v in k["rates"].items()}
         o |= {f: unlimited(k[f]) for f in ("init_s", "uptime_s", "downtime_s")}
+        o["response_times"] = (t.get("response_times") or {"from": "off"})["from"]
     o |= {"criterion": t["criterion"], "criterion_count": t["target"]}
     if t["within_s"] is not None:
         o["criterion_within_s"] = t["within_s"]
