@@ -133,12 +133,12 @@ void tx_stamps_write(const struct lcore *lc, struct lport *lp)
 	if (lp->port->sw_csum) /* they had to have it before their checksum */
 		return;
 	now = stamp_of(lcore_ns_now(lc));
-	if (likely(all)) { /* then nothing else is */
-		for (; end - m >= 4; m += 4)
-			for (int i = 0; i < 4; i++)
-				memcpy(stamp_at(m[i]), &now, STAMP_BYTES);
-		for (; m < end; m++)
-			memcpy(stamp_at(*m), &now, STAMP_BYTES);
+	if (likely(all)) { /* then nothing else is; from the last on, whose header is in the cache yet */
+		for (; end - m >= 4; end -= 4)
+			for (int i = 1; i <= 4; i++)
+				memcpy(stamp_at(end[-i]), &now, STAMP_BYTES);
+		for (; m < end; end--)
+			memcpy(stamp_at(end[-1]), &now, STAMP_BYTES);
 		return;
 	}
 	for (; m < end; m++) {
