@@ -19,7 +19,7 @@
 
 #define PAUSE_MS 5
 #define COMMAND_EACH 10 /* looks */
-#define TIMES_MAX 200000
+#define KEPT_MAX 200000
 #define NOT_SERVED 6
 #define READ_APART_NS \
 	1000000 /* the traffic's counter is between two looks at the clocks so near each other */
@@ -27,7 +27,7 @@
 /* In us: as it was; without waits for a CPU. */
 struct times {
 	uint32_t n;
-	uint32_t wall[TIMES_MAX], own[TIMES_MAX];
+	uint32_t wall[KEPT_MAX], own[KEPT_MAX];
 };
 static struct times shows, commands;
 static FILE *answers;
@@ -68,7 +68,7 @@ static void timed(struct cli *cli, const char *line, struct times *to)
 	t = mono_ns() - t;
 	waited = own_wait() - waited;
 	own = t > waited ? t - waited : 0;
-	if (to->n == TIMES_MAX)
+	if (to->n == KEPT_MAX)
 		return;
 	to->wall[to->n] = (uint32_t)(t / 1000);
 	to->own[to->n++] = (uint32_t)(own / 1000);
