@@ -188,6 +188,8 @@ def unfit(data: Mapping[str, Any], plan: Plan) -> Iterator[Problem]:
             yield Problem(("cases", i, "criterion", criterion), f"given for a {side}, expected another criterion")
         if side == "server" and ("rates" in case or "timeouts" in case):
             yield Problem(("cases", i, "rates" if "rates" in case else "timeouts"), "given for a server, expected at a client")
+        if side != "client" and "response_times" in case:
+            yield Problem(("cases", i, "response_times"), f"given for a {side}, expected at a client")
         if case[side].get("proto") == "udp" and "http" in case[side]:
             yield Problem(("cases", i, side, "http"), "given over UDP, expected over TCP")
     started = data.get("start")

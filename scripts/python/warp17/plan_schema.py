@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import metrics
 from .plan_commands import param, table
+from .response_times import METHOD as TIMES
 
 SCHEMA = "warp17-plan/1.0"
 SIDES = ("client", "server", "multicast")
@@ -91,6 +92,7 @@ def case() -> Dict[str, Any]:
         "tcp": options("set.tests.tcp_options"), "ipv4": options("set.tests.ipv4_options"),
         "vlan": options("set.tests.vlan_options", required=["vlan_id"]),
         "latency": options("set.tests.latency"),
+        "response_times": {**leaf(TIMES, "from"), "description": "Of a client: times to the first and the last byte of responses, from when on"},
         "expect": expect([*metrics.OF_CASE, *(c for c in table()["counters"] if c not in metrics.OF_CASE)], "metrics and counters of the test case")},
         ["port"], oneOf=one_of(*SIDES))
 
