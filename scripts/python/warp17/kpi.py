@@ -181,7 +181,7 @@ def time_of(w: Window, begin: str, which: str) -> Dict[str, Any]:
     """A distribution in ms, and how it was measured, or why it was not. which: "first" or "last" byte."""
     times = w.times(begin)
     if times is None:
-        why = OTHERWISE[begin] if w.where.timed else "not measured: the plan switches it off, or its clients are not answered"
+        why = OTHERWISE[begin] if w.where.timed else "not measured: it is switched off, or nothing answers the plan's clients"
         return {"samples": None, **dict.fromkeys(SHOWN), "how": why}
     of: Histogram = getattr(times, which)
     return {"samples": of.samples, **in_ms(of), "how": HOW[begin] + OF_WINDOW}

@@ -90,6 +90,7 @@ def add_load(p: argparse.ArgumentParser) -> None:
                    help="client sessions (default 20000 for connections, 1000 for transactions, 100 for throughput)")
     g.add_argument("--trickle", type=bounded(0.0001, 1000), default=0.1, metavar="N",
                    help="transactions a second of each of the concurrent connections (default %(default)s)")
+    g.add_argument("--no-response-times", action="store_true", help="measure none: the generator has more time for sessions")
     g.add_argument("--retries", type=bounded(0, 128, True), default=3, metavar="N", help="TCP's, before a connection has failed (default 3)")
 
 
@@ -158,7 +159,8 @@ def arguments(args: Optional[Sequence[str]]) -> Tuple[argparse.Namespace, Option
 
 def offer_of(a: argparse.Namespace) -> Offer:
     return Offer(a.goal, a.app, a.req_size or (1 if a.app == "raw" else 0), a.resp_size, a.client_port, a.server_port, a.src, a.dest, a.mask,
-                 a.dport, a.gw, a.server_gw, a.sessions, a.trickle, a.ramp, a.retries, a.host, a.object)
+                 a.dport, a.gw, a.server_gw, a.sessions, a.trickle, a.ramp, a.retries, a.host, a.object,
+                 not a.no_response_times)
 
 
 def criteria_of(a: argparse.Namespace) -> Criteria:
@@ -254,7 +256,8 @@ def searched(a: argparse.Namespace, plan: Optional[plans.Plan]) -> int:
     load: Load = OwnLoad(offer_of(a)) if plan is None else PlanLoad(plan, a.goal)
     load.sessions(a.highest)
     if not load.where.timed and (a.max_response or a.max_response_p99):
-        raise Unfit(f"{a.plan}: it switches response times off, which --max-response is about")
+        raise Unfit("--max-response is about response times, " + ("and --no-response-times is given" if plan is None else
+                                                                  f"and {a.plan} switches them off, or nothing answers its clients"))
     with connected(a, plan) as w:
         run = Run(w, load, criteria_of(a), plan_of(a), None if a.quiet else Shown(sys.stderr, UNITS[a.goal]))
         doc = run.run()

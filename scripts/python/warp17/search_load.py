@@ -9,7 +9,7 @@ from .apps import App, HttpClient, HttpServer, Raw
 from .client import Warp17
 from .errors import Warp17Error
 from .kpi import CONCURRENT, CONNECTIONS, THROUGHPUT, Asked, Where
-from .response_times import REQUEST, SYN
+from .response_times import OFF, REQUEST, SYN
 from .runner import stop_running
 
 SPORT_FIRST, SPORT_LAST = 10000, 65000
@@ -98,6 +98,7 @@ class Offer:
     trickle      of CONCURRENT: transactions a second for each connection
     ramp_s       over which connections open
     retries      of SYN, data and FIN, after which a connection has failed
+    response_times  are measured
     """
 
     goal: str
@@ -118,6 +119,7 @@ class Offer:
     retries: int = 3
     host: str = "www.foo42.net"
     object: str = "/index.html"
+    response_times: bool = True
 
     def apps(self) -> Tuple[App, App]:
         """The client's and the server's."""
@@ -147,8 +149,8 @@ class OwnLoad(Load):
         self.offer, self.goal = offer, offer.goal
         self._servers = [] if offer.server_port is None else [offer.server_port]
         self.order = [*self._servers, offer.client_port]
-        client = (offer.client_port, 0)
-        self.where = Where([client], [(p, 0) for p in self._servers], single=offer.goal == CONNECTIONS, timed=[client])
+        clients = [(offer.client_port, 0)]
+        self.where = Where(clients, [(p, 0) for p in self._servers], offer.goal == CONNECTIONS, clients if offer.response_times else [])
         self._added: List[Tuple[int, str]] = []
         self._gateways: List[int] = []
         self._acquired: List[int] = []
@@ -187,7 +189,7 @@ class OwnLoad(Load):
         port = o.client_port
         w.add_client("tcp", port, 0, o.src, (SPORT_FIRST, SPORT_FIRST + n - 1), o.dest, o.dport)
         w.set_client(port, 0, client)
-        w.set_response_times(port, 0, measured_from(o.goal))
+        w.set_response_times(port, 0, measured_from(o.goal) if o.response_times else OFF)
         w.set_tcp_options(port, 0, **options)
         w.set_criteria(port, 0, "run-time", FOREVER_S)
         w.set_timeouts(port, 0, init=0, uptime="infinite", downtime=0 if again else "infinite")
