@@ -291,7 +291,7 @@ style: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 	$(Q)scripts/check-conformance.sh >/dev/null
 	$(Q)scripts/check-app.sh
 	$(Q)scripts/check-headers.sh $(CC) '$(filter-out -MMD -MP,$(CFLAGS))' $(filter %.h,$(ALL_SRC))
-	$(Q)shellcheck -S warning $$(find scripts -maxdepth 1 -type f | xargs grep -LE '^#!.*python') test/sim/*.sh .ci/run
+	$(Q)shellcheck -S warning scripts/completion/*.bash $$(find scripts -maxdepth 1 -type f | xargs grep -LE '^#!.*python') test/sim/*.sh .ci/run
 lint:
 	$(Q)printf '%s\n' $(filter-out test/%,$(filter %.c,$(ALL_SRC))) | xargs -P $$(nproc) -I{} \
 		clang-tidy --quiet {} -- -std=gnu2x -D_GNU_SOURCE -I. $(call sys,$(PKGS)) -march=$(ARCH) 2>/dev/null
@@ -306,6 +306,7 @@ docs: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 LIB := $(PREFIX)/lib/warp17
 SHARE := $(PREFIX)/share/warp17
 UNITS_TO := $(PREFIX)/lib/systemd/system
+COMPLETE_TO := $(PREFIX)/share/bash-completion/completions
 install: all
 	$(Q)install -d $(addprefix '$(DESTDIR)',$(LIB)/bin $(LIB)/scripts $(LIB)/config/examples $(PREFIX)/bin $(UNITS_TO) \
 		$(PREFIX)/share/man/man1 $(PREFIX)/share/man/man8 $(addprefix $(SHARE)/,prometheus grafana schema) $(addprefix $(SYSCONFDIR)/,warp17 logrotate.d))
@@ -333,6 +334,8 @@ install: all
 	$(Q)find config/ansible config/kubernetes -type f ! -name inventory.yml ! -path '*/pki/*' ! -path '*/reports/*' | \
 		while read -r f; do install -D -m 644 $$f '$(DESTDIR)$(SHARE)/'$${f#config/} || exit 1; done
 	$(Q)install examples/perl/*.pl '$(DESTDIR)$(SHARE)/examples/perl'
+	$(Q)install -D -m 644 scripts/completion/warp17.bash '$(DESTDIR)$(COMPLETE_TO)/warp17'
+	$(Q)for c in cli stats-exporter run fleet search; do ln -sfn warp17 '$(DESTDIR)$(COMPLETE_TO)/'warp17-$$c || exit 1; done
 	$(Q)install -m 644 doc/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
 	$(Q)install -m 644 config/prometheus/* '$(DESTDIR)$(SHARE)/prometheus'
 	$(Q)install -m 644 config/grafana/* '$(DESTDIR)$(SHARE)/grafana'

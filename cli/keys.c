@@ -1,4 +1,5 @@
 /* Tab and ?: the words that the command table knows, at the cursor. */
+#include "cli/complete.h"
 #include "cli/shell.h"
 
 #include <stdlib.h>
@@ -44,35 +45,28 @@ static void choice_add(const char *word, const char *help, bool hint, void *arg)
 	s->n_hints += hint;
 }
 
-static void path_look(const char *word, const char *help, bool hint, void *arg)
-{
-	(void)help;
-	*(bool *)arg |= hint && strcmp(word, arg_usage(ARG_path)) == 0;
-}
-
 static void choices_at(EditLine *el, struct choices *s)
 {
 	const LineInfo *li = el_line(el);
 	size_t at = (size_t)(li->cursor - li->buffer);
 	char line[CMD_LINE_MAX + 1], err[100];
-	const char *word[CMD_WORDS_MAX], *last;
+	struct line_end e;
 	union cmd_req req;
 	enum cmd_id id;
-	int n;
 
 	*s = (struct choices){.place = CMD_IN_TEXT};
 	if (at >= sizeof(line))
 		return;
 	memcpy(line, li->buffer, at);
 	line[at] = '\0';
-	s->place = cmd_split_begun(line, word, CMD_WORDS_MAX, &n, &last);
+	line_end(line, &e);
+	s->place = e.place;
+	s->path = e.path;
 	if (s->place != CMD_IN_WORD)
 		return;
-	snprintf(s->typed, sizeof(s->typed), "%s", last);
-	s->complete = *last == '\0' && cmd_parse(word, n, &id, &req, err, sizeof(err)) == 0;
-	cmd_complete(word, n, "", path_look, &s->path);
-	/* the table knows no files: there the hint is what it can say, however much is typed */
-	cmd_complete(word, n, s->path ? "" : last, choice_add, s);
+	snprintf(s->typed, sizeof(s->typed), "%s", e.last);
+	s->complete = *e.last == '\0' && cmd_parse(e.word, e.n, &id, &req, err, sizeof(err)) == 0;
+	line_end_words(&e, choice_add, s);
 }
 
 static int columns(void)

@@ -1,5 +1,6 @@
 /* warp17-cli: options, then a shell, a batch, or one command. */
 #include "cli/cli.h"
+#include "cli/complete.h"
 #include "cli/monitor.h"
 #include "cli/rpc.h"
 #include "common/util/clock.h"
@@ -39,6 +40,7 @@ static void usage(FILE *to)
 		"      --timeout SEC     longest wait for an answer (default 60)\n"
 		"      --wait SEC        wait so long for an engine to come up (default 0)\n"
 		"      --reference WHAT  print " REFERENCES "\n"
+		"      --complete LINE   print what may stand at the end of LINE\n"
 		"  -h, --help   -V, --version\n"
 		"exit: 0 ok, 1 command failed, 2 usage, 3 no engine, 4 refused, 5 time-out\n");
 }
@@ -52,7 +54,8 @@ enum {
 	O_TOKEN_FILE,
 	O_TIMEOUT,
 	O_WAIT,
-	O_REFERENCE
+	O_REFERENCE,
+	O_COMPLETE
 };
 
 static const struct option longs[] = {{"command", 1, NULL, 'c'}, {"file", 1, NULL, 'f'},
@@ -61,8 +64,8 @@ static const struct option longs[] = {{"command", 1, NULL, 'c'}, {"file", 1, NUL
 	{"read-only", 0, NULL, O_READ_ONLY}, {"monitor", 0, NULL, O_MONITOR},
 	{"rpc", 2, NULL, O_RPC}, {"token-file", 1, NULL, O_TOKEN_FILE},
 	{"timeout", 1, NULL, O_TIMEOUT}, {"wait", 1, NULL, O_WAIT},
-	{"reference", 1, NULL, O_REFERENCE}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'},
-	{0}};
+	{"reference", 1, NULL, O_REFERENCE}, {"complete", 1, NULL, O_COMPLETE},
+	{"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
 
 /* A -c or -f. */
 struct job {
@@ -209,6 +212,9 @@ static int options(int argc, char **argv, struct cli *cli, struct attach_opts *o
 				return CLI_OK;
 			complain("--reference", optarg, "given, expected " REFERENCES);
 			return CLI_USAGE;
+		case O_COMPLETE:
+			complete_print(optarg);
+			return CLI_OK;
 		case 'h':
 			usage(stdout);
 			return CLI_OK;

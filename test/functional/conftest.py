@@ -14,7 +14,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup, and program
 # Not test_install: make install links the programs again when the version is another, and they are not there meanwhile
 BESIDE = {"test_exporter", "test_exporter_api", "test_exporter_http", "test_record", "test_sse", "test_page", "test_prometheus",
           "test_rpc", "test_rpc_limits", "test_python", "test_perl",
-          "test_build", "test_cli", "test_conf_file", "test_config", "test_criteria", "test_docs", "test_examples", "test_files",
+          "test_build", "test_cli", "test_completion", "test_conf_file", "test_config", "test_criteria", "test_docs", "test_examples", "test_files",
           "test_nonroot", "test_operators", "test_programs", "test_scripts", "test_show_config", "test_start", "test_trust",
           "test_ui", "test_run", "test_pytest_plugin", "test_fleet", "test_fleet_parts", "test_config_fleet"}
 

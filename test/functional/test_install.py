@@ -109,6 +109,17 @@ def test_warp17_run_works_from_there(there, place, tmp_path):  # noqa: F811
     assert (there / "share/man/man1/warp17-run.1").exists()
 
 
+def test_bash_completes_what_is_installed(there):
+    """Each command has its file where bash-completion looks, which is the one of all."""
+    folder = there / "share/bash-completion/completions"
+    commands = {p.name for p in (there / "bin").iterdir()}
+    assert {p.name for p in folder.iterdir()} == commands and len(commands) == 6
+    for name in commands:
+        done = run("bash", "-c", f". {folder / name} && complete -p {name} && COMP_WORDS=({there / 'bin' / name} --he) COMP_CWORD=1 "
+                   f"COMP_LINE='{there / 'bin' / name} --he' COMP_POINT=${{#COMP_LINE}} && _warp17 && echo ${{COMPREPLY[@]}}")
+        assert done.stdout.splitlines()[1:] == ["--help"], (name, done.stdout, done.stderr)
+
+
 def test_warp17_search_works_from_there(there, place):  # noqa: F811
     done = run(there / "bin/warp17-search", "--goal", "connections", "--from", "100", "--to", "100", "--warm-up", "0.2", "--sustain", "1",
                "--confirm", "1", "--engine-opts", "--ring-if-pairs 1 --mbuf-pool-sz 16", env={**place.env, "PYTHONDONTWRITEBYTECODE": "1"})

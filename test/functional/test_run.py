@@ -41,7 +41,8 @@ def small(**changes):
             {"name": "server", "port": 1, "server": {"proto": "tcp", "src": "10.0.0.253", "sport": 80, "http": {"resp_size": 1000}},
              "criterion": {"servers-up": 1}},
             {"name": "clients", "port": 0, "client": {"proto": "tcp", **ends, "http": {"host": "www.foo42.net"}},
-             "rates": {"send": 2000}, "criterion": {"run-time": 2}, "expect": {"failures": 0, "transactions_per_second": "1800..2100"},
+             "rates": {"send": 2000}, "criterion": {"run-time": 2}, "response_times": "request",
+             "expect": {"failures": 0, "transactions_per_second": "1800..2100"},
              **changes}]}
 
 
@@ -134,6 +135,9 @@ WRONG = [  # what is in the file instead of what; the line's text, the key, and 
     ("10.0.0.253/24", "10.0.0.253/64", "10.0.0.253/64", "ports[1].interfaces[0].ip: '10.0.0.253/64' given, expected an address"),
     ("{ip: 10.0.0.253/24}", "{ip: 10.0.0.253}", "{ip: 10.0.0.253}", "ports[1].interfaces[0].mask: missing, expected an address"),
     ("proto: tcp\n", "proto: udp\n", "http: {host", "cases[1].client.http: given over UDP, expected over TCP"),
+    ("response_times: request", "response_times: first", "response_times:", "cases[1].response_times: 'first' given, expected off, syn or request"),
+    ("name: web server", "name: web server\n    response_times: syn", "    response_times",
+     "cases[0].response_times: given for a server, expected at a client"),
     ("warmup: 1", "commands: [set tests rate port 0 test-case-id 1 open lots]", "commands:",
      "commands[0]: open: 'lots' given, expected 0..4294967294 or infinite"),
     ("warmup: 1", "start: [1]", "start:", "start: port 0 is missing, of which there are test cases"),
@@ -304,6 +308,28 @@ def test_the_series_is_of_the_whole_run(outcome):
     mine = [x for x in of["case"] if x["case"] == "clients"]
     assert [float(x["time_s"]) for x in mine] == times and mine[-1]["state"] == "PASSED"
     assert [x["transactions_per_second"] for x in mine[1:]] == [str(r["transactions_per_second"]) for r in rows[1:]]
+
+
+def test_response_times_are_in_all_that_is_written(outcome):
+    """Each response has one: in the metrics and, with its distribution, in the document; a row of the series has its own."""
+    to, doc, _ = outcome
+    server, clients = doc["cases"]
+    m, of = clients["metrics"], clients["response_times"]
+    assert server["response_times"] is None and server["metrics"]["last_byte_avg_ms"] is None and of["from"] == "request"
+    assert m["last_byte_samples"] == clients["stats"]["responses"] == sum(n for _, n in of["last_byte"]["buckets"])
+    for b in ("first", "last"):
+        assert m[f"{b}_byte_avg_ms"] == pytest.approx(of[f"{b}_byte"]["avg_ns"] / 1e6, abs=1e-6)
+        values = [m[f"{b}_byte_{q}_ms"] for q in ("min", "p50", "p90", "p99", "p99_9", "max")]
+        assert values == sorted(values) and values[0] > 0, values
+    assert doc["totals"]["metrics"]["last_byte_max_ms"] == m["last_byte_max_ms"] >= m["first_byte_max_ms"]
+    table = next(t for t in doc["series"]["cases"] if t["case"] == 1)
+    rows = [dict(zip(table["columns"], r)) for r in table["rows"]]
+    seen = [r for r in rows if r["last_byte_avg_ms"] is not None]
+    assert rows[0]["last_byte_p99_ms"] is None and len(seen) >= 8
+    assert all(r["first_byte_p50_ms"] <= r["first_byte_max_ms"] <= m["first_byte_max_ms"] for r in seen)
+    line = next(x for x in csv.DictReader(open(to / "series.csv")) if x["case"] == "clients" and x["last_byte_p99_ms"])
+    assert float(line["last_byte_p99_ms"]) == seen[0]["last_byte_p99_ms"]
+    assert "Time to the last byte" in (to / "report.html").read_text()
 
 
 def parsed(path):

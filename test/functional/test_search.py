@@ -21,8 +21,9 @@ from test_traffic import RING
 from warp17 import TOP, wait_for
 
 SEARCH = TOP / "scripts/warp17-search"
-search, kpi, sampler, plans, search_plan = (importlib.import_module(f"{client.__name__}.{m}")
-                                            for m in ("search", "kpi", "sampler", "plan", "search_plan"))
+search, kpi, sampler, plans, search_plan, search_cli, histogram, times, accounting = (
+    importlib.import_module(f"{client.__name__}.{m}")
+    for m in ("search", "kpi", "sampler", "plan", "search_plan", "search_cli", "histogram", "response_times", "accounting"))
 
 
 # ---- what is tried next: no engine
@@ -122,23 +123,72 @@ def test_a_level_is_shared_among_the_clients_of_a_plan():
         search_plan.PlanLoad(plans.structured(json.dumps({**LINK, "cases": LINK["cases"][:1]}), "link.json", json=True), "connections")
 
 
+def test_response_times_of_a_plan_are_what_it_says():
+    """Else those that the goal wants; over UDP there is no SYN."""
+    def timed(goal, **of):
+        cases = [LINK["cases"][0], {**LINK["cases"][1], **of}, LINK["cases"][2]]
+        return search_plan.PlanLoad(plans.structured(json.dumps({**LINK, "cases": cases}), "link.json", json=True), goal)
+
+    for goal, begin in (("connections", "syn"), ("transactions", "request")):
+        assert timed(goal)._untold == {(0, 0): begin, (0, 1): begin} and timed(goal).where.timed == [(0, 0), (0, 1)]
+        off = timed(goal, response_times="off")
+        assert off._untold == {(0, 1): begin} and off.where.timed == [(0, 1)]
+    assert timed("connections", response_times="request").where.timed == [(0, 0), (0, 1)]
+    udp = {"proto": "udp", "src": "10.0.0.1", "sport": 5, "dest": "10.0.0.253", "dport": 80, "raw": {"data_req_plen": 1, "data_resp_plen": 1}}
+    assert timed("connections", client=udp)._untold == {(0, 0): "request", (0, 1): "syn"}
+    one_way = timed("connections", client={**udp, "proto": "tcp", "raw": {"data_req_plen": 1, "data_resp_plen": 0}})
+    assert one_way._untold == {(0, 1): "syn"} and one_way.where.timed == [(0, 1)]  # nothing is answered
+
+
+def asked_for(tmp_path, search, *args):
+    (tmp_path / "plan.json").write_text(json.dumps({**LINK, "search": search}, indent=1))
+    return search_cli.arguments(["--plan", str(tmp_path / "plan.json"), *args])[0]
+
+
+def test_a_plan_says_what_is_searched(tmp_path, capsys):
+    """The command line is stronger."""
+    a = asked_for(tmp_path, {"goal": "throughput", "from": 7, "to": 70, "max_response_p99": 2.5, "warm_up": 3})
+    assert (a.goal, a.lowest, a.highest, a.warm_up, a.sustain) == ("throughput", 7, 70, 3, 5)
+    assert search_cli.criteria_of(a) == kpi.Criteria(response_p99_ms=2.5)
+    a = asked_for(tmp_path, {"goal": "throughput", "to": 70}, "--goal", "transactions", "--to", "9000", "--warm-up=1")
+    assert (a.goal, a.lowest, a.highest, a.warm_up) == ("transactions", 100, 9000, 1)
+    with pytest.raises(SystemExit):
+        asked_for(tmp_path, {"to": 70})
+    assert "expected --goal, or a goal in the search of " in capsys.readouterr().err
+    with pytest.raises(plans.PlanError) as e:
+        asked_for(tmp_path, {"goal": "concurrent", "resolution": 0, "sustained": 5})
+    assert [p.partition(": ")[2] for p in e.value.problems] == [
+        "search.goal: 'concurrent' given, expected connections, transactions or throughput", "search.resolution: 0 given, expected 0.1..50",
+        "search.sustained: unknown key, expected sustain"], e.value.problems
+
+
 # ---- how a level is judged: samples as an engine would give them
 
 COUNTERS = ("opened", "estab", "closed", "requests", "responses", "resp_errors", "resp_lost", "mismatches", "no_tcb", "estab_now",
             "rx_bytes", "behind_open", "behind_send", "behind_close", *kpi.FAILED)
 
 
-def sample(ms, load=10.0, rx=0, **counters):
+def sample(ms, load=10.0, rx=0, times=None, **counters):
     stats = {**{k: 0 for k in COUNTERS}, **counters}
     port = {"port": {"rx_bytes": rx, "tx_bytes": rx}, "drop": {"tx_full": 0}, "tsm": {}, "device": {"rx_missed": 0}}
     return sampler.Sample(0, ms * 1000000, {}, {(0, 0): {"stats": stats}, (1, 0): {"stats": stats}}, {0: port, 1: port},
-                          [{"lcore": 1, "load_percent": load}])
+                          [{"lcore": 1, "load_percent": load}], {(0, 0): times} if times else {})
+
+
+def taken(begin, first, last):
+    """Response times of a client: [(ms, how often)] to the first and to the last byte."""
+    parts = [histogram.Histogram(), histogram.Histogram()]
+    for h, of in zip(parts, (first, last)):
+        for ms, n in of:
+            h.record(round(ms * 1e6), n)
+    return times.ResponseTimes(begin, *parts)
 
 
 def window(at, goal="transactions", seconds=4, load=10.0):
     """at(ms) are the counters then; 20 looks a second. Before it was a second that is not looked at."""
-    return kpi.Window(sample(0), [sample(1000 + ms, load, **at(1000 + ms)) for ms in range(0, seconds * 1000 + 1, 50)],
-                      kpi.Where([(0, 0)], [(1, 0)], goal == "connections"), goal)
+    samples = [sample(1000 + ms, load, **at(1000 + ms)) for ms in range(0, seconds * 1000 + 1, 50)]
+    timed = [(0, 0)] if samples[0].times else []
+    return kpi.Window(sample(0), samples, kpi.Where([(0, 0)], [(1, 0)], goal == "connections", timed), goal)
 
 
 def judged(at, asked=1000.0, goal="transactions", over=True, seconds=4, load=10.0, usual=None, **criteria):
@@ -153,7 +203,7 @@ def steady(ms, rate=1000, waiting=3, **more):
 def test_a_level_that_holds():
     v = judged(steady)
     assert v.holds and v.limit is None and v.reason == ""
-    assert judged(lambda ms: steady(ms, 955)).holds and judged(lambda ms: steady(ms), response_ms=3.1).holds
+    assert judged(lambda ms: steady(ms, 955)).holds
 
 
 @pytest.mark.parametrize("at,why", [
@@ -169,9 +219,55 @@ def test_a_level_that_fails(at, why):
     assert not v.holds and why in v.reason and v.limit == "device", v
 
 
-def test_a_mean_response_time_is_held_against_its_bound():
-    v = judged(steady, response_ms=2.9)
-    assert v.reason == "mean response time 3.000 ms, at most 2.9 ms wanted" and v.limit == "device"
+def test_response_times_are_held_against_their_bounds():
+    """The mean and the 99th percentile of the window, wherever they count from; what was before it does not matter."""
+    at = lambda ms: steady(ms, times=taken("request", [], [(900, 1000), (3, ms - 1000), (40, ms // 50)]))  # noqa: E731
+    mean = (3 + 40 / 50) / (1 + 1 / 50)
+    assert judged(at, response_ms=mean + 0.01).holds and judged(at, response_p99_ms=40.4).holds
+    v = judged(at, response_ms=mean - 0.01)
+    assert v.reason == f"mean response time {mean:.3f} ms, at most {mean - 0.01:g} ms wanted" and v.limit == "device"
+    v = judged(at, response_p99_ms=39.6)
+    assert v.reason.startswith("99th percentile of response times 40.") and v.reason.endswith("ms, at most 39.6 ms wanted")
+    assert judged(lambda ms: steady(ms, times=taken("syn", [], [])), response_ms=5).reason == "no response"
+
+
+def test_the_response_times_of_a_window_are_its_own():
+    """Means are exact, least and largest are those of buckets; clients count together where they count from the same."""
+    at = lambda ms: {**steady(ms), "times": taken("syn", [(500, 9), (1.5, ms)], [(0.1, 9), (2, ms), (6, ms)])}  # noqa: E731
+    k = kpi.kpis(window(at))
+    first, last, other = (k[n] for n in ("time_to_first_byte_ms", "time_to_last_byte_ms", "transaction_response_time_ms"))
+    assert (first["samples"], last["samples"], other["samples"], other["avg"]) == (4000, 8000, None, None)
+    assert first["avg"] == 1.5 and last["avg"] == 4 and "from the SYN" in other["how"] and "SYN" in first["how"]
+    for of, low, high in ((first, 1.5, 1.5), (last, 2, 6)):
+        assert abs(of["min"] / low - 1) < 1 / 128 and abs(of["max"] / high - 1) < 1 / 128, of
+        assert abs(of["p50"] / low - 1) < 1 / 128 and abs(of["p99_9"] / high - 1) < 1 / 128, of
+    off = kpi.kpis(window(steady))["transaction_response_time_ms"]
+    assert off["samples"] is None and "it is switched off" in off["how"]
+    both = times.merged([taken("syn", [(1, 2)], []), taken("request", [(9, 5)], []), taken("syn", [(3, 2)], [])], "syn")
+    assert both.first.samples == 4 and both.first.mean_ns == 2e6 and times.merged([both], "request") is None
+
+
+def test_responses_that_were_not_timed_are_a_fault_of_a_run():
+    stats = {"responses": 10, "estab": 4}
+    for begin, first, last, why in (("request", 10, 10, ""), ("request", 11, 10, ""), ("syn", 4, 3, ""),
+                                    ("request", 10, 9, "here: 10 responses, of which 9 were timed"),
+                                    ("request", 9, 10, "here: 10 last bytes of responses were timed, and 9 first ones"),
+                                    ("syn", 5, 5, "here: 4 connections were established, and the first responses of 5 were timed")):
+        assert accounting.untimed("here", False, stats, taken(begin, [(5, first)], [(7, last)])) == ([why] if why else []), why
+    assert not accounting.untimed("here", True, stats, taken("request", [(5, 10)], [(7, 9)]))
+
+
+def test_what_came_since_then():
+    """All of it is exact when then there was nothing."""
+    h = histogram.Histogram
+    now = h.of([7_000_001, 9_000_003])
+    assert (now.since(h()).min_ns, now.since(h()).max_ns, now.since(h()).sum_ns) == (7_000_001, 9_000_003, 16_000_004)
+    near = h.of([500, 40_000_000, 40_010_000]).since(h.of([500]))  # of one bucket, whose middle is above both
+    assert histogram.middle_of(histogram.bucket_of(40_000_000)) > 40_010_000 == near.max_ns and near.min_ns == near.mean_ns == 40_005_000
+    then = h.of([7_000_001])
+    since = now.since(then)
+    assert since.rows() == h.of([9_000_003]).rows() and since.mean_ns == 9_000_003 and since.min_ns <= since.max_ns <= 9_000_003
+    assert now.since(now).samples == 0 and now.since(now).mean_ns is None and now.since(now).quantile(0.5) is None
 
 
 def test_whose_limit_it_is():
@@ -200,16 +296,9 @@ def test_so_many_may_fail():
 def test_connections_of_one_transaction_each():
     at = lambda ms: {"opened": ms + 8, "estab": ms + 5, "requests": ms + 5, "responses": ms, "closed": ms - 4, "estab_now": 9}  # noqa: E731
     assert judged(at, goal="connections").holds
-    k = kpi.kpis(window(at, "connections"), True)
-    assert k["time_to_last_byte_ms"]["avg"] == k["time_to_first_byte_ms"]["avg"] == 8.0 and k["tcp_connections_per_second"] == 1000
-    assert kpi.kpis(window(at, "connections"), False)["time_to_first_byte_ms"]["avg"] is None
+    assert kpi.kpis(window(at, "connections"))["tcp_connections_per_second"] == 1000
     early = lambda ms: {**at(ms), "responses": ms - ms // 2000 * 20}  # noqa: E731: closed without a response
     assert "failed transactions" in judged(early, goal="connections").reason
-
-
-def test_what_was_hardly_seen_has_a_bound_and_no_mean():
-    k = kpi.kpis(window(lambda ms: steady(ms, waiting=ms % 1000 == 0)), None)["transaction_response_time_ms"]
-    assert k["avg"] is None and 0.06 < k["below"] < 0.3  # 5 of 81 looks saw one
 
 
 def test_concurrent_connections_are_all_up_all_the_time():
@@ -266,7 +355,10 @@ def test_the_highest_level_holds_and_nothing_is_left(engine, rpc, tmp_path):  # 
     k = found["kpis"]
     assert k["failed_transactions"] == k["terminated_connections"] == 0 and 380 <= k["attempted_transactions"] <= 450
     assert 190 <= k["application_transactions_per_second"] <= 210 and k["inspected_throughput_mbps"]["both_ways"] > 200 * 1500 * 8 / 1e6
-    assert k["time_to_last_byte_ms"]["max"] is None and k["time_to_last_byte_ms"]["how"]
+    assert k["time_to_last_byte_ms"]["samples"] == pytest.approx(k["attempted_transactions"], abs=20)
+    for of in (k["time_to_first_byte_ms"], k["time_to_last_byte_ms"]):
+        assert 0 < of["min"] <= of["p50"] <= of["p99"] <= of["max"] and of["min"] <= of["avg"] <= of["max"] * 1.01, of
+    assert k["time_to_first_byte_ms"]["avg"] <= k["time_to_last_byte_ms"]["avg"] and k["transaction_response_time_ms"]["samples"] is None
     rows = list(csv.DictReader(io.StringIO((tmp_path / "levels.csv").read_text())))
     assert [r["verdict"] for r in rows] == ["holds" if r["holds"] else "fails" for r in doc["levels"]] and rows[-1]["stage"] == "sustain"
     assert "sustain 200 connections/s" in said and "\033" not in said
@@ -286,9 +378,11 @@ def test_nothing_holds_on_a_dead_link(engine, rpc):  # noqa: F811
 def test_the_time_is_bounded(engine, rpc):  # noqa: F811
     e, to = attached(engine, rpc)
     began = time.monotonic()
-    doc, _ = searched("--goal", "connections", "--factor", "1.1", *SHORT, *to, "--max-time", "4", code=5)
+    doc, _ = searched("--goal", "connections", "--factor", "1.1", *SHORT, *to, "--max-time", "4", "--no-response-times", code=5)
     assert time.monotonic() - began < 8 and doc["outcome"] == "time"
     assert doc["result"]["level"] >= 100 and not doc["result"]["confirmed"] and doc["result"]["limit"] is None
+    kpis = doc["result"]["kpis"]
+    assert kpis["time_to_last_byte_ms"]["samples"] is kpis["transaction_response_time_ms"]["samples"] is None and not doc["offer"]["response_times"]
     assert not e.show("tests state port 0")["running"] and not e.show("tests config port 0")["tests"]
 
 
@@ -305,6 +399,7 @@ WRONG = [
     (["--goal", "connections", "--json", "/nowhere/found.json"], "/nowhere/found.json: No such file or directory"),
     (["--goal", "connections", "--token-file", "/nowhere/token", "--attach", "127.0.0.1:1"], "--token-file /nowhere/token"),
     (["--goal", "concurrent", "--to", "100000"], "100000 sessions need more addresses (--src) or ports of the server (--dport)"),
+    (["--goal", "connections", "--no-response-times", "--max-response", "5"], "--max-response is about response times, and --no-response-times"),
     (["--goal", "transactions", "--app", "raw", "--resp-size", "0"], "without a response there is no transaction"),
 ]
 
@@ -438,10 +533,26 @@ def test_the_generators_own_limit_is_said_to_be_its_own(ledger):  # noqa: F811
 
 @pytest.mark.long
 def test_a_bound_on_the_response_time_is_a_limit_too(engine, rpc):  # noqa: F811
-    """A link of 10 ms each way: 20 ms hold, however few there are."""
+    """A link of 10 ms each way: 20 ms hold, and nothing is faster."""
     _, to = attached(engine, rpc, "set tests faults port 1 direction both delay 10")
     args = ("--goal", "transactions", "--sessions", "100", "--from", "200", "--to", "200", *SHORT, *to)
-    doc, _ = searched(*args, "--max-response", "30")
-    assert 19 < doc["result"]["kpis"]["transaction_response_time_ms"]["avg"] < 25
+    doc, _ = searched(*args, "--max-response", "30", "--max-response-p99", "40")
+    of = doc["result"]["kpis"]["transaction_response_time_ms"]
+    assert 20 * 127 / 128 < of["min"] <= of["avg"] < 25 and of["samples"] > 350, of
     doc, _ = searched(*args, "--max-response", "15", code=1)
     assert "mean response time" in doc["result"]["limit_reason"]
+    doc, _ = searched(*args, "--max-response-p99", "15", code=1)
+    assert "99th percentile of response times" in doc["result"]["limit_reason"]
+
+
+def test_times_to_first_and_last_byte_are_those_of_the_link(engine, rpc):  # noqa: F811
+    """10 ms each way. The SYN's answer comes after 20, the first byte after 40; 20 000 bytes are more than the first window's ten
+    segments (RFC 6928), so that the last comes after 60."""
+    _, to = attached(engine, rpc, "set tests faults port 1 direction both delay 10")
+    doc, said = searched("--goal", "connections", "--resp-size", "20000", "--from", "100", "--to", "100", "--sessions", "100", *SHORT, *to)
+    k = shape(doc)["kpis"]
+    for of, ms in ((k["time_to_first_byte_ms"], 40), (k["time_to_last_byte_ms"], 60)):
+        assert ms * 127 / 128 < of["min"] < ms + 10 and of["min"] <= of["avg"] <= of["max"], (of, said)
+        assert of["min"] <= of["p50"] <= of["p90"] <= of["p99"] <= of["p99_9"] <= of["max"], of
+        assert of["samples"] == pytest.approx(k["attempted_transactions"], abs=30)
+    assert k["transaction_response_time_ms"]["samples"] is None

@@ -1,8 +1,11 @@
 """Are all packets accounted for? What a port received is counted in the next layer or dropped by name, what was built was sent
-or dropped by name. What is not is lost without a reason, and a run in which that happens proves nothing."""
+or dropped by name. What is not is lost without a reason, and a run in which that happens proves nothing. Response times are as
+many as there were responses."""
 from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
+
+from .response_times import REQUEST, SYN, ResponseTimes
 
 Counters = Mapping[str, Mapping[str, int]]  # of a port, by group
 
@@ -46,6 +49,18 @@ def unaccounted(ports: Mapping[int, Counters], drivers: Mapping[int, str]) -> Li
                 sent, received = ports[x]["port"]["tx_pkts"], ports[y]["port"]["rx_pkts"]
                 if sent != received:
                     found.append(f"port {x} sent {sent} packets to port {y}, which received {received}")
+    return found
+
+
+def untimed(where: str, is_udp: bool, stats: Mapping[str, int], times: ResponseTimes) -> List[str]:
+    """A sentence for each sum of a client's response times that is none. Over UDP a response that was given up may come yet, to
+    no request."""
+    first, last = times.first.samples, times.last.samples
+    found = [f"{where}: {last} last bytes of responses were timed, and {first} first ones"] if last > first else []
+    if times.begin == REQUEST and not is_udp and last != stats["responses"]:
+        found.append(f"{where}: {stats['responses']} responses, of which {last} were timed")
+    if times.begin == SYN and first > stats["estab"]:
+        found.append(f"{where}: {stats['estab']} connections were established, and the first responses of {first} were timed")
     return found
 
 

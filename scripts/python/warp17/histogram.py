@@ -32,7 +32,7 @@ def middle_of(bucket: int) -> int:
 
 
 class Histogram:
-    """Counts by bucket. min_ns and max_ns are exact, None when there are no samples."""
+    """Counts by bucket. min_ns and max_ns are exact but in what since() gives, None when there are no samples."""
 
     def __init__(self) -> None:
         self.counts: Dict[int, int] = {}
@@ -51,16 +51,20 @@ class Histogram:
     @classmethod
     def of_view(cls, latency: Mapping[str, Any]) -> "Histogram":
         """Of the result of show.tests.latency. ValueError when it does not add up, as from a server that has no buckets."""
-        shown = latency["latency"]["global"]
+        shown, rows = latency["latency"]["global"], latency.get("buckets")
+        if shown["samples"] and rows is None:
+            raise ValueError("the engine's RPC server gives no buckets of latencies: it is older than warp17-fleet")
+        return cls.of_shown(shown, rows or [])
+
+    @classmethod
+    def of_shown(cls, shown: Mapping[str, Any], rows: Iterable[Sequence[int]]) -> "Histogram":
+        """Of what a view says of it (samples, min_ns, avg_ns, max_ns) and its buckets, [least ns, count]."""
         h = cls()
         if not shown["samples"]:
             return h
-        rows = latency.get("buckets")
-        if rows is None:
-            raise ValueError("the engine's RPC server gives no buckets of latencies: it is older than warp17-fleet")
         for least, count in rows:
             h.add(int(least), int(count))
-        h.sum_ns = round(shown["avg_ns"] * shown["samples"])
+        h.sum_ns = round(shown["avg_ns"] * h.samples)  # of a view of what goes on the number of samples may be another moment's
         h.min_ns, h.max_ns = shown["min_ns"], shown["max_ns"]
         return h
 
@@ -89,6 +93,26 @@ class Histogram:
             self.min_ns = other.min_ns if self.min_ns is None else min(self.min_ns, other.min_ns)
         if other.max_ns is not None:
             self.max_ns = other.max_ns if self.max_ns is None else max(self.max_ns, other.max_ns)
+
+    def since(self, then: "Histogram") -> "Histogram":
+        """What came after then, of which this has all. Its least and its largest are known by their buckets alone, and by the mean
+        between them, which is within 1/128, unless then there was nothing."""
+        h = Histogram()
+        h.counts = {b: n - then.counts.get(b, 0) for b, n in self.counts.items() if n > then.counts.get(b, 0)}
+        if not h.counts:
+            return h
+        h.sum_ns = self.sum_ns - then.sum_ns
+        h.min_ns, h.max_ns = self.min_ns, self.max_ns
+        if then.counts and self.min_ns is not None and self.max_ns is not None:
+            mean = h.sum_ns / h.samples
+            h.min_ns = max(self.min_ns, min(middle_of(min(h.counts)), math.floor(mean)))
+            h.max_ns = max(h.min_ns, min(self.max_ns, max(middle_of(max(h.counts)), math.ceil(mean))))
+        return h
+
+    @property
+    def mean_ns(self) -> Optional[float]:
+        n = self.samples
+        return self.sum_ns / n if n else None
 
     @property
     def samples(self) -> int:

@@ -1,14 +1,15 @@
 """What a level came to: the key performance indicators of RFC 9411 (section 6.3) over a window of samples, and whether its
 criteria (those of its sections 7.x) held there.
 
-What the engine does not measure is said to be so, with the reason, instead of a number. Times of transactions are means by
-Little's law: of those that are on their way at a time, over those that end a second.
+What is not measured is said to be so, with the reason, instead of a number.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
+from .histogram import Histogram
+from .response_times import REQUEST, SHOWN, SYN, ResponseTimes, in_ms, merged
 from .sampler import Key, Sample
 
 CONNECTIONS, TRANSACTIONS, THROUGHPUT, CONCURRENT = GOALS = ("connections", "transactions", "throughput", "concurrent")
@@ -19,7 +20,6 @@ TERMINATED = tuple(k for k in FAILED if k != "failed_syn")  # that had been up, 
 BEHIND = ("behind_open", "behind_send", "behind_close")
 OWN_DROPS = ("tx_full", "handoff_full", "no_mbuf", "tcp_no_tcb", "udp_no_ucb")
 BUSY_PERCENT = 70.0  # of a worker, on average: beyond it there are times when it has none left, and the limit may be its own
-FEW = 30  # transactions seen on their way in all looks together: below it a mean is chance
 USED_UP = 0.95  # of the sessions
 
 
@@ -31,7 +31,7 @@ class Criteria:
     terminated    connections reset or given up of those that were opened or are up, less than
     tolerance     how far the rate may be from what was asked, and any part of the window from the mean
     growth        how much of what was done the unanswered may grow by meanwhile
-    response_ms   largest mean response time; None: any
+    response_ms, response_p99_ms  largest mean of response times to the last byte, and of their 99th percentile; None: any
     """
 
     failed: float = 1e-5
@@ -39,6 +39,7 @@ class Criteria:
     tolerance: float = 0.05
     growth: float = 0.01
     response_ms: Optional[float] = None
+    response_p99_ms: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Where:
-    """Whose counters: test cases of clients, and of servers where they are ours. single: a connection carries one transaction."""
+    """Whose counters: test cases of clients, and of servers where they are ours. single: a connection carries one transaction.
+    timed: clients whose response times the engine measures."""
 
     clients: Sequence[Key]
     servers: Sequence[Key]
     single: bool = False
+    timed: Sequence[Key] = ()
 
     @property
     def client_ports(self) -> Set[int]:
@@ -153,6 +156,13 @@ class Window:
         last, first = self.samples[-1].ports, self.samples[0].ports
         return sum(last[p]["port"][what] - first[p]["port"][what] for p in ports)
 
+    def times(self, begin: str) -> Optional[ResponseTimes]:
+        """Of the window, of all clients of which they are measured from there; None: of none."""
+        if not self.samples:
+            return None
+        first, last = self.samples[0].times, self.samples[-1].times
+        return merged([last[k].since(first[k]) for k in self.where.timed], begin)
+
     def load_percent(self) -> Optional[float]:
         """Of the busiest worker, on average."""
         seen = [max(loads) for s in self.samples if (loads := [w["load_percent"] for w in s.workers if w["load_percent"] is not None])]
@@ -161,40 +171,29 @@ class Window:
 
 # ---- key performance indicators
 
-def little(sizes: Sequence[int], per_second: float) -> Tuple[Optional[float], Optional[float]]:
-    """Mean time in ms of what is there sizes at a time and ends so often a second; and a bound that it is surely below. The
-    mean is None where too few were seen."""
-    if per_second <= 0 or not sizes:
-        return None, None
-    seen = sum(sizes)
-    most = float(seen) + 3 * max(float(seen), 1.0) ** 0.5 + 3
-    ms = 1e3 / per_second / len(sizes)
-    return (seen * ms if seen >= FEW else None), most * ms
+HOW = {SYN: "from the connection's SYN to that byte of its first response", REQUEST: "from each request to that byte of its response"}
+OF_WINDOW = "; least and largest of the window are within 1/128"
+OTHERWISE = {SYN: "not measured: it counts from the SYN, and here times count from each request",
+             REQUEST: "not measured: here times count from the SYN"}
 
 
-def response_ms(w: Window) -> Tuple[Optional[float], Optional[float]]:
-    """Of Window.under_way(): little()."""
-    return little([w.under_way(s) for s in w.samples], w.rate("responses"))
+def time_of(w: Window, begin: str, which: str) -> Dict[str, Any]:
+    """A distribution in ms, and how it was measured, or why it was not. which: "first" or "last" byte."""
+    times = w.times(begin)
+    if times is None:
+        why = OTHERWISE[begin] if w.where.timed else "not measured: it is switched off, or nothing answers the plan's clients"
+        return {"samples": None, **dict.fromkeys(SHOWN), "how": why}
+    of: Histogram = getattr(times, which)
+    return {"samples": of.samples, **in_ms(of), "how": HOW[begin] + OF_WINDOW}
 
 
-def unmeasured(why: str) -> Dict[str, Any]:
-    return {"min": None, "avg": None, "max": None, "below": None, "how": f"not measured: {why}"}
-
-
-def last_byte(w: Window) -> Dict[str, Any]:
-    if not w.where.single:
-        return unmeasured("it counts from the SYN, and these connections carry many transactions")
-    avg, below = response_ms(w)
-    how = "mean by Little's law, connections between SYN and last byte / responses a second"
-    if avg is None:
-        how = "too few were under way at the looks for a mean; a bound by Little's law"
-    return {"min": None, "avg": rounded(avg), "max": None, "below": rounded(below), "how": how}
-
-
-def first_byte(w: Window, one_segment: Optional[bool]) -> Dict[str, Any]:
-    if not w.where.single or not one_segment:
-        return unmeasured("the engine has no time stamp of a response's first byte")
-    return {**last_byte(w), "how": "as time to last byte: the response is one segment"}
+def busy_ms(w: Window) -> Optional[float]:
+    """Mean time that a session is busy with a transaction, None: not known."""
+    for begin in (REQUEST, SYN):
+        times = w.times(begin)
+        if times is not None and times.last.mean_ns is not None:
+            return times.last.mean_ns / 1e6
+    return None
 
 
 def rounded(v: Optional[float], digits: int = 3) -> Optional[float]:
@@ -210,18 +209,18 @@ def throughput(w: Window) -> Dict[str, Any]:
     return {"both_ways": round(sum(mbps), 3), "to_client": round(mbps[0], 3), "to_server": round(mbps[1], 3)}
 
 
-def kpis(w: Window, one_segment: Optional[bool]) -> Dict[str, Any]:
-    """The names of RFC 9411, section 6.3, and what the verdict rests on. one_segment: a response is one, None: not known."""
+def kpis(w: Window) -> Dict[str, Any]:
+    """The names of RFC 9411, section 6.3, and what the verdict rests on."""
     up = [w.now("estab_now", s) for s in w.samples]
-    avg, below = response_ms(w)
     return {
         "tcp_connections_per_second": round(w.rate("estab"), 1),
         "concurrent_tcp_connections": {"min": min(up), "avg": round(sum(up) / len(up), 1), "max": max(up)},
         "application_transactions_per_second": round(w.rate("responses"), 1),
         "inspected_throughput_mbps": throughput(w),
-        "time_to_first_byte_ms": first_byte(w, one_segment),
-        "time_to_last_byte_ms": last_byte(w),
-        "transaction_response_time_ms": {"avg": rounded(avg), "below": rounded(below)} if not w.where.single else None,
+        "time_to_first_byte_ms": time_of(w, SYN, "first"),
+        "time_to_last_byte_ms": time_of(w, SYN, "last"),
+        "transaction_first_byte_time_ms": time_of(w, REQUEST, "first"),
+        "transaction_response_time_ms": time_of(w, REQUEST, "last"),
         "attempted_transactions": attempts(w), "failed_transactions": w.failed(),
         "opened_connections": w.grown("opened"), "terminated_connections": w.terminated(),
         "worker_load_percent": rounded(w.load_percent(), 1), "behind": w.grown(*BEHIND), "window_s": round(w.seconds, 3),
@@ -305,12 +304,19 @@ def steady(w: Window, asked: Asked, criteria: Criteria, v: Verdict) -> None:
 
 
 def responses(w: Window, criteria: Criteria, v: Verdict) -> None:
-    if criteria.response_ms is None:
-        return
-    avg, below = response_ms(w)
-    at_least = avg if avg is not None else 0.0 if below is not None else None
-    if at_least is None or at_least > criteria.response_ms:
-        v.fails("no response" if avg is None else f"mean response time {avg:.3f} ms, at most {criteria.response_ms:g} ms wanted")
+    """Times to the last byte, from wherever they are measured."""
+    for begin in (SYN, REQUEST):
+        times = w.times(begin)
+        if times is None or criteria.response_ms is None and criteria.response_p99_ms is None:
+            continue
+        if times.last.samples == 0:
+            v.fails("no response")
+            continue
+        of = in_ms(times.last)
+        for what, value, most in (("mean response time", of["avg"], criteria.response_ms),
+                                  ("99th percentile of response times", of["p99"], criteria.response_p99_ms)):
+            if most is not None and value is not None and value > most:
+                v.fails(f"{what} {value:.3f} ms, at most {most:g} ms wanted")
 
 
 def own_fault(w: Window, asked: Asked) -> Optional[str]:

@@ -53,11 +53,11 @@ class Result:
 
 class Looks:
     """Takes samples with the counters of clients and the clock read next to each other, for rates over fractions of a second. What
-    is slow to come, counters of ports, is read where it is asked for; else a sample has what the last one had."""
+    is slow to come, counters of ports and response times, is read where it is asked for; else a sample has what the last one had."""
 
     def __init__(self, w: Warp17, load: Load) -> None:
         self._w, self._clients = w, list(load.where.clients)
-        self._sampler = Sampler(w, [*load.where.clients, *load.where.servers], load.order)
+        self._sampler = Sampler(w, [*load.where.clients, *load.where.servers], load.order, load.where.timed)
         self._last = self._sampler.take()
 
     def whole(self) -> Sample:
@@ -170,9 +170,9 @@ class Levels:
             return Result(asked, verdict, None, seconds)
         n = w.grown("responses")
         if verdict.holds:
-            self._usual_ms = kpi.response_ms(w)[0]
+            self._usual_ms = kpi.busy_ms(w)
             self._bytes = self._seen_bytes(w, n) or self._bytes
-        return Result(asked, verdict, kpi.kpis(w, self._load.one_segment(w.grown("rx_bytes") / n) if n else None), seconds)
+        return Result(asked, verdict, kpi.kpis(w), seconds)
 
     @staticmethod
     def _seen_bytes(w: Window, n: int) -> Optional[float]:

@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from .response_times import BYTES, SHOWN, ResponseTimes, in_ms
 from .sampler import LATENCIES, Key, Sample, failures, latencies, mbps, per_second
 
 LONG_NS = 90_000_000  # of less no rate is told: a sample too soon, and it is of one burst
 Metrics = Dict[str, Optional[float]]
+WORDS = {"avg": "mean", "min": "least", "max": "largest"}  # of distributions; percentiles are their own
 
 # name: (unit, what it is)
 OF_CASE: Mapping[str, Tuple[str, str]] = {
@@ -37,14 +39,17 @@ OF_CASE: Mapping[str, Tuple[str, str]] = {
     "runtime_s": ("s", "From the start to the engine's verdict"),
     "setup_s": ("s", "From the start to the last session's first establishment"),
     "latency_samples": ("", "Latencies measured"),
-    **{f"latency_{q}_us": ("us", f"Latency: {'mean' if q == 'avg' else 'largest' if q == 'max' else q.replace('_', '.')}")
-       for q in LATENCIES},
+    **{f"latency_{q}_us": ("us", f"Latency: {WORDS.get(q, q.replace('_', '.'))}") for q in LATENCIES},
     "latency_violations": ("", "Latencies above max, and samples that left the average above max-avg"),
+    **{f"{b}_byte_samples": ("", f"Responses whose time to the {b} byte was measured") for b in BYTES},
+    **{f"{b}_byte_{q}_ms": ("ms", f"Response time to the {b} byte: {WORDS.get(q, q.replace('_', '.'))}") for b in BYTES for q in SHOWN},
 }
 # summed up for the whole run; of the others totals have the largest or nothing
 SUMS = ("sessions_opened", "sessions_established", "sessions_established_once", "sessions_established_most", "sessions_closed", "failures",
         "established_per_second", "requests", "transactions", "transactions_per_second", "failed_transactions", "responses_lost", "messages",
-        "messages_per_second", "tx_bytes", "rx_bytes", "tx_mbps", "rx_mbps", "latency_samples", "latency_violations")
+        "messages_per_second", "tx_bytes", "rx_bytes", "tx_mbps", "rx_mbps", "latency_samples", "latency_violations",
+        *(f"{b}_byte_samples" for b in BYTES))
+LARGEST = ("latency_max_us", *(f"{b}_byte_max_ms" for b in BYTES))
 OF_PORTS: Mapping[str, Tuple[str, str]] = {
     "packets_sent": ("", "Packets that ports took"),
     "packets_received": ("", "Packets taken from ports"),
@@ -57,16 +62,18 @@ OF_PORTS: Mapping[str, Tuple[str, str]] = {
 OF_RUN: Mapping[str, Tuple[str, str]] = {
     **{k: OF_CASE[k] for k in SUMS}, "failures_percent": OF_CASE["failures_percent"],
     "failed_transactions_percent": OF_CASE["failed_transactions_percent"],
-    **{f"latency_{q}_us": OF_CASE[f"latency_{q}_us"] for q in LATENCIES if q == "max"}, **OF_PORTS}
+    **{k: OF_CASE[k] for k in LARGEST}, **OF_PORTS}
 
 
 @dataclass(frozen=True)
 class Window:
-    """What means are taken over: counters at its beginning and end, and its length in ns."""
+    """What means are taken over: counters at its beginning and end, and its length in ns. begin: the sample that it begins with,
+    None: it is from the start on."""
 
     first: Mapping[str, int]
     last: Mapping[str, int]
     ns: int
+    begin: Optional[Sample] = None
 
 
 def window(samples: Sequence[Sample], key: Key, warmup_s: float = 0) -> Optional[Window]:
@@ -84,12 +91,13 @@ def window(samples: Sequence[Sample], key: Key, warmup_s: float = 0) -> Optional
             seen.pop()  # nothing happened any more
         last, end = seen[-1], seen[-1].mono_ns
     first: Mapping[str, int] = {k: 0 for k in last.stats[key]["stats"]}
+    begin = None
     if warmup_s > 0:
         begin = next((s for s in seen if s.mono_ns >= start + warmup_s * 1e9), None)
         if begin is None:
             return None
         first, start = begin.stats[key]["stats"], begin.mono_ns
-    return Window(first, last.stats[key]["stats"], end - start) if end > start else None
+    return Window(first, last.stats[key]["stats"], end - start, begin) if end > start else None
 
 
 def started(samples: Sequence[Sample], first: Sample, key: Key) -> int:
@@ -111,8 +119,9 @@ def percent(part: float, whole: float) -> float:
     return round(100 * part / whole, 6) if whole else 0.0
 
 
-def of_case(samples: Sequence[Sample], key: Key, final: Mapping[str, Any], warmup_s: float = 0) -> Metrics:
-    """The metrics of a test case. final: statistics() after it stopped; means are over its window()."""
+def of_case(samples: Sequence[Sample], key: Key, final: Mapping[str, Any], warmup_s: float = 0,
+            times: Optional[ResponseTimes] = None) -> Metrics:
+    """The metrics of a test case. final, times: statistics() and response times after it stopped; means are over its window()."""
     stats = final["stats"]
     failed = stats["resp_errors"] + stats["resp_lost"] + stats["mismatches"]
     last = samples[-1].states[key] if samples else None
@@ -125,7 +134,9 @@ def of_case(samples: Sequence[Sample], key: Key, final: Mapping[str, Any], warmu
         "messages": stats["tx_msgs"],
         "tx_bytes": stats["tx_bytes"], "rx_bytes": stats["rx_bytes"], "runtime_s": last.runtime_s if last else None,
         "setup_s": last.estab_us / 1e6 if last and last.estab_us else None}
-    metrics.update(means(window(samples, key, warmup_s)))
+    of = window(samples, key, warmup_s)
+    metrics.update(means(of))
+    metrics.update(of_times(times if of is not None or warmup_s <= 0 else None, of.begin if of is not None else None, key))
     metrics["transactions_per_second_most"] = most(samples, key)
     metrics.update(of_latency(final))
     return {k: metrics[k] for k in OF_CASE}
@@ -151,6 +162,18 @@ def of_latency(final: Mapping[str, Any]) -> Metrics:
     return metrics
 
 
+def of_times(times: Optional[ResponseTimes], begin: Optional[Sample], key: Key) -> Metrics:
+    """From the sample begin on, where there is one."""
+    if times is not None and begin is not None:
+        times = times.since(begin.times[key])
+    metrics: Metrics = {}
+    for b in BYTES:
+        h = getattr(times, b) if times is not None else None
+        metrics[f"{b}_byte_samples"] = h.samples if h is not None else None
+        metrics.update({f"{b}_byte_{q}_ms": v for q, v in (in_ms(h) if h is not None else dict.fromkeys(SHOWN)).items()})
+    return metrics
+
+
 def of_run(cases: Sequence[Metrics], ports: Metrics) -> Metrics:
     """Of a whole run: cases are the metrics of those that open sessions or send, ports those of OF_PORTS."""
     total: Metrics = {}
@@ -159,7 +182,8 @@ def of_run(cases: Sequence[Metrics], ports: Metrics) -> Metrics:
         total[name] = round(sum(known), 3) if known else None
     total["failures_percent"] = percent(total["failures"] or 0, total["sessions_opened"] or 0)
     total["failed_transactions_percent"] = failed_percent(*(total[k] or 0 for k in ("failed_transactions", "transactions", "responses_lost")))
-    total["latency_max_us"] = max((v for v in (c["latency_max_us"] for c in cases) if v is not None), default=None)
+    for name in LARGEST:
+        total[name] = max((v for v in (c[name] for c in cases) if v is not None), default=None)
     return {**total, **ports}
 
 

@@ -48,7 +48,8 @@ class CaseSpec:
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """What is to be done. engine: options of one to start (for LocalEngine), attach: the address of one that runs; calls
-    configure it; start: ports in the order of their start; times in seconds; locate() says where in the file a call is."""
+    configure it; start: ports in the order of their start; times in seconds; search: what warp17-search is told; locate() says where
+    in the file a call is."""
 
     name: str
     description: str
@@ -66,6 +67,7 @@ class Plan:
     timeout: float = TIMEOUT_S
     expect: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     lines: Lines = dataclasses.field(default_factory=dict)
+    search: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def ports(self) -> List[int]:
@@ -154,7 +156,7 @@ def translated(data: Mapping[str, Any], text: str, file: str, lines: Lines) -> P
         raise PlanError([located(file, lines, p) for p in wrong])
     return Plan(data["name"], data.get("description", ""), file, "plan", text, data.get("engine", {}), data.get("attach"), calls, specs,
                 data.get("start") or start_order(calls), data.get("duration", 0), data.get("warmup", 0), data.get("interval", 1),
-                data.get("timeout", TIMEOUT_S), data.get("expect", {}), lines)
+                data.get("timeout", TIMEOUT_S), data.get("expect", {}), lines, data.get("search", {}))
 
 
 def taken_ids(data: Mapping[str, Any]) -> "set[Key]":
@@ -188,6 +190,8 @@ def unfit(data: Mapping[str, Any], plan: Plan) -> Iterator[Problem]:
             yield Problem(("cases", i, "criterion", criterion), f"given for a {side}, expected another criterion")
         if side == "server" and ("rates" in case or "timeouts" in case):
             yield Problem(("cases", i, "rates" if "rates" in case else "timeouts"), "given for a server, expected at a client")
+        if side != "client" and "response_times" in case:
+            yield Problem(("cases", i, "response_times"), f"given for a {side}, expected at a client")
         if case[side].get("proto") == "udp" and "http" in case[side]:
             yield Problem(("cases", i, side, "http"), "given over UDP, expected over TCP")
     started = data.get("start")

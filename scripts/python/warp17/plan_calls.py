@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterator, Mapping, Sequence
 from . import plan_schema
 from .plan_check import Where
 from .plan_commands import Call, table
+from .response_times import METHOD as TIMES
 
 ADDS = {"add.tests.server": "server", "add.tests.client": "client", "add.tests.multicast_src": "multicast"}
 
@@ -78,6 +79,8 @@ def case_calls(case: Mapping[str, Any], port: int, tcid: int, where: Where) -> I
                         ("vlan", "vlan_options"), ("latency", "latency")):
         if key in case:
             yield Call(f"set.tests.{method}", {**whose, **case[key]}, (*where, key))
+    if "response_times" in case:
+        yield Call(TIMES, {**whose, "from": case["response_times"]}, (*where, "response_times"))
     if "criterion" in case:
         within = case["criterion"].get("within")
         word, count = next((k, v) for k, v in case["criterion"].items() if k != "within")

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from . import metrics
+from . import metrics, search_options
 from .plan_commands import param, table
+from .response_times import METHOD as TIMES
 
 SCHEMA = "warp17-plan/1.0"
 SIDES = ("client", "server", "multicast")
@@ -91,6 +92,7 @@ def case() -> Dict[str, Any]:
         "tcp": options("set.tests.tcp_options"), "ipv4": options("set.tests.ipv4_options"),
         "vlan": options("set.tests.vlan_options", required=["vlan_id"]),
         "latency": options("set.tests.latency"),
+        "response_times": {**leaf(TIMES, "from"), "description": "Of a client: times to the first and the last byte of responses, from when on"},
         "expect": expect([*metrics.OF_CASE, *(c for c in table()["counters"] if c not in metrics.OF_CASE)], "metrics and counters of the test case")},
         ["port"], oneOf=one_of(*SIDES))
 
@@ -150,6 +152,8 @@ def schema() -> Dict[str, Any]:
         "warmup": {"description": "Seconds at the start of each test case that means leave out", **SECONDS},
         "interval": {"description": "Seconds between samples", "type": "number", "minimum": 0.1, "maximum": 3600},
         "timeout": {"description": "Seconds after which what is not over has failed", **SECONDS, "minimum": 1},
+        "search": {"description": "Of warp17-search --plan, whose options are stronger; warp17-run does not look at it",
+                   **obj(search_options.properties())},
         "expect": expect(list(metrics.OF_RUN), "metrics of all clients and ports together")}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:{SCHEMA.replace('/', ':')}",
             "title": "A plan of warp17-run: an engine, its ports, its test cases, and what is expected of them",

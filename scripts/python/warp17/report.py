@@ -22,15 +22,18 @@ CHARTS: Sequence[Tuple[str, str, str, Sequence[Tuple[str, str]], bool, bool]] = 
     ("Failed sessions a second", "", "cases", (("failures_per_second", ""),), False, True),
     ("Payload sent", "bit/s", "cases", (("tx_mbps", ""),), False, True),
     ("Latency since the start", "s", "cases", (("latency_p50_us", "p50"), ("latency_p99_us", "p99"), ("latency_max_us", "max")), True, True),
+    ("Time to the first byte", "s", "cases", (("first_byte_p50_ms", "p50"), ("first_byte_p99_ms", "p99"), ("first_byte_max_ms", "max")), True, True),
+    ("Time to the last byte", "s", "cases", (("last_byte_p50_ms", "p50"), ("last_byte_p99_ms", "p99"), ("last_byte_max_ms", "max")), True, True),
     ("Packets a second", "", "ports", (("tx_packets_per_second", "sent"), ("rx_packets_per_second", "received")), False, False),
     ("Ports' throughput", "bit/s", "ports", (("tx_mbps", "sent"), ("rx_mbps", "received")), False, False),
     ("Drops a second", "", "ports", (("drops_per_second", ""),), False, True),
     ("Retransmissions a second", "", "ports", (("retransmitted_per_second", ""),), False, True),
     ("Worker load", "%", "workers", (("load_percent", ""),), False, False),
 )
-SCALE = {"_mbps": 1e6, "_us": 1e-6}  # to the unit of the chart
+SCALE = {"_mbps": 1e6, "_us": 1e-6, "_ms": 1e-3}  # to the unit of the chart
 SHOWN = ("sessions_established", "failures", "established_per_second", "transactions", "transactions_per_second", "failed_transactions",
-         "tx_mbps", "rx_mbps", "latency_p50_us", "latency_p99_us", "latency_max_us")
+         "tx_mbps", "rx_mbps", "latency_p50_us", "latency_p99_us", "latency_max_us", "first_byte_avg_ms", "first_byte_p99_ms",
+         "last_byte_avg_ms", "last_byte_p99_ms")
 
 
 def write_html(doc: Document, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The result document of a run, "warp17-run/1.0" (doc/schema/warp17-run.json): its parts, its verdict, its files.
+"""The result document of a run, "warp17-run/1.1" (doc/schema/warp17-run.json): its parts, its verdict, its files.
 
 A run makes the parts, document() puts them together and judges; one engine or several. What writes files are functions of
 the document alone: write_json() and write_csv() here, junit.write_junit(), report.write_html().
@@ -11,15 +11,16 @@ import json
 import os
 import pathlib
 import tempfile
-from typing import Any, Dict, List, Mapping, Sequence, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 from . import __version__, metrics
+from .response_times import ResponseTimes
 from .sampler import Sample, per_second
 from .views import TestState
 
 Document = Dict[str, Any]
 Path = Union[str, "os.PathLike[str]"]
-SCHEMA = "warp17-run/1.0"
+SCHEMA = "warp17-run/1.1"
 EXIT_CODES: Mapping[str, int] = {"passed": 0, "failed": 1, "invalid": 2}
 INTERRUPTED = 130
 SENDERS = ("client", "multicast")  # test cases that totals are of
@@ -35,13 +36,14 @@ def type_of(state: TestState) -> Dict[str, str]:
 
 
 def case(name: str, engine: str, state: TestState, final: Mapping[str, Any], numbers: metrics.Metrics,
-         expect: Mapping[str, Any]) -> Document:
+         expect: Mapping[str, Any], times: Optional[ResponseTimes] = None) -> Document:
     """A test case, judged.
 
     state    before the tests were stopped
     final    statistics() after that
     numbers  metrics.of_case()
     expect   what is expected beyond its criterion, {metric or counter: comparison}
+    times    its response times, where they are measured
     """
     judged = metrics.judged(expect, numbers, final["stats"])
     failed = why_failed(state) + [f"{name}: {metrics.sentence(j)}" for j in judged if not j["met"]]
@@ -52,7 +54,7 @@ def case(name: str, engine: str, state: TestState, final: Mapping[str, Any], num
         "runtime_s": round(state.runtime_s, 3), "behind": state.behind, "note": state.note, "reason": state.reason,
         "verdict": "invalid" if invalid else "failed" if failed else "passed", "reasons": invalid + failed,
         "metrics": dict(numbers), "expectations": judged, "stats": dict(final["stats"]), "latency": final.get("latency"),
-        "apps": final.get("apps")}
+        "response_times": times.document() if times is not None else None, "apps": final.get("apps")}
 
 
 def why_failed(state: TestState) -> List[str]:

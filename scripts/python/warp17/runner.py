@@ -16,6 +16,7 @@ from .errors import CommandFailed, ConnectionLost, EngineGone, InvalidParams, Re
 from .plan import CaseSpec, Plan, PlanError, engine_options
 from .plan_commands import Call
 from .engine import option_words
+from .response_times import METHOD, OFF, ResponseTimes
 from .sampler import Key, Sample, Sampler, tables
 
 SAMPLES_MAX = 3600  # beyond that every second one goes, and they are taken half as often
@@ -92,7 +93,9 @@ class EngineRun:
         self.warnings: List[str] = []
         self.events: List[Dict[str, Any]] = []
         self.limits: Dict[Key, Optional[int]] = {}
+        self._timed: Dict[Key, bool] = {}
         self._finals: Dict[Key, Dict[str, Any]] = {}
+        self._times: Dict[Key, ResponseTimes] = {}
         self._about = {"version": "", "prefix": "", "pid": 0, "workers": 0}
         self._ports: List[Dict[str, Any]] = []
         self._configuration: List[str] = []
@@ -109,6 +112,8 @@ class EngineRun:
                 self.w.call(call.method, **call.params)
             except (InvalidParams, CommandFailed) as e:
                 raise PlanError([locate(call, e.message)]) from e
+            if call.method == METHOD:
+                self._timed[(call.params["port"], call.params["test_case_id"])] = call.params["from"] != OFF
 
     def begin(self) -> None:
         """Notes what is there before the start, and takes the first sample."""
@@ -120,7 +125,8 @@ class EngineRun:
         for p in self.order:
             for t in self.w.settings(p)["tests"].values():
                 self.limits[(p, t["test_case_id"])] = t.get("criterion_within_s")
-        self._sampler = Sampler(self.w, [c.key for c in self.cases], [p["port"] for p in self._ports])
+        self._sampler = Sampler(self.w, [c.key for c in self.cases], [p["port"] for p in self._ports],
+                                [c.key for c in self.cases if self._timed.get(c.key)])
         self._before = self._all_counters()
         self.samples.append(self._sampler.take())
 
@@ -171,6 +177,10 @@ class EngineRun:
             stop_running(self.w, list(reversed(self.order)))
             self._settle()
             self._finals = {c.key: self.w.statistics(*c.key) for c in self.cases}
+            self._times = {(p, t): ResponseTimes.of_view(self.w.response_times(p, t)) for p, t in self.samples[-1].times}
+            for (p, t), times in self._times.items():
+                udp = self.samples[-1].states[(p, t)].type.startswith("UDP")
+                self.faults += accounting.untimed(f"port {p} test case {t}", udp, self._finals[(p, t)]["stats"], times)
             self._read_events()
         except Warp17Error as e:  # gone, or another has taken the ports
             self.faults.append(f"the engine was lost while tests were stopped: {e}")
@@ -225,10 +235,13 @@ class EngineRun:
         """Its test cases, judged; none before begin()."""
         if not self.samples:
             return []
+        return [self._case_document(c, warmup_s) for c in self.cases]
+
+    def _case_document(self, c: CaseSpec, warmup_s: float) -> Dict[str, Any]:
         last = self.samples[-1]
-        return [results.case(c.name, self.name, last.states[c.key], self._finals.get(c.key, last.stats[c.key]),
-                             metrics.of_case(self.samples, c.key, self._finals.get(c.key, last.stats[c.key]), warmup_s), c.expect)
-                for c in self.cases]
+        final, times = self._finals.get(c.key, last.stats[c.key]), self._times.get(c.key, last.times.get(c.key))
+        return results.case(c.name, self.name, last.states[c.key], final,
+                            metrics.of_case(self.samples, c.key, final, warmup_s, times), c.expect, times)
 
     def tables(self, first: int, started: float) -> Dict[str, List[Dict[str, Any]]]:
         """Its part of the series. first: the place of its first test case among the document's."""

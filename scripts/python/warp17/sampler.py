@@ -1,11 +1,12 @@
 """Looks at an engine again and again: each look is a Sample, a list of them makes the time series of a result document."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from .client import Warp17
 from .errors import CommandFailed, Warp17Error
+from .response_times import BYTES, VIEW, ResponseTimes, in_ms
 from .views import FIELDS, TestState
 
 Key = Tuple[int, int]  # port, test_case_id
@@ -25,6 +26,7 @@ class Sample:
     stats       of each test case, as statistics() has them
     ports       of each port: {"port": counters, "drop": counters, "tsm": counters, "device": counters}
     workers     as show lcore load has them
+    times       response times, of test cases of which they were asked for
     """
 
     realtime_ns: int
@@ -33,6 +35,7 @@ class Sample:
     stats: Mapping[Key, Dict[str, Any]]
     ports: Mapping[int, Dict[str, Dict[str, int]]]
     workers: Sequence[Dict[str, Any]]
+    times: Mapping[Key, ResponseTimes] = field(default_factory=dict)
 
 
 class Sampler:
@@ -40,11 +43,13 @@ class Sampler:
 
     keys   the test cases
     ports  whose counters are taken too; those of keys when left out
+    timed  of keys, those whose response times are taken too
     """
 
-    def __init__(self, w: Warp17, keys: Sequence[Key], ports: Optional[Sequence[int]] = None) -> None:
+    def __init__(self, w: Warp17, keys: Sequence[Key], ports: Optional[Sequence[int]] = None, timed: Sequence[Key] = ()) -> None:
         self._w = w
         self._keys = list(keys)
+        self._timed = list(timed)
         self._ports = sorted(set(ports if ports is not None else [p for p, _ in keys]))
 
     def take(self) -> Sample:
@@ -52,19 +57,21 @@ class Sampler:
         calls: List[Tuple[str, Dict[str, Any]]] = [("rpc.ping", {}), ("show.lcore.load", {})]
         calls += [(f"show.{g}.statistics", {}) for g in GROUPS]
         calls += [("show.tests.state", {"port": p}) for p in sorted({p for p, _ in self._keys})]
-        calls += [("show.tests.stats", {"port": p, "test_case_id": t}) for p, t in self._keys]
+        calls += [(what, {"port": p, "test_case_id": t}) for what, keys in (("show.tests.stats", self._keys), (VIEW, self._timed))
+                  for p, t in keys]
         ping, load, *rest = self._batch(calls)
         groups, rest = rest[:len(GROUPS)], rest[len(GROUPS):]
         states = {(view["port"], t["test_case_id"]): TestState(port=view["port"], **{k: v for k, v in t.items() if k in FIELDS})
                   for view in rest if "tests" in view for t in view["tests"]}
         stats = {(view["port"], view["test_case_id"]): view for view in rest if "stats" in view}
+        times = {(view["port"], view["test_case_id"]): ResponseTimes.of_view(view) for view in rest if "first_byte" in view}
         gone = [k for k in self._keys if k not in states]
         if gone:
             raise CommandFailed(f"port {gone[0][0]} has no test case {gone[0][1]} any more")
         ports = {p: {g: view["ports"][str(p)]["stats"] for g, view in zip(GROUPS, groups)} for p in self._ports}
         for p, counters in ports.items():
             counters["device"] = groups[0]["ports"][str(p)]["device"]
-        return Sample(ping["realtime_ns"], ping["mono_ns"], {k: states[k] for k in self._keys}, stats, ports, load["workers"])
+        return Sample(ping["realtime_ns"], ping["mono_ns"], {k: states[k] for k in self._keys}, stats, ports, load["workers"], times)
 
     def _batch(self, calls: Sequence[Tuple[str, Dict[str, Any]]]) -> List[Any]:
         answers: List[Any] = []
@@ -108,8 +115,10 @@ CASE_RATES: Sequence[Tuple[str, Callable[[Mapping[str, int]], int], Callable[[in
     ("rx_mbps", counted("rx_bytes"), mbps),
 )
 LATENCIES = ("avg", "p50", "p90", "p99", "p99_9", "max")
+TIMES = ("avg", "p50", "p99", "max")
+NO_TIMES: Row = [None] * (len(TIMES) * len(BYTES))
 CASE_COLUMNS = ("time_s", "state", "achieved", "established_now", "failures", *(name for name, _, _ in CASE_RATES),
-                *(f"latency_{q}_us" for q in LATENCIES))
+                *(f"latency_{q}_us" for q in LATENCIES), *(f"{b}_byte_{q}_ms" for b in BYTES for q in TIMES))
 PORT_COLUMNS = ("time_s", "tx_packets_per_second", "rx_packets_per_second", "tx_mbps", "rx_mbps", "drops_per_second",
                 "retransmitted_per_second")
 WORKER_COLUMNS = ("time_s", "load_percent")
@@ -126,20 +135,33 @@ def latencies(view: Mapping[str, Any]) -> List[Optional[float]]:
     return [None if of.get(f"{q}_ns") is None else of[f"{q}_ns"] / 1e3 for q in LATENCIES]
 
 
+def response_times(before: Optional[Sample], now: Sample, key: Key) -> Row:
+    """In ms, by TIMES, of the first and of the last byte; None: not measured. Of what came since the sample before, or since the
+    start where that is None."""
+    times = now.times.get(key)
+    if times is None:
+        return NO_TIMES
+    if before is not None and key in before.times:
+        times = times.since(before.times[key])
+    return [of[q] for of in (in_ms(times.first), in_ms(times.last)) for q in TIMES]
+
+
 def case_rows(samples: Sequence[Sample], key: Key, started: float, offset_ns: int = 0) -> List[Row]:
-    """A row a sample by CASE_COLUMNS; rates are those since the sample before, so the first has none. A test case begins
-    with counters of 0, whatever they were before its start."""
+    """A row a sample by CASE_COLUMNS; rates and response times are those since the sample before, so the first has none. A test
+    case begins with counters of 0, whatever they were before its start."""
     rows: List[Row] = []
     for before, now in zip([None, *samples], samples):
         view, state = now.stats[key], now.states[key]
         stats = view["stats"]
         rates: Row = [None] * len(CASE_RATES)
+        times = NO_TIMES
         if before is not None and state.state != "IDLE":
             ns = now.mono_ns - before.mono_ns
             idle = before.states[key].state == "IDLE"
+            times = response_times(None if idle else before, now, key)
             rates = [divided(0 if idle else what(before.stats[key]["stats"]), what(stats), ns) for _, what, divided in CASE_RATES]
         rows.append([seconds(now, started, offset_ns), state.state, state.achieved, stats["estab_now"], failures(stats), *rates,
-                     *latencies(view)])
+                     *latencies(view), *times])
     return rows
 
 

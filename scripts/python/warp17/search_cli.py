@@ -10,7 +10,7 @@ import sys
 import tempfile
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, TextIO, Tuple
 
-from . import __version__, plan as plans, results, search_text, tool
+from . import __version__, plan as plans, results, search_options, search_text, tool
 from .client import Warp17
 from .kpi import CONCURRENT, CONNECTIONS, GOALS, THROUGHPUT, TRANSACTIONS, UNITS, Criteria
 from .levels import Result
@@ -77,9 +77,10 @@ def server_port(text: str) -> Optional[int]:
 
 def add_load(p: argparse.ArgumentParser) -> None:
     g = p.add_argument_group("load")
-    g.add_argument("--goal", required=True, choices=GOALS, help="what is to be highest: %(choices)s")
+    g.add_argument("--goal", choices=GOALS, help="what is to be highest: %(choices)s")
     g.add_argument("--plan", metavar="PLAN|CFG",
-                   help="a plan of warp17-run, instead of the options below and of addresses: its clients' rates are searched")
+                   help="a plan of warp17-run, instead of the options below and of addresses: its clients' rates are searched; its search "
+                   "says what options do not")
     g.add_argument("--app", choices=("http", "raw"), default="http", help="application (default %(default)s)")
     g.add_argument("--req-size", type=bounded(0, 100000000, True), default=0, metavar="BYTES", help="of a request's body (default 0)")
     g.add_argument("--resp-size", type=bounded(0, 100000000, True), default=1024, metavar="BYTES", help="of a response's (default 1024)")
@@ -89,6 +90,7 @@ def add_load(p: argparse.ArgumentParser) -> None:
                    help="client sessions (default 20000 for connections, 1000 for transactions, 100 for throughput)")
     g.add_argument("--trickle", type=bounded(0.0001, 1000), default=0.1, metavar="N",
                    help="transactions a second of each of the concurrent connections (default %(default)s)")
+    g.add_argument("--no-response-times", action="store_true", help="measure none: the generator has more time for sessions")
     g.add_argument("--retries", type=bounded(0, 128, True), default=3, metavar="N", help="TCP's, before a connection has failed (default 3)")
 
 
@@ -108,43 +110,37 @@ def add_place(p: argparse.ArgumentParser) -> None:
     g.add_argument("--server-gw", type=ip, metavar="IP", help="the server's gateway")
 
 
-def add_search(p: argparse.ArgumentParser) -> None:
-    g = p.add_argument_group("search")
-    level = bounded(1, 1000000000, True)
-    g.add_argument("--from", dest="lowest", type=level, metavar="LEVEL",
-                   help="lowest level; throughput is in Mbit/s (default 100, throughput 1)")
-    g.add_argument("--to", dest="highest", type=level, metavar="LEVEL", help="highest level (default 1000000; transactions 10000000, else 100000)")
-    g.add_argument("--resolution", type=bounded(0.1, 50), default=5, metavar="%", help="between what holds and what fails (default %(default)s)")
-    g.add_argument("--factor", type=bounded(1.05, 100), default=2, metavar="N", help="of a level to the next, until one fails (default %(default)s)")
-    g.add_argument("--tries", type=bounded(1, 10, True), default=2, metavar="N", help="a level fails when it failed so often (default %(default)s)")
-    for name, default, what in (("ramp", 1, "over which sessions open, before a level's window"), ("warm-up", 1, "after that"),
-                                ("sustain", 5, "of a level's window"), ("confirm", 10, "of the window in which the best level is confirmed")):
-        g.add_argument(f"--{name}", type=bounded(0.2, 86400), default=default, metavar="S", help=f"seconds {what} (default %(default)s)")
-    g.add_argument("--max-time", type=bounded(1, 10000000), default=1800, metavar="S", help="seconds of all (default %(default)s)")
+def add_numbers(g: Any, numbers: Mapping[str, search_options.Number]) -> None:
+    """Options by search_options."""
+    for name, of in numbers.items():
+        text = of.help if of.default is None else f"{of.help} (default {of.default:g})"
+        g.add_argument(f"--{name}", type=bounded(of.low, of.high, of.whole), default=of.default, metavar=of.value, help=text.replace("%", "%%"))
 
 
-def add_criteria(p: argparse.ArgumentParser) -> None:
-    g = p.add_argument_group("criteria, all of which have to hold over the window")
-    g.add_argument("--max-failed", type=bounded(0.0000001, 100), default=0.001, metavar="%",
-                   help="failed transactions, less than (default %(default)s)")
-    g.add_argument("--max-terminated", type=bounded(0.0000001, 100), default=0.001, metavar="%",
-                   help="connections reset or given up, less than (default %(default)s)")
-    g.add_argument("--tolerance", type=bounded(0.1, 50), default=5, metavar="%",
-                   help="of the rate against what was asked, and of parts of the window against its mean (default %(default)s)")
-    g.add_argument("--max-response", type=bounded(0.001, 3600000), metavar="MS", help="mean response time (default: any)")
-
-
-def arguments(args: Optional[Sequence[str]]) -> argparse.Namespace:
-    p = argparse.ArgumentParser("warp17-search", description=ABOUT, epilog=CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(TOOL, description=ABOUT, epilog=CODES, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_load(p)
     add_place(p)
-    add_search(p)
-    add_criteria(p)
+    add_numbers(p.add_argument_group("search"), search_options.SEARCH)
+    add_numbers(p.add_argument_group("criteria, all of which have to hold over the window"), search_options.CRITERIA)
     p.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the document (doc/schema/warp17-search.json) here; - is standard output")
     p.add_argument("--csv", type=pathlib.Path, metavar="FILE", help="write the levels that were tried here")
     p.add_argument("-q", "--quiet", action="store_true", help="no progress")
-    p.add_argument("-V", "--version", action="version", version=f"warp17-search {__version__}")
+    p.add_argument("-V", "--version", action="version", version=f"{TOOL} {__version__}")
+    return p
+
+
+def arguments(args: Optional[Sequence[str]]) -> Tuple[argparse.Namespace, Optional[plans.Plan]]:
+    """What is asked for, and the plan. Raises PlanError."""
+    p = parser()
     a = p.parse_args(args)
+    plan = None if a.plan is None else plans.load(a.plan)
+    if plan is not None:
+        p.set_defaults(**plan.search)
+        a = p.parse_args(args)
+    if a.goal is None:
+        p.error("expected --goal" if plan is None else f"expected --goal, or a goal in the search of {a.plan}")
+    a.lowest, a.highest = getattr(a, "from"), a.to
     lowest, highest, sessions = DEFAULTS[a.goal]
     a.lowest, a.sessions = a.lowest or min(lowest, a.highest or lowest), a.sessions or sessions
     a.highest = a.highest or max(highest, a.lowest)
@@ -158,16 +154,17 @@ def arguments(args: Optional[Sequence[str]]) -> argparse.Namespace:
         p.error("--goal concurrent takes no --plan: its levels are numbers of sessions")
     if a.app == "raw" and a.resp_size == 0:
         p.error("--resp-size: 0 given, expected 1 or more: without a response there is no transaction")
-    return a
+    return a, plan
 
 
 def offer_of(a: argparse.Namespace) -> Offer:
     return Offer(a.goal, a.app, a.req_size or (1 if a.app == "raw" else 0), a.resp_size, a.client_port, a.server_port, a.src, a.dest, a.mask,
-                 a.dport, a.gw, a.server_gw, a.sessions, a.trickle, a.ramp, a.retries, a.host, a.object)
+                 a.dport, a.gw, a.server_gw, a.sessions, a.trickle, a.ramp, a.retries, a.host, a.object,
+                 not a.no_response_times)
 
 
 def criteria_of(a: argparse.Namespace) -> Criteria:
-    return Criteria(a.max_failed / 100, a.max_terminated / 100, a.tolerance / 100, response_ms=a.max_response)
+    return Criteria(a.max_failed / 100, a.max_terminated / 100, a.tolerance / 100, response_ms=a.max_response, response_p99_ms=a.max_response_p99)
 
 
 def plan_of(a: argparse.Namespace) -> Plan:
@@ -252,13 +249,15 @@ def write_all(a: argparse.Namespace, doc: Dict[str, Any]) -> None:
 
 # ---- the whole
 
-def searched(a: argparse.Namespace) -> int:
+def searched(a: argparse.Namespace, plan: Optional[plans.Plan]) -> int:
     """Searches and writes; the exit status."""
     for path in (a.json, a.csv):
         writable(path)
-    plan = None if a.plan is None else plans.load(a.plan)
     load: Load = OwnLoad(offer_of(a)) if plan is None else PlanLoad(plan, a.goal)
     load.sessions(a.highest)
+    if not load.where.timed and (a.max_response or a.max_response_p99):
+        raise Unfit("--max-response is about response times, " + ("and --no-response-times is given" if plan is None else
+                                                                  f"and {a.plan} switches them off, or nothing answers its clients"))
     with connected(a, plan) as w:
         run = Run(w, load, criteria_of(a), plan_of(a), None if a.quiet else Shown(sys.stderr, UNITS[a.goal]))
         doc = run.run()
@@ -270,5 +269,4 @@ def searched(a: argparse.Namespace) -> int:
 
 def main(args: Optional[Sequence[str]] = None) -> int:
     """The exit status."""
-    a = arguments(args)
-    return tool.ended(TOOL, lambda: searched(a))
+    return tool.ended(TOOL, lambda: searched(*arguments(args)))

@@ -9,11 +9,11 @@ from .apps import App, HttpClient, HttpServer, Raw
 from .client import Warp17
 from .errors import Warp17Error
 from .kpi import CONCURRENT, CONNECTIONS, THROUGHPUT, Asked, Where
+from .response_times import OFF, REQUEST, SYN
 from .runner import stop_running
 
 SPORT_FIRST, SPORT_LAST = 10000, 65000
 FOREVER_S = 1000000
-HEADERS = 40  # what IPv4 and TCP take of an MTU
 HTTP_HEADS = 280  # of a request and a response together, about: for a first estimate
 FRAME_HEADS = 54
 
@@ -61,10 +61,6 @@ class Load:
         """Bytes of frames of a transaction, both ways, before one was seen; None: that is to be found out."""
         return None
 
-    def one_segment(self, response_bytes: float) -> Optional[bool]:
-        """Is a response one segment, when they have so many bytes on average? None: not known."""
-        return None
-
     def trickle(self) -> float:
         """Of CONCURRENT: transactions a second of each connection."""
         return 0.1
@@ -82,6 +78,12 @@ class Load:
         return Asked(self.goal, level, float(max(1, round(rate))), sessions, seconds, usual_ms)
 
 
+def measured_from(goal: str) -> str:
+    """From when on response times count: as RFC 9411's where each connection is new, else from each request on, or a connection
+    that stays would have but one."""
+    return SYN if goal == CONNECTIONS else REQUEST
+
+
 @dataclass(frozen=True)
 class Offer:
     """One client test case against one server.
@@ -96,6 +98,7 @@ class Offer:
     trickle      of CONCURRENT: transactions a second for each connection
     ramp_s       over which connections open
     retries      of SYN, data and FIN, after which a connection has failed
+    response_times  are measured
     """
 
     goal: str
@@ -116,6 +119,7 @@ class Offer:
     retries: int = 3
     host: str = "www.foo42.net"
     object: str = "/index.html"
+    response_times: bool = True
 
     def apps(self) -> Tuple[App, App]:
         """The client's and the server's."""
@@ -145,14 +149,14 @@ class OwnLoad(Load):
         self.offer, self.goal = offer, offer.goal
         self._servers = [] if offer.server_port is None else [offer.server_port]
         self.order = [*self._servers, offer.client_port]
-        self.where = Where([(offer.client_port, 0)], [(p, 0) for p in self._servers], single=offer.goal == CONNECTIONS)
+        clients = [(offer.client_port, 0)]
+        self.where = Where(clients, [(p, 0) for p in self._servers], offer.goal == CONNECTIONS, clients if offer.response_times else [])
         self._added: List[Tuple[int, str]] = []
         self._gateways: List[int] = []
         self._acquired: List[int] = []
-        self._mtu = 1500
 
     def prepare(self, w: Warp17) -> None:
-        there = {p["port"]: p for p in w.ports()}
+        there = [p["port"] for p in w.ports()]
         for port in self.order:
             if port not in there:
                 raise Unfit(f"port {port}: the engine has ports {', '.join(map(str, sorted(there)))}")
@@ -162,7 +166,6 @@ class OwnLoad(Load):
             w.acquire(port)
             self._acquired.append(port)
             settings = w.settings(port)
-            self._mtu = min(self._mtu, there[port]["mtu"])
             if ip not in [i["ip"] for i in settings["l3_interfaces"]]:
                 w.add_interface(port, ip, self.offer.mask)
                 self._added.append((port, ip))
@@ -186,6 +189,7 @@ class OwnLoad(Load):
         port = o.client_port
         w.add_client("tcp", port, 0, o.src, (SPORT_FIRST, SPORT_FIRST + n - 1), o.dest, o.dport)
         w.set_client(port, 0, client)
+        w.set_response_times(port, 0, measured_from(o.goal) if o.response_times else OFF)
         w.set_tcp_options(port, 0, **options)
         w.set_criteria(port, 0, "run-time", FOREVER_S)
         w.set_timeouts(port, 0, init=0, uptime="infinite", downtime=0 if again else "infinite")
@@ -220,10 +224,6 @@ class OwnLoad(Load):
         heads = HTTP_HEADS if o.app == "http" else 0
         segments = sum(math.ceil((n + heads / 2) / 1460) for n in (o.req_size, o.resp_size))
         return o.req_size + o.resp_size + heads + FRAME_HEADS * 2 * max(segments, 2)
-
-    def one_segment(self, response_bytes: float) -> Optional[bool]:
-        """Known of our own server, whose responses are all as long."""
-        return response_bytes <= self._mtu - HEADERS if self._servers else None
 
     def trickle(self) -> float:
         return self.offer.trickle

@@ -11,9 +11,10 @@ from .errors import Refused, Warp17Error
 from .kpi import CONCURRENT, CONNECTIONS, Asked, Where
 from .plan import Plan, sessions
 from .plan_commands import Call
+from .response_times import METHOD, OFF, REQUEST
 from .runner import clear, configured, groups_of, mtus, stop_running
 from .sampler import Key
-from .search_load import FOREVER_S, Load, Unfit
+from .search_load import FOREVER_S, Load, Unfit, measured_from
 
 
 def key(call: Call) -> Optional[Key]:
@@ -35,7 +36,9 @@ class PlanLoad(Load):
         if not clients:
             raise Unfit(f"{plan.file}: no client test case, expected one to offer load")
         self._sessions = {key(c): sessions(c.params) for c in plan.calls if c.method == "add.tests.client"}
-        self.where = Where(clients, servers, single=goal == CONNECTIONS and all(self._requests(k) == 1 for k in clients))
+        self._untold = {k: self._measured_from(k) for k in clients if not self._of(k, METHOD) and self._answered(k)}
+        timed = [k for k in clients if k in self._untold or any(p["from"] != OFF for p in self._of(k, METHOD)[-1:])]
+        self.where = Where(clients, servers, goal == CONNECTIONS and all(self._requests(k) == 1 for k in clients), timed)
         self._shares = self._shared(clients)
         self._acquired: List[int] = []
         self._mtus: Dict[int, int] = {}
@@ -43,6 +46,15 @@ class PlanLoad(Load):
 
     def _of(self, whose: Key, method: str) -> List[Mapping[str, Any]]:
         return [c.params for c in self.plan.calls if key(c) == whose and c.method.startswith(method)]
+
+    def _measured_from(self, whose: Key) -> str:
+        """Of a client of which the plan does not say so."""
+        return measured_from(self.goal) if self._of(whose, "add.tests.client")[0]["proto"] == "tcp" else REQUEST
+
+    def _answered(self, whose: Key) -> bool:
+        """Else there is nothing to measure, and the engine does not start what is told to."""
+        raw = self._of(whose, "set.tests.client.raw")
+        return not raw or bool(raw[-1]["data_req_plen"] and raw[-1]["data_resp_plen"])
 
     def _requests(self, whose: Key) -> Optional[int]:
         return next((p["requests"] for p in self._of(whose, "set.tests.client.") if "requests" in p), None)
@@ -90,6 +102,8 @@ class PlanLoad(Load):
             else:
                 w.set_rates(*whose, send=rate)
             w.set_criteria(*whose, "run-time", FOREVER_S)
+            if whose in self._untold:
+                w.set_response_times(*whose, self._untold[whose])
         for case in self.plan.cases:
             w.set_async(*case.key)
 

@@ -13,7 +13,7 @@ from .levels import Levels, OutOfTime, Result
 from .search import FOUND, NONE, SUSTAIN, UNSTABLE, Search, Step
 from .search_load import Load
 
-SCHEMA = "warp17-search/1.0"
+SCHEMA = "warp17-search/2.0"
 TIME, INTERRUPTED, FAULT = "time", "interrupted", "fault"
 EXIT_CODES: Mapping[str, int] = {FOUND: 0, NONE: 1, UNSTABLE: 2, FAULT: 2, TIME: 5, INTERRUPTED: 130}
 ASKED = "asked"  # the limit where the highest level held

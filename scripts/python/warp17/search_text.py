@@ -5,11 +5,17 @@ import csv
 import io
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
+from .response_times import SHOWN
+
 Document = Dict[str, Any]
 CSV_KPIS = ("tcp_connections_per_second", "application_transactions_per_second", "attempted_transactions", "failed_transactions",
             "opened_connections", "terminated_connections", "worker_load_percent", "behind", "window_s")
+TIMES: Mapping[str, str] = {
+    "time_to_first_byte_ms": "time to first byte, ms", "time_to_last_byte_ms": "time to last byte, ms",
+    "transaction_first_byte_time_ms": "request to first byte, ms", "transaction_response_time_ms": "request to last byte, ms"}
+RFC_9411 = ("time_to_first_byte_ms", "time_to_last_byte_ms")
 CSV_COLUMNS = ("n", "stage", "level", "attempt", "asked_per_second", "sessions", "verdict", "limit", "reason", "value", *CSV_KPIS,
-               "concurrent_tcp_connections", "inspected_throughput_mbps", "time_to_last_byte_ms", "seconds")
+               "concurrent_tcp_connections", "inspected_throughput_mbps", *(f"{of}_{q}" for of in TIMES for q in SHOWN), "seconds")
 
 
 def number(v: Optional[float]) -> str:
@@ -40,30 +46,25 @@ def levels(doc: Document) -> str:
 
 
 def time_of(kpi: Mapping[str, Any]) -> str:
-    """min / avg / max, or why not."""
-    if kpi["avg"] is None and kpi["below"] is None:
-        return str(kpi["how"])
-    avg = f"{kpi['avg']:.3f}" if kpi["avg"] is not None else f"below {kpi['below']:.3f}"
-    return f"{avg} avg; min, max not measured ({kpi['how']})"
+    """All that was measured, or why nothing was."""
+    if not kpi["samples"]:
+        return "no response" if kpi["samples"] == 0 else str(kpi["how"])
+    return ", ".join(f"{kpi[q]:.3f} {q.replace('_', '.')}" for q in SHOWN)
 
 
 def kpis(of: Mapping[str, Any]) -> str:
     """RFC 9411's names."""
-    up, mbps, response = of["concurrent_tcp_connections"], of["inspected_throughput_mbps"], of["transaction_response_time_ms"]
+    up, mbps = of["concurrent_tcp_connections"], of["inspected_throughput_mbps"]
     rows = [["KPI", "value"],
             ["TCP connections per second", number(of["tcp_connections_per_second"])],
             ["concurrent TCP connections", f"{number(up['avg'])} avg, {number(up['min'])} min, {number(up['max'])} max"],
             ["application transactions per second", number(of["application_transactions_per_second"])],
             ["inspected throughput, Mbit/s", f"{number(mbps['both_ways'])} ({number(mbps['to_client'])} to the client, "
              f"{number(mbps['to_server'])} to the server)"],
-            ["time to first byte, ms", time_of(of["time_to_first_byte_ms"])],
-            ["time to last byte, ms", time_of(of["time_to_last_byte_ms"])]]
-    if response is not None:
-        text = f"{response['avg']:.3f} avg" if response["avg"] is not None else f"below {number(response['below'])}"
-        rows.append(["transaction response time, ms", f"{text} (Little's law: unanswered requests / responses a second)"])
-    rows += [["failed transactions", f"{of['failed_transactions']} of {number(of['attempted_transactions'])}"],
-             ["connections terminated", f"{of['terminated_connections']} (of {number(of['opened_connections'])} opened)"],
-             ["worker load, %", number(of["worker_load_percent"])]]
+            *([name, time_of(of[k])] for k, name in TIMES.items() if k in RFC_9411 or of[k]["samples"] is not None),
+            ["failed transactions", f"{of['failed_transactions']} of {number(of['attempted_transactions'])}"],
+            ["connections terminated", f"{of['terminated_connections']} (of {number(of['opened_connections'])} opened)"],
+            ["worker load, %", number(of["worker_load_percent"])]]
     return table(rows)
 
 
@@ -93,9 +94,9 @@ def flat(row: Mapping[str, Any]) -> List[Any]:
     of = row["kpis"]
     begin = [row[k] for k in CSV_COLUMNS[:6]] + ["holds" if row["holds"] else "fails", row["limit"], row["reason"], row["value"]]
     if of is None:
-        return [*begin, *[None] * (len(CSV_KPIS) + 3), row["seconds"]]
+        return [*begin, *[None] * (len(CSV_COLUMNS) - len(begin) - 1), row["seconds"]]
     return [*begin, *(of[k] for k in CSV_KPIS), of["concurrent_tcp_connections"]["avg"], of["inspected_throughput_mbps"]["both_ways"],
-            of["time_to_last_byte_ms"]["avg"], row["seconds"]]
+            *(of[k][q] for k in TIMES for q in SHOWN), row["seconds"]]
 
 
 def csv_text(doc: Document) -> str:
