@@ -180,8 +180,8 @@ $(B)/test/unit/ui_test: $(VIEWS) $(addprefix $(B)/cli/,ui_panes.o ui_layout.o)
 
 # a fuzz target: with libFuzzer, or with a main() that runs it on files
 $(FUZZERS): $(B)/%: $(B)/%_fuzz.o $(TESTABLE) $(if $(filter fuzz,$(MODE)),,$(B)/test/fuzz/replay.o) $(B)/objects
-	$(call say,LD,$@)$(CC) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIBS_TEST) $(call pc,--libs libmicrohttpd gnutls)
-$(B)/test/fuzz/request: $(filter-out %/server.o,$(filter $(B)/engine/mgmt/%,$(ENGINE)))
+	$(call say,LD,$@)$(CC) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(LIBS_TEST) $(call pc,--libs libmicrohttpd gnutls numa)
+$(B)/test/fuzz/request: $(filter-out %/server.o,$(filter $(B)/engine/mgmt/%,$(ENGINE))) $(B)/engine/boot/lazy.o
 $(B)/test/fuzz/header: $(addprefix $(B)/stats-exporter/,access.o query.o listen.o)
 $(B)/test/fuzz/rpc: $(RPC_PURE)
 $(B)/test/fuzz/scrape: $(filter-out %/main.o %/watch.o,$(EXPORTER))

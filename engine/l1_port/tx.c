@@ -133,7 +133,7 @@ void tx_stamps_write(const struct lcore *lc, struct lport *lp)
 	if (lp->port->sw_csum) /* they had to have it before their checksum */
 		return;
 	now = stamp_of(lcore_ns_now(lc));
-	if (likely(all)) { /* then nothing else is; from the last on, whose header is in the cache yet */
+	if (likely(all)) { /* then nothing else is; the last built first: its header may still be in the cache */
 		for (; end - m >= 4; end -= 4)
 			for (int i = 1; i <= 4; i++)
 				memcpy(stamp_at(end[-i]), &now, STAMP_BYTES);

@@ -15,6 +15,7 @@ import schemas
 from pyclient import client
 from test_kernel import inside, tap_up
 from test_python import left_of, run
+from test_record import small_disk
 from test_rpc import rpc  # noqa: F401: a fixture
 from test_scripts import place as ledger  # noqa: F401: a fixture
 from test_traffic import RING
@@ -366,13 +367,16 @@ def test_the_highest_level_holds_and_nothing_is_left(engine, rpc, tmp_path):  # 
     assert e.group("tcp")["tx_rst"] == 0  # all were closed with FIN
 
 
-def test_nothing_holds_on_a_dead_link(engine, rpc):  # noqa: F811
+def test_nothing_holds_on_a_dead_link(engine, rpc, tmp_path):  # noqa: F811
     _, to = attached(engine, rpc, "set tests faults port 1 direction tx loss 100")
     doc, _ = searched("--goal", "connections", *SHORT, *to, code=1)
     assert doc["outcome"] == "none" and doc["result"]["level"] is None and doc["result"]["limit"] == "device"
     assert [r["level"] for r in doc["levels"]] == [100, 100]  # it was tried again
-    done = run(SEARCH, "--goal", "transactions", "--sessions", "10", "--tries", "1", *SHORT, *to)
-    assert done.returncode == 1 and "NONE: nothing holds, not even 100 transactions/s; limit: device (0 of 10 connections came up" in done.stdout
+    with small_disk(tmp_path / "disk", "4k") as disk:  # what was found is printed though a file has no room
+        done = run(SEARCH, "--goal", "transactions", "--sessions", "10", "--tries", "1", *SHORT, *to, "--json", disk / "found.json")
+        assert not list(disk.iterdir())
+    assert done.returncode == 2 and f"error: {disk}/found.json: No space left on device" in done.stderr
+    assert "NONE: nothing holds, not even 100 transactions/s; limit: device (0 of 10 connections came up" in done.stdout
 
 
 def test_the_time_is_bounded(engine, rpc):  # noqa: F811

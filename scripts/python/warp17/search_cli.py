@@ -28,7 +28,7 @@ ABOUT = """Finds the highest load that an engine and what is behind it hold, in 
 application transactions per second, throughput, concurrent connections. Levels rise until one fails, what is left is
 halved until it is narrower than the resolution, the best level is tried again for longer."""
 CODES = """Without --attach it starts an engine of its own with two ports joined in memory, and ends it.
-exit: 0 found, 1 not even the lowest level holds, 2 invalid (wrong input, a fault of the engine, no stable answer), 3 no engine,
+exit: 0 found, 1 not even the lowest level holds, 2 invalid (wrong input, a fault of the engine, no stable answer, a file without room), 3 no engine,
 4 refused, 5 no answer, or not within --max-time, 130 interrupted"""
 
 
@@ -181,14 +181,13 @@ class Shown(Progress):
 
     def phase(self, step: Step, phase: str) -> None:
         if self.live and step.stage:
-            self.out.write(f"\r\033[K{self._what(step)}: {phase}")
-            self.out.flush()
+            tool.written(self.out, f"\r\033[K{self._what(step)}: {phase}", OSError)
 
     def tried(self, step: Step, result: Result) -> None:
         v = result.verdict
         came = "holds" if v.holds else f"fails, {v.limit}: {v.reason}"
-        self.out.write(f"{chr(13) + chr(27) + '[K' if self.live else ''}{self._what(step)}: {search_text.number(result.value)} measured, {came}\n")
-        self.out.flush()
+        line = f"{self._what(step)}: {search_text.number(result.value)} measured, {came}\n"
+        tool.written(self.out, f"{chr(13) + chr(27) + '[K' if self.live else ''}{line}", OSError)
 
     def _what(self, step: Step) -> str:
         again = f", try {step.attempt}" if step.attempt > 1 else ""
@@ -236,15 +235,22 @@ def writable(path: Optional[pathlib.Path]) -> None:
         raise Unfit(f"{path}: {e.strerror or e}") from e
 
 
-def write_all(a: argparse.Namespace, doc: Dict[str, Any]) -> None:
+def told(a: argparse.Namespace, doc: Dict[str, Any]) -> int:
+    """Writes the files and prints what was found; the exit status: INVALID where a file could not be written, which is said."""
     whole = json.dumps(doc, indent=1, allow_nan=False) + "\n"
     to_stdout = str(a.json) == "-"
-    if a.json is not None and not to_stdout:
-        results.write_text(a.json, whole)
-    if a.csv is not None:
-        results.write_text(a.csv, search_text.csv_text(doc))
-    sys.stdout.write(whole if to_stdout else search_text.text(doc))
-    sys.stdout.flush()
+    missing = []
+    for path, text in ((None if to_stdout else a.json, whole), (a.csv, search_text.csv_text(doc))):
+        if path is None:
+            continue
+        try:
+            results.write_text(path, text)
+        except OSError as e:
+            missing.append(f"{path}: {e.strerror or e}")
+    tool.written(sys.stdout, whole if to_stdout else search_text.text(doc))
+    for sentence in missing:
+        tool.complain(TOOL, sentence)
+    return tool.INVALID if missing else int(doc["exit_code"])
 
 
 # ---- the whole
@@ -260,11 +266,10 @@ def searched(a: argparse.Namespace, plan: Optional[plans.Plan]) -> int:
                                                                   f"and {a.plan} switches them off, or nothing answers its clients"))
     with connected(a, plan) as w:
         run = Run(w, load, criteria_of(a), plan_of(a), None if a.quiet else Shown(sys.stderr, UNITS[a.goal]))
-        doc = run.run()
-    write_all(a, doc)
-    if run.error is not None:
-        tool.complain(TOOL, run.error)
-    return int(doc["exit_code"])
+        status = told(a, run.run())  # an engine that does not end, and who does not wait for it, find it written
+        if run.error is not None:
+            tool.complain(TOOL, run.error)
+    return status
 
 
 def main(args: Optional[Sequence[str]] = None) -> int:
