@@ -16,7 +16,8 @@ BESIDE = {"test_exporter", "test_exporter_api", "test_exporter_http", "test_reco
           "test_rpc", "test_rpc_limits", "test_python", "test_perl",
           "test_build", "test_cli", "test_completion", "test_conf_file", "test_config", "test_criteria", "test_docs", "test_examples", "test_files",
           "test_nonroot", "test_operators", "test_programs", "test_scripts", "test_show_config", "test_start", "test_trust",
-          "test_ui", "test_run", "test_pytest_plugin", "test_fleet", "test_fleet_parts", "test_config_fleet"}
+          "test_ui", "test_run", "test_pytest_plugin", "test_fleet", "test_fleet_parts", "test_config_fleet",
+          "test_imix", "test_ipv4_options", "test_tcp_options", "test_vlan", "test_mtu", "test_clear", "test_ports"}
 
 
 def pytest_configure(config):

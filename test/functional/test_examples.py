@@ -81,6 +81,7 @@ def test_2_raw_udp(run):
     assert c["tx_bytes"] == s["rx_bytes"] and 0 <= s["tx_bytes"] - c["rx_bytes"] <= 2 * 200
 
 
+@pytest.mark.long
 def test_3_http_get_and_head_at_once(run):
     r = run(3)
     get, head, s = r.stats[0, 0], r.stats[0, 1], r.stats[1, 0]
@@ -97,6 +98,7 @@ def test_4_http_10M_sessions(run):
     assert c["responses"] > 100 * n and c["resp_errors"] == 0
 
 
+@pytest.mark.long
 def test_5_raw_10M_sessions(run):
     r = run(5)
     c, s = r.both()

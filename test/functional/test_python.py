@@ -442,6 +442,7 @@ def test_an_interrupted_script_leaves_no_engine(ledger, sig, after):
     interrupted([PY, TOP / "examples/python/test_1_http_4M.py"], ledger, sig, after)
 
 
+@pytest.mark.long
 def test_the_benchmark_draws_what_it_measured(ledger, tmp_path):
     out = tmp_path / "out"
     done = run(PY, TOP / "examples/python/test_2_perf_benchmark.py", "--scale", "10000", "--sizes", "32,1024,1400", "--seconds", "1",
