@@ -373,8 +373,9 @@ def test_nothing_holds_on_a_dead_link(engine, rpc, tmp_path):  # noqa: F811
     assert doc["outcome"] == "none" and doc["result"]["level"] is None and doc["result"]["limit"] == "device"
     assert [r["level"] for r in doc["levels"]] == [100, 100]  # it was tried again
     with small_disk(tmp_path / "disk", "4k") as disk:  # what was found is printed though a file has no room
+        (disk / "filler").write_bytes(b"x" * 4096)
         done = run(SEARCH, "--goal", "transactions", "--sessions", "10", "--tries", "1", *SHORT, *to, "--json", disk / "found.json")
-        assert not list(disk.iterdir())
+        assert [f.name for f in disk.iterdir()] == ["filler"]
     assert done.returncode == 2 and f"error: {disk}/found.json: No space left on device" in done.stderr
     assert "NONE: nothing holds, not even 100 transactions/s; limit: device (0 of 10 connections came up" in done.stdout
 
