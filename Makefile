@@ -19,6 +19,7 @@
 # make lint            clang-tidy
 # make style           format, reference, sizes, tokens, layers, headers alone, clauses of TCP, an application's files, shell scripts; part of make test
 # make docs            write the reference of commands and counters into doc/
+# make pictures        take those of the live page in doc/images anew (hugepages, root, two minutes)
 # make format          rewrite the sources in the one format
 # make install         DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc: programs, launcher, units, man pages, configuration, examples
 # make compdb          compile_commands.json for editors
@@ -129,7 +130,7 @@ TESTABLE := $(COMMON) $(B)/test/unit/stack.o $(B)/test/unit/world.o $(filter-out
 DOCS     := commands counters rpc-methods
 ALL_SRC  := $(shell find common engine cli stats-exporter test -name '*.[ch]')
 
-.PHONY: all demo test unit asan fuzz fuzzers replay sim sim-run peers functional long torture interop bench bench-compare bench-scaling bench-40m profile path check lint style format docs install compdb clean help FORCE
+.PHONY: all demo test unit asan fuzz fuzzers replay sim sim-run peers functional long torture interop bench bench-compare bench-scaling bench-40m profile path check lint style format docs pictures install compdb clean help FORCE
 all: $(PROGS)
 $(BIN)/warp17: $(COMMON) $(ENGINE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(if $(LTO),-O3 -g -flto=2) -o $@ $(filter %.o,$^) $(LIBS_ENGINE)
@@ -302,6 +303,8 @@ docs: $(BIN)/warp17-cli $(BIN)/warp17-stats-exporter
 	$(Q)stats-exporter/schema/make.py $(BIN)/warp17-stats-exporter
 	$(Q)scripts/python/make_methods.py $(BIN)/warp17-cli
 	$(Q)scripts/warp17-run --schema > doc/schema/warp17-plan.json
+pictures: all
+	$(Q)trap 'scripts/hugepages release $$$$' EXIT; scripts/hugepages ensure 300 $$$$ && /usr/bin/python3 test/functional/pictures.py
 # The tree as the launcher knows it stands in LIB, what users call are links. A configuration that is there stays.
 LIB := $(PREFIX)/lib/warp17
 SHARE := $(PREFIX)/share/warp17
