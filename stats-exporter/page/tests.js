@@ -71,7 +71,7 @@ function show(row, t, store, chosen) {
   attribute(p.failed, "class", failures(tc) > 0 ? "bad" : null);
   number(p.p99, now.p99, "ns in the last second", latency);
   const all = t.latency?.p99_ns;
-  text(p.p99All, t.latency ? `${latency(all)} since its start` : "");
+  text(p.p99All, known(all) ? `${latency(all)} since its start` : "");
   attribute(p.p99All, "title", exact(all, "ns"));
   attribute(p.p99All, "data-exact", known(all) ? String(all) : null);
 }
