@@ -63,7 +63,18 @@ uint64_t hist_quantile(const struct histogram *h, double of)
 	return 0;
 }
 
-uint64_t hist_extreme(uint64_t all, uint64_t left)
+static uint64_t extreme(uint64_t all, uint64_t left)
 {
 	return hist_bucket(all) == hist_bucket(left) ? all : left;
+}
+
+void hist_extremes_left(const struct histogram *h, uint64_t *min, uint64_t *max)
+{
+	if (hist_count(h) == 0) {
+		*min = UINT64_MAX;
+		*max = 0;
+		return;
+	}
+	*min = extreme(*min, hist_quantile(h, 0));
+	*max = extreme(*max, hist_quantile(h, 1));
 }

@@ -48,9 +48,9 @@ void hist_add_range(
 /* Takes away what it had before. */
 void hist_sub(struct histogram *total, const struct histogram *before);
 uint64_t hist_count(const struct histogram *h);
-/* An extreme of all values, when only some are left of them: it stays what it is if it may be one of
- * those, whose extreme is `left` within a bucket. */
-uint64_t hist_extreme(uint64_t all, uint64_t left);
+/* The extremes of all values, when only those of h are left of them: each stays what it is if it may be one of
+ * those, else it is h's within a bucket; UINT64_MAX and 0 when there are none. */
+void hist_extremes_left(const struct histogram *h, uint64_t *min, uint64_t *max);
 /* The least value that `of` of all values (0 to 1) are not above, but for a bucket's width: the
  * least of all for 0; 0 when there are none. */
 uint64_t hist_quantile(const struct histogram *h, double of);

@@ -74,13 +74,7 @@ void latency_total_since(
 	struct latency_total *t, struct stats_latency *st, const struct histogram *then)
 {
 	hist_sub(&t->hist, then);
-	if (hist_count(&t->hist) == 0) {
-		t->min_ns = UINT64_MAX;
-		st->max_ns = 0;
-		return;
-	}
-	t->min_ns = hist_extreme(t->min_ns, hist_quantile(&t->hist, 0));
-	st->max_ns = hist_extreme(st->max_ns, hist_quantile(&t->hist, 1));
+	hist_extremes_left(&t->hist, &t->min_ns, &st->max_ns);
 }
 
 uint64_t latency_quantile(

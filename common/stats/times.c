@@ -56,13 +56,7 @@ static void part_since(struct times_part *p, const struct times_part *then)
 	p->samples -= then->samples;
 	p->sum_ns -= then->sum_ns;
 	hist_sub(&p->hist, &then->hist);
-	if (hist_count(&p->hist) == 0) {
-		p->min_ns = UINT64_MAX;
-		p->max_ns = 0;
-		return;
-	}
-	p->min_ns = hist_extreme(p->min_ns, hist_quantile(&p->hist, 0));
-	p->max_ns = hist_extreme(p->max_ns, hist_quantile(&p->hist, 1));
+	hist_extremes_left(&p->hist, &p->min_ns, &p->max_ns);
 }
 
 void times_total_since(struct times_total *t, const struct times_total *then)
