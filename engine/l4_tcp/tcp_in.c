@@ -332,14 +332,14 @@ static enum step step_ack(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	return STEP_ON;
 }
 
-/* watched, constant: the application has rx_watch. */
+/* timed, constant: the application has APP_WATCH_TIMES. */
 static force_inline void deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc,
-	struct tcb *t, uint32_t id, const uint8_t *data, uint32_t len, bool watched)
+	struct tcb *t, uint32_t id, const uint8_t *data, uint32_t len, bool timed)
 {
 	uint8_t slot = t->c.app.slot, kind = 0;
 	const struct app_tc *app = tc->app[slot];
 	struct stats_tc *st = tc->app_st[slot];
-	uint64_t responses = watched ? traffic_watch_in(lc, tc, &t->c, id, data, len) : 0;
+	uint64_t responses = timed ? times_in(lc, tc, &t->c, id, len) : 0;
 	enum app_act act;
 
 	t->rcv_nxt += len;
@@ -351,12 +351,12 @@ static force_inline void deliver(struct lcore *lc, struct lport *lp, struct tc_r
 		t->c.flags |= CF_ACK_NOW;
 	act = app_deliver(app, &t->c.app, traffic_app_stats(lp, st), data, len,
 		!(t->c.flags & (CF_SENDING | CF_WAIT_ACKED)), &kind);
-	if (watched)
-		traffic_watch_out(lc, tc, &t->c, id, responses);
+	if (timed)
+		times_out(lc, tc, &t->c, id, responses);
 	traffic_act(lc, lp, tc, &t->c, id, act, kind, false);
 }
 
-static hot_path void deliver_watched(struct lcore *lc, struct lport *lp, struct tc_run *tc,
+static hot_path void deliver_timed(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	struct tcb *t, uint32_t id, const uint8_t *data, uint32_t len)
 {
 	deliver(lc, lp, tc, t, id, data, len, true);
@@ -365,10 +365,17 @@ static hot_path void deliver_watched(struct lcore *lc, struct lport *lp, struct 
 void tcp_deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id,
 	const uint8_t *data, uint32_t len)
 {
-	if (unlikely(conn_app(tc, &t->c)->rx_watch != 0))
-		deliver_watched(lc, lp, tc, t, id, data, len);
-	else
-		deliver(lc, lp, tc, t, id, data, len, false);
+	uint8_t watch = conn_app(tc, &t->c)->rx_watch;
+
+	if (unlikely(watch != 0)) {
+		if (watch & APP_WATCH_STAMPS)
+			latency_bytes(lc, tc, &t->c, data, len);
+		if (watch & APP_WATCH_TIMES) {
+			deliver_timed(lc, lp, tc, t, id, data, len);
+			return;
+		}
+	}
+	deliver(lc, lp, tc, t, id, data, len, false);
 }
 
 /* Seventh: the text, in order, or kept for later: then true. */
@@ -404,13 +411,13 @@ static force_inline enum app_act peer_closed(struct lport *lp, struct tc_run *tc
 }
 
 /* It may be the end of a response. */
-static apart enum app_act peer_closed_watched(
+static apart enum app_act peer_closed_timed(
 	struct lcore *lc, struct lport *lp, struct tc_run *tc, struct tcb *t, uint32_t id)
 {
-	uint64_t responses = traffic_watch_in(lc, tc, &t->c, id, NULL, 0);
+	uint64_t responses = times_in(lc, tc, &t->c, id, 0);
 	enum app_act act = peer_closed(lp, tc, t);
 
-	traffic_watch_out(lc, tc, &t->c, id, responses);
+	times_out(lc, tc, &t->c, id, responses);
 	return act;
 }
 
@@ -425,8 +432,8 @@ void tcp_step_fin(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct 
 	switch (t->c.state) {
 	case CS_ESTAB:
 		tcp_state_set(lp, t, CS_CLOSE_WAIT);
-		act = unlikely(conn_app(tc, &t->c)->rx_watch != 0)
-			? peer_closed_watched(lc, lp, tc, t, id)
+		act = unlikely(conn_app(tc, &t->c)->rx_watch & APP_WATCH_TIMES)
+			? peer_closed_timed(lc, lp, tc, t, id)
 			: peer_closed(lp, tc, t);
 		traffic_act(lc, lp, tc, &t->c, id, act, 0, false);
 		break;

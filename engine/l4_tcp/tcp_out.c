@@ -7,12 +7,6 @@
 
 #include <string.h>
 
-static cold_path void payload_stamped(
-	const struct lcore *lc, const struct app_tc *at, uint32_t off, uint8_t *to, uint32_t len)
-{
-	app_stamped(at, off, to, len, lcore_ns_now(lc));
-}
-
 static apart void payload_pieces(
 	const struct app_tc *app, uint8_t kind, uint32_t off, uint8_t *to, uint32_t len)
 {
@@ -34,7 +28,7 @@ static apart void payload_pieces(
 
 /* The bytes of the stream at seq, out of the application's messages. Bytes before tx_base belong to
  * earlier messages of the same kind: kinds change only when all is acknowledged. */
-static force_inline void payload_copy(const struct lcore *lc, const struct tc_run *tc,
+static force_inline void payload_copy(struct lcore *lc, const struct tc_run *tc,
 	const struct tcb *t, uint32_t seq, uint8_t *to, uint32_t len)
 {
 	const struct app_tc *app = conn_app(tc, &t->c);
@@ -47,10 +41,10 @@ static force_inline void payload_copy(const struct lcore *lc, const struct tc_ru
 		off = (t->c.tx_base - seq) % size;
 		off = off == 0 ? 0 : size - off;
 	}
-	if (unlikely(app->tx_stamp))
-		payload_stamped(lc, app, off, to, len);
-	else if (unlikely(!app_short_copy(app, kind, off, to, len)))
+	if (unlikely(!app_short_copy(app, kind, off, to, len)))
 		payload_pieces(app, kind, off, to, len);
+	if (unlikely(app->tx_stamp))
+		traffic_stamp(lc, app, off, to, len);
 }
 
 /* The window to advertise: data is consumed at once, so it is always the configured one. */

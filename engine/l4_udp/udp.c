@@ -101,21 +101,12 @@ void udp_end(struct lcore *lc, struct conn *c, uint32_t id, uint64_t *failure)
 	traffic_gone(lc, lp, tc, c, id);
 }
 
-static void payload_copy(const struct lcore *lc, const struct tc_run *tc, const struct conn *c,
-	uint8_t *to, uint32_t len)
+static apart void payload_pieces(
+	const struct app_tc *app, uint8_t kind, uint32_t off, uint8_t *to, uint32_t len)
 {
-	const struct app_tc *app = conn_app(tc, c);
-	uint32_t off = c->tx_base;
-
-	if (unlikely(app->tx_stamp)) {
-		app_stamped(app, off, to, len, lcore_ns_now(lc));
-		return;
-	}
-	if (likely(app_short_copy(app, TXK_NOW(c->tx_kind), off, to, len)))
-		return;
 	while (len != 0) {
 		uint32_t n;
-		const uint8_t *from = app_payload(app, TXK_NOW(c->tx_kind), off, &n);
+		const uint8_t *from = app_payload(app, kind, off, &n);
 
 		n = MIN_OF(n, len);
 		memcpy(to, from, n);
@@ -123,6 +114,18 @@ static void payload_copy(const struct lcore *lc, const struct tc_run *tc, const 
 		off += n;
 		len -= n;
 	}
+}
+
+static void payload_copy(
+	struct lcore *lc, const struct tc_run *tc, const struct conn *c, uint8_t *to, uint32_t len)
+{
+	const struct app_tc *app = conn_app(tc, c);
+	uint32_t off = c->tx_base;
+
+	if (unlikely(!app_short_copy(app, TXK_NOW(c->tx_kind), off, to, len)))
+		payload_pieces(app, TXK_NOW(c->tx_kind), off, to, len);
+	if (unlikely(app->tx_stamp))
+		traffic_stamp(lc, app, off, to, len);
 }
 
 /* The next datagram of the message. As ipv4_out(). */
@@ -269,21 +272,21 @@ static uint32_t endpoint(struct lcore *lc, struct lport *lp, struct pkt *p)
 	return id | CONN_UDP;
 }
 
-/* What it brings; watched, constant: the application has rx_watch. */
+/* What it brings; timed, constant: the application has APP_WATCH_TIMES. */
 static force_inline void deliver(struct lcore *lc, struct lport *lp, struct tc_run *tc,
-	struct conn *c, uint32_t id, const uint8_t *data, uint32_t len, bool watched)
+	struct conn *c, uint32_t id, const uint8_t *data, uint32_t len, bool timed)
 {
 	const struct app_tc *app = conn_app(tc, c);
 	struct stats_tc *st = conn_st(tc, c);
-	uint64_t responses = watched ? traffic_watch_in(lc, tc, c, id, data, len) : 0;
+	uint64_t responses = timed ? times_in(lc, tc, c, id, len) : 0;
 	uint8_t kind = 0;
 	enum app_act act;
 
 	st->rx_bytes += len;
 	act = app_deliver(app, &c->app, traffic_app_stats(lp, st), data, len,
 		!(c->flags & CF_SENDING), &kind);
-	if (watched)
-		traffic_watch_out(lc, tc, c, id, responses);
+	if (timed)
+		times_out(lc, tc, c, id, responses);
 	if (act != APP_NONE)
 		c->t_ack = 0; /* what was awaited is there */
 	if (unlikely(!tc->is_client && len != app->rx_bytes
@@ -297,7 +300,14 @@ static force_inline void deliver(struct lcore *lc, struct lport *lp, struct tc_r
 static hot_path void deliver_watched(struct lcore *lc, struct lport *lp, struct tc_run *tc,
 	struct conn *c, uint32_t id, const uint8_t *data, uint32_t len)
 {
-	deliver(lc, lp, tc, c, id, data, len, true);
+	uint8_t watch = conn_app(tc, c)->rx_watch;
+
+	if (watch & APP_WATCH_STAMPS)
+		latency_bytes(lc, tc, c, data, len);
+	if (watch & APP_WATCH_TIMES)
+		deliver(lc, lp, tc, c, id, data, len, true);
+	else
+		deliver(lc, lp, tc, c, id, data, len, false);
 }
 
 hot_path void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
@@ -313,10 +323,10 @@ hot_path void udp_in(struct lcore *lc, struct lport *lp, struct pkt *p)
 		return;
 	c = pool_at(&lc->ucbs, id & ~CONN_UDP);
 	tc = lcore_tc(lc, c->port, c->tcid);
-	if (unlikely(conn_app(tc, c)->rx_watch != 0))
-		deliver_watched(lc, lp, tc, c, id, data, len);
-	else
+	if (likely(conn_app(tc, c)->rx_watch == 0))
 		deliver(lc, lp, tc, c, id, data, len, false);
+	else
+		deliver_watched(lc, lp, tc, c, id, data, len);
 	if (c->state == CS_ESTAB && (c->flags & CF_SENDING))
 		udp_output(lc, lp, tc, c, id);
 }

@@ -10,6 +10,7 @@
 #include "common/abi/testcase.h"
 #include "common/stats/stats.h"
 #include "common/util/compiler.h"
+#include "engine/l7_app/stamp.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -143,13 +144,13 @@ static force_inline bool app_short_copy(
 	return true;
 }
 
-/* Stamps, of a RAW test case with tx_stamp: the len bytes of its message stream from off on to `to`,
- * off within a message. Each message begins with APP_STAMP_BYTES that say when it was sent, unless
- * they would not all be in these bytes: then they are as without stamps. */
-#define APP_STAMP_BYTES 16u
-void app_stamped(const struct app_tc *at, uint32_t off, uint8_t *to, uint32_t len, uint64_t ns);
+/* Stamps, of a RAW test case with tx_stamp: over len bytes of its message stream from off on, which
+ * stand at `to`; off within a message. Each message begins with one, unless it would not all be in
+ * these bytes: then they are as without stamps. */
+apart void app_stamps_write(
+	const struct app_tc *at, uint32_t off, uint8_t *to, uint32_t len, uint64_t ns);
 
 /* With APP_WATCH_STAMPS, before app_deliver() is given these bytes: the next stamp in data at or behind *at,
- * which becomes where the next look begins. False: there is none. 0 is a time too. */
+ * which becomes where the next look begins: its word (stamp.h). False: there is none. */
 bool app_stamp_next(const struct app_tc *tc, const struct app_conn *c, const uint8_t *data,
-	uint32_t len, uint32_t *at, uint64_t *ns);
+	uint32_t len, uint32_t *at, uint64_t *word);

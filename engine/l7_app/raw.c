@@ -14,9 +14,6 @@ void raw_page(uint8_t *page, uint32_t len)
 	memset(page, RAW_BYTE, len);
 }
 
-/* A stamp: eight letters, then the time in ns, its low half first, each in network order. */
-static const uint8_t magic[8] = {'W', 'L', 'A', 'T', 'E', 'N', 'C', 'Y'};
-
 static void stamp_room(char *err, size_t errlen, const char *what, bool request, uint32_t bytes)
 {
 	snprintf(err, errlen, "%s: needs %u bytes of data-%s-plen, which is %u", what,
@@ -177,37 +174,19 @@ void raw_conn_down(const struct app_tc *at, struct app_conn *c, struct app_stats
 	(void)st;
 }
 
-static void be32_put(uint8_t *to, uint32_t v)
-{
-	v = __builtin_bswap32(v);
-	memcpy(to, &v, sizeof(v));
-}
-
-static uint32_t be32_at(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return __builtin_bswap32(v);
-}
-
-void app_stamped(const struct app_tc *at, uint32_t off, uint8_t *to, uint32_t len, uint64_t ns)
+void app_stamps_write(const struct app_tc *at, uint32_t off, uint8_t *to, uint32_t len, uint64_t ns)
 {
 	uint32_t size = at->msg[0].len;
 	uint64_t begin = off == 0 ? 0 : size - off; /* of the next message */
 
-	memset(to, RAW_BYTE, len);
-	for (; begin + APP_STAMP_BYTES <= len; begin += size) {
-		memcpy(to + begin, magic, sizeof(magic));
-		be32_put(to + begin + 8, (uint32_t)ns);
-		be32_put(to + begin + 12, (uint32_t)(ns >> 32));
-	}
+	for (; begin + APP_STAMP_BYTES <= len; begin += size)
+		app_stamp_write(to + begin, ns);
 }
 
 /* Messages begin where the bytes that are left of the one before end. A client has one under way,
  * behind which bytes are nothing's. */
 bool app_stamp_next(const struct app_tc *tc, const struct app_conn *c, const uint8_t *data,
-	uint32_t len, uint32_t *at, uint64_t *ns)
+	uint32_t len, uint32_t *at, uint64_t *word)
 {
 	uint64_t begin = c->rx_left == tc->rx_bytes ? 0 : c->rx_left;
 
@@ -218,9 +197,8 @@ bool app_stamp_next(const struct app_tc *tc, const struct app_conn *c, const uin
 	for (; begin + APP_STAMP_BYTES <= len; begin += tc->rx_bytes) {
 		if (tc->is_client && begin != 0)
 			return false;
-		if (memcmp(data + begin, magic, sizeof(magic)) != 0)
+		if (!app_stamp_read(data + begin, word))
 			continue;
-		*ns = be32_at(data + begin + 8) | (uint64_t)be32_at(data + begin + 12) << 32;
 		*at = (uint32_t)begin + 1;
 		return true;
 	}

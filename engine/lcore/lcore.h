@@ -34,6 +34,18 @@ static force_inline uint64_t lcore_ns_now(const struct lcore *lc)
 {
 	return lcore_ns(lc, lcore_tsc_now(lc));
 }
+/* The time now, or as it was up to NEAR_USES - 1 calls ago, in the same burst or the same turn: for what begins
+ * one by one, and would pay for a clock each (14 ns of the 85 that a packet takes). */
+#define NEAR_USES 16
+static force_inline uint64_t lcore_ns_near(struct lcore *lc)
+{
+	if (unlikely(lc->near_left == 0)) {
+		lc->near_ns = lcore_ns_now(lc);
+		lc->near_left = NEAR_USES;
+	}
+	lc->near_left--;
+	return lc->near_ns;
+}
 
 /* Bytes of a pool of n chunks, and its layout in memory given to it. */
 size_t chunk_pool_bytes(uint32_t n);

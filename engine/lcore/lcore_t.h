@@ -138,8 +138,12 @@ struct lcore {
 	/* a word for each TCB and each UCB: times.c. Management makes them before the first test case
 	 * that wants them is posted; they never move */
 	uint64_t *times[2];
+	/* lcore_ns_near(): its time, and how often it may be told again */
+	uint64_t near_ns;
+	uint32_t near_left;
 	uint8_t tsc_is_real; /* else time stands still within a turn: tests, the simulator */
 	/* this lcore only */
+	struct latency_run messages; /* of the burst that is being looked at */
 	struct conn_pool tcbs, ucbs, sides;
 	struct flow_table tcp_flows, udp_flows;
 	struct wheel wheel;

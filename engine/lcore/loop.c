@@ -19,6 +19,7 @@
 static void clock_set(struct lcore *lc, uint64_t tsc)
 {
 	lc->now_tsc = tsc;
+	lc->near_left = 0;
 	lc->now_us = tsc / lc->cycles_per_us;
 	lc->now_ms = (uint32_t)(tsc / lc->cycles_per_ms);
 	if (unlikely(lc->now_ms == 0))
@@ -210,6 +211,20 @@ static apart void stamped_handle(struct lcore *lc, struct lport *lp, struct pkt 
 	latency_run_end(lc, &r);
 }
 
+/* Times of receipt and of sending are those of now. */
+static force_inline void burst_begin(struct lcore *lc, const struct lport *lp)
+{
+	lc->near_left = 0;
+	if (unlikely(lp->n_latencies != 0))
+		lc->rx_tsc = lcore_tsc_now(lc);
+}
+
+static force_inline void burst_end(struct lcore *lc, const struct lport *lp)
+{
+	if (unlikely(lp->n_latencies != 0))
+		latency_messages_end(lc);
+}
+
 /* Takes 1..RX_BURST packets; counted: they are the port's news. */
 static force_inline void burst_in(
 	struct lcore *lc, struct lport *lp, struct rte_mbuf **m, uint32_t n, bool counted)
@@ -217,8 +232,7 @@ static force_inline void burst_in(
 	struct pkt p[RX_BURST];
 	uint64_t bytes;
 
-	if (unlikely(lp->n_latencies != 0))
-		lc->rx_tsc = lcore_tsc_now(lc);
+	burst_begin(lc, lp);
 	if (unlikely(lp->n_ip_stamps != 0))
 		bytes = stamped_burst(lc, lp, m, p, n);
 	else
@@ -236,6 +250,7 @@ static force_inline void burst_in(
 		for (uint32_t i = 0; i < n; i++)
 			pkt_handle(lc, lp, &p[i]);
 	}
+	burst_end(lc, lp);
 }
 
 /* What came takes its time, and more or less of it arrives. */
@@ -264,6 +279,7 @@ static uint32_t handed_in(struct lcore *lc, struct lport *lp)
 	struct rte_mbuf *m[RX_BURST];
 	uint32_t n = handoff_in(lp->handoff, m), left = 0;
 
+	burst_begin(lc, lp);
 	for (uint32_t i = 0; i < n; i++) {
 		struct pkt p = {.m = m[i]};
 
@@ -275,6 +291,7 @@ static uint32_t handed_in(struct lcore *lc, struct lport *lp)
 		if (!odd_taken(lc, lp, &p))
 			pkt_free(lc, p.m);
 	}
+	burst_end(lc, lp);
 	if (left != 0)
 		burst_in(lc, lp, m, left, false);
 	return n;

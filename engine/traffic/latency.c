@@ -154,12 +154,22 @@ void latency_packet(struct lcore *lc, struct lport *lp, const struct pkt *p, str
 	odd_sample(lc, lp, p, lcore_ns(lc, lc->rx_tsc));
 }
 
-void latency_app_in(struct lcore *lc, struct tc_run *tc, const struct conn *c, const uint8_t *data,
-	uint32_t len)
+void latency_messages_end(struct lcore *lc)
 {
-	uint64_t now_ns = lcore_ns(lc, lc->rx_tsc), ns;
-	uint32_t at = 0;
+	struct latency_run *r = &lc->messages;
 
-	while (app_stamp_next(conn_app(tc, c), &c->app, data, len, &at, &ns))
-		sent_take(tc, now_ns, ns, 1);
+	if (r->n == 0)
+		return;
+	sent_take(r->tc, lcore_ns(lc, lc->rx_tsc), app_stamp_ns(r->stamp), r->n);
+	r->n = 0;
+}
+
+void latency_messages(struct lcore *lc, struct tc_run *tc, const struct conn *c,
+	const uint8_t *data, uint32_t len)
+{
+	uint32_t at = 0;
+	uint64_t stamp;
+
+	while (app_stamp_next(conn_app(tc, c), &c->app, data, len, &at, &stamp))
+		latency_message(lc, tc, stamp);
 }

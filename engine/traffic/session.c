@@ -44,7 +44,7 @@ void conn_begin_waiting(struct tc_run *tc, struct conn *c)
 }
 
 static apart bool begin_timed(
-	const struct lcore *lc, const struct tc_run *tc, struct conn *c, uint32_t id, uint8_t kind)
+	struct lcore *lc, const struct tc_run *tc, struct conn *c, uint32_t id, uint8_t kind)
 {
 	times_request(lc, tc, c, id);
 	return begin_message(tc, c, kind);

@@ -36,13 +36,13 @@ static uint64_t *word_of(const struct tc_run *tc, uint32_t id)
 	return &tc->times_begun[id & ~CONN_UDP];
 }
 
-static void begins(const struct lcore *lc, const struct tc_run *tc, uint32_t id)
+static void begins(struct lcore *lc, const struct tc_run *tc, uint32_t id)
 {
-	*word_of(tc, id) = lcore_ns_now(lc) << AWAITS_BITS | AWAITS_FIRST;
+	*word_of(tc, id) = lcore_ns_near(lc) << AWAITS_BITS | AWAITS_FIRST;
 }
 
 /* The word may be that of another session. */
-void times_opens(const struct lcore *lc, const struct tc_run *tc, uint32_t id)
+void times_opens(struct lcore *lc, const struct tc_run *tc, uint32_t id)
 {
 	if (tc->times_from == times_from_SYN)
 		begins(lc, tc, id);
@@ -50,8 +50,7 @@ void times_opens(const struct lcore *lc, const struct tc_run *tc, uint32_t id)
 		*word_of(tc, id) = AWAITS_NONE;
 }
 
-void times_request(
-	const struct lcore *lc, const struct tc_run *tc, const struct conn *c, uint32_t id)
+void times_request(struct lcore *lc, const struct tc_run *tc, const struct conn *c, uint32_t id)
 {
 	if (tc->times_from == times_from_REQUEST && conn_app(tc, c)->answered)
 		begins(lc, tc, id);
@@ -71,20 +70,16 @@ static uint64_t since(const struct lcore *lc, uint64_t word)
 {
 	uint64_t begin = word >> AWAITS_BITS, now = lcore_ns(lc, lc->rx_tsc);
 
-	return now > begin ? now - begin : 0;
+	BUG_ON_HOT(now < begin);
+	return now - begin;
 }
 
-uint64_t traffic_watch_in(struct lcore *lc, struct tc_run *tc, const struct conn *c, uint32_t id,
-	const uint8_t *data, uint32_t len)
+uint64_t times_in(
+	struct lcore *lc, struct tc_run *tc, const struct conn *c, uint32_t id, uint32_t len)
 {
 	struct stats_times *st = tc->times_st;
-	uint64_t *word, ns;
+	uint64_t *word = word_of(tc, id), ns;
 
-	if (conn_app(tc, c)->rx_watch & APP_WATCH_STAMPS)
-		latency_app_in(lc, tc, c, data, len);
-	if (!(conn_app(tc, c)->rx_watch & APP_WATCH_TIMES))
-		return 0;
-	word = word_of(tc, id);
 	if (AWAITS(*word) == AWAITS_FIRST && len != 0) {
 		ns = since(lc, *word);
 		*word ^= AWAITS_FIRST ^ AWAITS_LAST;
@@ -94,14 +89,13 @@ uint64_t traffic_watch_in(struct lcore *lc, struct tc_run *tc, const struct conn
 	return conn_st(tc, c)->responses;
 }
 
-void traffic_watch_out(
+void times_out(
 	struct lcore *lc, struct tc_run *tc, const struct conn *c, uint32_t id, uint64_t responses)
 {
 	struct stats_times *st = tc->times_st;
 	uint64_t *word, ns;
 
-	if (!(conn_app(tc, c)->rx_watch & APP_WATCH_TIMES)
-		|| conn_st(tc, c)->responses == responses)
+	if (conn_st(tc, c)->responses == responses)
 		return;
 	word = word_of(tc, id);
 	if (AWAITS(*word) != AWAITS_LAST)

@@ -86,12 +86,6 @@ void traffic_gone(
 /* A message that waited until all before it was acknowledged begins. */
 cold_path void conn_begin_waiting(struct tc_run *tc, struct conn *c);
 
-/* Packets of a burst that follow one another, are of one test case and have the same stamp: one sample, n times. */
-struct latency_run {
-	struct tc_run *tc;
-	uint64_t stamp; /* as it stands in the packet */
-	uint32_t n;
-};
 /* Latencies, where a test case of the port measures them by the packets' stamps (p->stamp): a packet of a burst that was
  * taken at lc->rx_tsc and looked at, before anything is done about it; and after the last. *r begins as zeroes. */
 apart void latency_packet(
@@ -110,11 +104,51 @@ static force_inline void latency_stamp(
 	}
 	r->n++;
 }
-/* Around app_deliver() and app_peer_closed() of an application with rx_watch: before it, with the bytes that it is
- * given, of which there may be none; then after it, with what the former returned. */
-apart uint64_t traffic_watch_in(struct lcore *lc, struct tc_run *tc, const struct conn *c,
-	uint32_t id, const uint8_t *data, uint32_t len);
-apart void traffic_watch_out(
+/* The same of messages: bytes that are in order, before an application with APP_WATCH_STAMPS is given them; and after
+ * the last of a burst. */
+apart void latency_messages(struct lcore *lc, struct tc_run *tc, const struct conn *c,
+	const uint8_t *data, uint32_t len);
+apart void latency_messages_end(struct lcore *lc);
+static force_inline void latency_message(struct lcore *lc, struct tc_run *tc, uint64_t stamp)
+{
+	struct latency_run *r = &lc->messages;
+
+	if (unlikely(stamp != r->stamp || tc != r->tc)) {
+		latency_messages_end(lc);
+		r->tc = tc;
+		r->stamp = stamp;
+	}
+	r->n++;
+}
+static force_inline void latency_bytes(struct lcore *lc, struct tc_run *tc, const struct conn *c,
+	const uint8_t *data, uint32_t len)
+{
+	uint64_t stamp;
+
+	/* as nearly all come: one message, and whole */
+	if (likely(len == conn_app(tc, c)->rx_bytes && len == c->app.rx_left
+		    && app_stamp_read(data, &stamp)))
+		latency_message(lc, tc, stamp);
+	else
+		latency_messages(lc, tc, c, data, len);
+}
+/* Stamps of messages, over len bytes of them at `to`: app_stamps_write(). */
+static force_inline void traffic_stamp(
+	struct lcore *lc, const struct app_tc *app, uint32_t off, uint8_t *to, uint32_t len)
+{
+	uint64_t ns = lcore_ns_near(lc);
+
+	if (likely(off == 0 && len == app->msg[0].len)) /* one, and whole */
+		app_stamp_write(to, ns);
+	else
+		app_stamps_write(app, off, to, len, ns);
+}
+
+/* Around app_deliver() and app_peer_closed() of an application with APP_WATCH_TIMES: before it, with how many bytes it
+ * is given, of which there may be none; then after it, with what the former returned. */
+apart uint64_t times_in(
+	struct lcore *lc, struct tc_run *tc, const struct conn *c, uint32_t id, uint32_t len);
+apart void times_out(
 	struct lcore *lc, struct tc_run *tc, const struct conn *c, uint32_t id, uint64_t responses);
 
 /* The server test case that listens where a packet goes, or NULL. */

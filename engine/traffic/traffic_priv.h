@@ -49,16 +49,12 @@ cold_path uint32_t queues_refill(struct lcore *lc);
 void latency_start(struct lcore *lc, struct tc_run *tc, struct stats_latency *st);
 void latency_stop(struct lcore *lc, struct tc_run *tc);
 
-/* Bytes in order, before the application is given them; it has APP_WATCH_STAMPS. */
-void latency_app_in(struct lcore *lc, struct tc_run *tc, const struct conn *c, const uint8_t *data,
-	uint32_t len);
-
 /* times.c: when the test case starts; a session's begin; a request's, before its first byte goes to the
  * transport. The latter two of one that measures. */
 void times_start(struct lcore *lc, struct tc_run *tc, struct stats_times *st);
-apart void times_opens(const struct lcore *lc, const struct tc_run *tc, uint32_t id);
+apart void times_opens(struct lcore *lc, const struct tc_run *tc, uint32_t id);
 apart void times_request(
-	const struct lcore *lc, const struct tc_run *tc, const struct conn *c, uint32_t id);
+	struct lcore *lc, const struct tc_run *tc, const struct conn *c, uint32_t id);
 
 /* clients.c, servers.c: begin; stop.c: the end. */
 void clients_start(struct lcore *lc, struct tc_run *tc, const struct lmsg *m);

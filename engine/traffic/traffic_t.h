@@ -20,6 +20,14 @@ struct pacer {
 	uint64_t sessions, each, rank; /* of all; rank: of those that have more */
 };
 
+/* Packets or messages of a burst that follow one another, are of one test case and have the same stamp: one sample, n
+ * times. */
+struct latency_run {
+	struct tc_run *tc;
+	uint64_t stamp; /* as it stands in them */
+	uint32_t n;
+};
+
 /* A queue of ids, first in first out, in chunks of the worker's (lcore_t.h). Zeroed it is empty.
  */
 struct idq {

@@ -91,6 +91,14 @@ static void raw_64(void)
 	raw(64, 64, 0);
 }
 
+/* Stamps in the requests, which the server measures. */
+static void messages(void)
+{
+	raw_64();
+	tc_cfgs[0][0].app.raw.tx_ts = 1;
+	tc_cfgs[1][0].app.raw.rx_ts = 1;
+}
+
 static void one_way(void)
 {
 	raw(18, 0, 0);
@@ -143,6 +151,8 @@ static const struct work {
 	{"raw1", l4proto_TCP, 1000, raw_small},
 	{"raw1-both", l4proto_TCP, 1000, raw_both},
 	{"raw64", l4proto_TCP, 10000, raw_64},
+	{"raw64-100", l4proto_TCP, 100, raw_64},
+	{"messages", l4proto_TCP, 100, messages},
 	{"udp", l4proto_UDP, 10000, one_way},
 	{"bulk", l4proto_TCP, 100, bulk},
 };
@@ -179,6 +189,15 @@ static void run(uint32_t turns)
 	printf("%" PRIu64 "\n", received() - packets);
 }
 
+static void app_switch(const struct raw_config *cfg, const struct app_tc *at, bool on)
+{
+	struct app_tc *mine = (struct app_tc *)(uintptr_t)
+		at; /* made by stack_start(), no engine's */
+
+	mine->tx_stamp = on && cfg->tx_ts;
+	mine->rx_watch = on && cfg->rx_ts ? APP_WATCH_STAMPS : 0;
+}
+
 /* As the test cases say, or not. */
 static void stamps_switch(bool on)
 {
@@ -188,7 +207,9 @@ static void stamps_switch(bool on)
 
 		tc->ip_how = on && tc_cfgs[p][0].ipv4.tx_ts ? IP_STAMP : 0;
 		tc->ip_rx_stamp = on && tc_cfgs[p][0].ipv4.rx_ts;
-		lp->n_ip_stamps = lp->n_latencies = tc->ip_rx_stamp;
+		app_switch(&tc_cfgs[p][0].app.raw, tc->app[0], on);
+		lp->n_ip_stamps = tc->ip_rx_stamp;
+		lp->n_latencies = tc->ip_rx_stamp || tc->app[0]->rx_watch != 0;
 	}
 	stack_run_us(500); /* what was under way is gone */
 }

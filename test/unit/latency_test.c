@@ -472,6 +472,26 @@ static void bursts_of_several_test_cases(void **state)
 	}
 }
 
+/* Told NEAR_USES times, then read again; and anew with each turn. */
+static void a_near_time_is_not_told_for_ever(void **state)
+{
+	struct lcore *lc;
+
+	(void)state;
+	begin(l4proto_TCP, 1, 16, 0);
+	lc = stack.lc;
+	lcore_turn(lc, stack.tsc);
+	for (uint32_t i = 0; i < 3 * NEAR_USES; i++) {
+		lc->now_tsc = stack.tsc + 1000 * i;
+		assert_int_equal(
+			lcore_ns_near(lc), lcore_ns(lc, stack.tsc + 1000 * (i - i % NEAR_USES)));
+	}
+	lcore_ns_near(lc);
+	lcore_turn(lc, stack.tsc + 5000000);
+	assert_int_equal(lcore_ns_near(lc), lcore_ns(lc, stack.tsc + 5000000));
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -485,6 +505,7 @@ int main(void)
 		cmocka_unit_test(udp_messages_in_pieces),
 		cmocka_unit_test(sizes_of_stamps),
 		cmocka_unit_test(bursts_of_several_test_cases),
+		cmocka_unit_test(a_near_time_is_not_told_for_ever),
 	};
 
 	return cmocka_run_group_tests(tests, stack_eal, NULL);
