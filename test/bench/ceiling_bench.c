@@ -16,18 +16,21 @@
 
 #define BURST 32
 #define SECONDS 2
+#define HEADERS 54
 
-static uint64_t burst(uint16_t tx, uint16_t rx, struct rte_mempool *pool, uint64_t *sum)
+/* headers: no constant of the compiler's, which sets what is mostly zeroes by "rep stos" where it tunes
+ * for some processors, and that takes longer than all the rest. */
+static uint64_t burst(
+	uint16_t tx, uint16_t rx, struct rte_mempool *pool, const uint8_t *headers, uint64_t *sum)
 {
-	static const uint8_t headers[54] = {1, 2, 3};
 	struct rte_mbuf *m[BURST];
 	uint16_t n;
 
 	if (rte_pktmbuf_alloc_bulk(pool, m, BURST) != 0)
 		return 0;
 	for (int i = 0; i < BURST; i++) {
-		memcpy(rte_pktmbuf_mtod(m[i], void *), headers, sizeof(headers));
-		m[i]->data_len = m[i]->pkt_len = sizeof(headers);
+		memcpy(rte_pktmbuf_mtod(m[i], void *), headers, HEADERS);
+		m[i]->data_len = m[i]->pkt_len = HEADERS;
 	}
 	rte_eth_tx_burst(tx, 0, m, BURST);
 	n = rte_eth_rx_burst(rx, 0, m, BURST);
@@ -62,12 +65,13 @@ int main(void)
 	struct rte_ring *ab, *ba;
 	struct rte_mempool *pool;
 	uint64_t packets = 0, sum = 0, end;
+	uint8_t *headers = malloc(HEADERS);
 	double begun;
 	int a, b;
 
 	for (int i = 0; i < 10; i++)
 		argv[i] = strdup(args[i]);
-	if (rte_eal_init(10, argv) < 0)
+	if (headers == NULL || rte_eal_init(10, argv) < 0)
 		return EXIT_FAILURE;
 	rmdir(rte_eal_get_runtime_dir()); /* made all the same, empty */
 	pool = rte_pktmbuf_pool_create_by_ops("pool", 8192, 256, 0, 2176, SOCKET_ID_ANY, "stack");
@@ -79,10 +83,11 @@ int main(void)
 	b = rte_eth_from_rings("b", &ab, 1, &ba, 1, 0);
 	if (a < 0 || b < 0 || port_up(a, pool) || port_up(b, pool))
 		return EXIT_FAILURE;
+	memset(headers, 1, HEADERS);
 	begun = cpu_seconds();
 	end = rte_rdtsc() + SECONDS * rte_get_tsc_hz();
 	while (rte_rdtsc() < end)
-		packets += burst(a, b, pool, &sum);
+		packets += burst(a, b, pool, headers, &sum);
 	printf("ceiling_packets_per_s %.0f\n", (double)packets / (cpu_seconds() - begun));
 	return sum == 1 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
