@@ -61,7 +61,7 @@ class Crowd:
         self.latest_s = 0.0
         self.err = tempfile.TemporaryFile("w+")
         self.exporter = subprocess.Popen([EXPORTER, "--prefix", prefix, "--port", "0"], stdin=subprocess.DEVNULL, stderr=self.err)
-        self.cli = None
+        self.cli, self.followers = None, []
         try:
             self.meet(prefix)
         except BaseException:
@@ -94,6 +94,8 @@ class Crowd:
         self.end()
 
     def end(self):
+        for f in self.followers:
+            f.close()
         for p in (self.cli, self.exporter):
             if p is not None and p.poll() is None:
                 p.send_signal(signal.SIGCONT)

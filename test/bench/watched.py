@@ -46,27 +46,35 @@ def beside(e):
         os.sched_setaffinity(0, was)
 
 
-@contextmanager
-def meter(e, counter):
-    """The program that reads the counter: it and its time."""
-    with subprocess.Popen([METER, e.prefix, counter], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as p:
-        def read():
-            p.stdin.write("\n")
-            p.stdin.flush()
-            answer = p.stdout.readline().split()
-            assert len(answer) == 2, "the meter has gone"
-            return map(int, answer)
-        read.pid = p.pid
-        yield read
+class Meter:
+    """The program that reads a counter and the time."""
+
+    def __init__(self, prefix, counter):
+        self.proc = subprocess.Popen([METER, prefix, counter], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        with self.proc:
+            pass
+
+    def read(self):
+        """Nanoseconds, and what the counter was then."""
+        self.proc.stdin.write("\n")
+        self.proc.stdin.flush()
+        answer = self.proc.stdout.readline().split()
+        assert len(answer) == 2, "the meter has gone"
+        return map(int, answer)
 
 
 class Border:
     """All that is known of the moment at which a slice begins or ends."""
 
-    def __init__(self, e, read, crowd):
+    def __init__(self, e, meter, crowd):
         self.noise = noise.Sample(e.proc.pid, e.companions)
-        self.cpu_s = {"exporter": cpu_s(crowd.exporter.pid), "cli": cpu_s(crowd.cli.pid), "others": time.process_time()}
-        self.ns, self.count = read()
+        self.cpu_s = {"exporter": cpu_s(crowd.exporter.pid), "cli": cpu_s(crowd.cli.pid), "scrapers_and_followers": time.process_time()}
+        self.ns, self.count = meter.read()
 
 
 class Slice:
@@ -81,14 +89,14 @@ class Slice:
         return self.rate / max(0.01, 1 - self.wait)
 
 
-def slices(e, read, crowd, pairs):
+def slices(e, meter, crowd, pairs):
     """What one pair begins with, the next ends with."""
     out = []
     for i in range(pairs):
         for on in (i % 2, 1 - i % 2):
-            a = Border(e, read, crowd)
+            a = Border(e, meter, crowd)
             (crowd.look if on else time.sleep)(SLICE_S)
-            out.append(Slice(on, a, Border(e, read, crowd)))
+            out.append(Slice(on, a, Border(e, meter, crowd)))
     return out
 
 
@@ -138,10 +146,10 @@ def cost(e, special, runs):
     with beside(e):
         started(e)
         all_up(e, special.work)
-        with meter(e, *special.work.count) as read, Crowd(e.prefix) as crowd:
-            e.companions = *crowd.pids(), read.pid
+        with Meter(e.prefix, *special.work.count) as meter, Crowd(e.prefix) as crowd:
+            e.companions = *crowd.pids(), meter.proc.pid
             time.sleep(WARM_S)
-            found = slices(e, read, crowd, max(runs, PAIRS))
+            found = slices(e, meter, crowd, max(runs, PAIRS))
             told = crowd.told(sum(s.seconds for s in found if s.on))
         e.companions = ()
         failed = lost(Look(e))
