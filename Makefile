@@ -118,6 +118,8 @@ BRIDGE   := $(B)/test/interop/bridge
 # programs that a test kills or stops at a certain step (common/util/crash.h), and who measures what others notice
 VICTIM   := $(B)/test/torture/victim $(B)/test/torture/victim-exporter
 PROBER   := $(B)/test/torture/prober
+# what `make bench` reads a counter with while it measures what others' looks cost
+METER    := $(B)/test/bench/meter
 POINTS   := common/abi/attach cli/main stats-exporter/sample
 INSIDE   := -Wl,--wrap=rte_fbarray_attach
 PEERS    := $(patsubst %.c,$(B)/%,$(sort $(wildcard test/functional/*.c)))
@@ -150,7 +152,7 @@ $(SIM_STEPS): $(call obj,$(sort $(wildcard test/sim/*.c))) $(filter-out %/stack.
 $(TCP_NEXT)_steps.o: engine/l4_tcp/tcp_next.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CFLAGS) -DPREDICT=0 -c -o $@ $<
-$(PEERS): $(B)/%: $(B)/%.o $(COMMON) $(LEAVE) $(B)/objects
+$(PEERS) $(METER): $(B)/%: $(B)/%.o $(COMMON) $(LEAVE) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS_EAL)
 POINTLESS = $(filter-out $(POINTS:%=$(B)/%.o),$(1))
 $(B)/test/torture/victim: $(call POINTLESS,$(COMMON) $(CLI)) $(B)/victim/common/abi/attach.o $(B)/victim/cli/main.o $(B)/test/torture/crash_point.o $(LEAVE) $(B)/objects
@@ -257,7 +259,7 @@ sim-run: $(SIM) $(SIM_STEPS)
 	$(Q)$(SIM) --file test/sim/regressions.txt
 	$(Q)test/sim/predict.sh $(SIM) $(SIM_STEPS) $(PREDICT_SEEDS) $(FROM)
 	$(Q)$(SIM) --seeds $(SEEDS) --from $(FROM)
-peers: $(PEERS) $(BRIDGE) $(VICTIM) $(PROBER) $(BENCHES)
+peers: $(PEERS) $(BRIDGE) $(VICTIM) $(PROBER) $(BENCHES) $(METER)
 functional: all peers
 	$(Q)/usr/bin/python3 -m pytest -q -m 'not long' test/functional
 long: all peers
@@ -266,9 +268,9 @@ torture: all peers
 	$(Q)/usr/bin/python3 test/torture/torture.py $(if $(SECONDS),--seconds $(SECONDS)) $(if $(KILLS),--kills $(KILLS))
 interop: all peers
 	$(Q)scripts/interop
-bench: all $(BENCHES)
+bench: all $(BENCHES) $(METER)
 	$(Q)/usr/bin/python3 test/bench/bench.py $(WORK)
-bench-compare: all $(BENCHES)
+bench-compare: all $(BENCHES) $(METER)
 	$(Q)/usr/bin/python3 test/bench/bench.py --compare $(WORK)
 bench-scaling: all
 	$(Q)/usr/bin/python3 test/bench/scaling.py $(WORK)

@@ -1,25 +1,27 @@
-"""What it costs a worker that others look at its engine: windows with the whole crowd of crowd.py and without, alternating. The
+"""What it costs a worker that others look at its engine: all of crowd.py are there all the time, and look in every other of many
+short slices. A host's speed changes by a third, for milliseconds or seconds: neighbours have the same of it, mostly. The
 worker has one CPU, everything else the others."""
-import json
 import os
 import pathlib
-import re
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import noise
-from look import lost
+from crowd import FOLLOWERS, HZ, SCRAPERS, Crowd, cpu_s
+from look import TOP, Look, lost
+from pairs import CONFIDENCE, MISSES, estimate, verdict
 from stamps import Special
-from warp17 import EXPORTER, wait_for
-from windows import settled, spread, started, windows_running
+from windows import WARM_S, all_up, settled, spread, started
 from works import Work, http
 
-PAIRS_LEAST = 5
+METER = TOP / "build/release/test/bench/meter"
+SLICE_S = 0.2  # two periods of who looks: the shorter, the more alike are neighbours
+PAIRS = 240
 RATIO_LEAST = 0.99
+SILENT_MOST = 0.001  # of a CPU, that who is silent may take
 
 
 def worker_cpus(pid):
@@ -44,95 +46,133 @@ def beside(e):
         os.sched_setaffinity(0, was)
 
 
-@contextmanager
-def crowd(e, told):
-    """An exporter, and those who look; what they did is appended to told."""
-    with tempfile.TemporaryFile("w+") as err:
-        x = subprocess.Popen([EXPORTER, "--prefix", e.prefix, "--port", "0"], stdin=subprocess.DEVNULL, stderr=err)
-        c = None
-        try:
-            def text():
-                err.seek(0)
-                return err.read()
-            port = wait_for(lambda: re.search(r"listening on .*:(\d+)\n", text()))[1]
-            wait_for(lambda: up(port), 20)
-            c = subprocess.Popen([sys.executable, pathlib.Path(__file__).with_name("crowd.py"), port, e.prefix],
-                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            e.companions = [x.pid, c.pid, *wait_for(lambda: children(c.pid), 20)]
-            began = cpu_s(x.pid)
-            yield
-            took = cpu_s(x.pid) - began
-            out = c.communicate("", timeout=30)[0]
-            assert c.returncode == 0 and x.poll() is None, text()
-            seen = json.loads(out)
-            told.append({**seen, "exporter_cpu_percent": round(100 * took / seen["seconds"], 1)})
-        finally:
-            e.companions = []
-            for p in (c, x):
-                if p is not None and p.poll() is None:
-                    p.terminate()
-                    p.wait(10)
+class Meter:
+    """The program that reads a counter and the time."""
+
+    def __init__(self, prefix, counter):
+        self.proc = subprocess.Popen([METER, prefix, counter], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        with self.proc:
+            pass
+
+    def read(self):
+        """Nanoseconds, and what the counter was then."""
+        self.proc.stdin.write("\n")
+        self.proc.stdin.flush()
+        answer = self.proc.stdout.readline().split()
+        assert len(answer) == 2, "the meter has gone"
+        return map(int, answer)
 
 
-def up(port):
-    done = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://127.0.0.1:{port}/readyz"],
-                          capture_output=True, text=True)
-    return done.stdout == "200"
+class Border:
+    """All that is known of the moment at which a slice begins or ends."""
+
+    def __init__(self, e, meter, crowd):
+        self.noise = noise.Sample(e.proc.pid, e.companions)
+        self.cpu_s = {"exporter": cpu_s(crowd.exporter.pid), "cli": cpu_s(crowd.cli.pid), "scrapers_and_followers": time.process_time()}
+        self.ns, self.count = meter.read()
 
 
-def children(pid):
-    return [int(x) for x in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+class Slice:
+    def __init__(self, on, a, b):
+        self.on, self.a, self.b, self.seconds = on, a, b, (b.ns - a.ns) / 1e9
+        self.rate = (b.count - a.count) / self.seconds
+        self.wait = b.noise.workers_wait_s(a.noise) / self.seconds
+        self.steal = b.noise.steal - a.noise.steal  # ticks, of all CPUs
+
+    def bare(self):
+        """Without the time for which the worker waited."""
+        return self.rate / max(0.01, 1 - self.wait)
 
 
-def cpu_s(pid):
-    return sum(noise.process_ticks(pathlib.Path(f"/proc/{pid}/stat").read_text())) / noise.HZ
+def slices(e, meter, crowd, pairs):
+    """What one pair begins with, the next ends with."""
+    out = []
+    for i in range(pairs):
+        for on in (i % 2, 1 - i % 2):
+            a = Border(e, meter, crowd)
+            (crowd.look if on else time.sleep)(SLICE_S)
+            out.append(Slice(on, a, Border(e, meter, crowd)))
+    return out
 
 
-def what_was_missed(told):
-    """A crowd that did not look as often as it was to proves nothing."""
+def noise_of(found):
+    """As of one window that all of them make together."""
+    def total(samples):
+        return SimpleNamespace(**{k: sum(getattr(s, k) for s in samples) for k in vars(samples[0])})
+    return noise.Sample.since(total([s.b.noise for s in found]), total([s.a.noise for s in found]))
+
+
+def cpu_percent(found, who):
+    """Of a CPU."""
+    return round(100 * sum(s.b.cpu_s[who] - s.a.cpu_s[who] for s in found) / sum(s.seconds for s in found), 2)
+
+
+def ratios(without, looked_at, figure):
+    return [figure(b) / figure(a) for a, b in zip(without, looked_at)]
+
+
+def figures(work, without, looked_at):
+    """Of slices in the order of their pairs."""
+    every = without + looked_at
+    return {"unit": work.unit, "without": spread([s.rate for s in without]), "with": spread([s.rate for s in looked_at]),
+            "ratio": estimate(ratios(without, looked_at, lambda s: s.rate)),
+            "ratio_without_waits": estimate(ratios(without, looked_at, Slice.bare)),
+            "pairs": len(without), "confidence": CONFIDENCE,
+            "slice_seconds": {k: round(statistics.median(s.seconds for s in x), 3) for k, x in (("without", without), ("with", looked_at))},
+            "slices_that_waited": sum(s.wait > noise.WAIT_MOST / 100 for s in every),
+            "slices_with_steal": sum(s.steal > 0 for s in every), "worst_wait_percent": round(100 * max(s.wait for s in every), 1),
+            "noise_with": noise_of(looked_at),
+            "cpu_percent": {who: cpu_percent(looked_at, who) for who in looked_at[0].a.cpu_s},
+            "cpu_percent_silent": {who: cpu_percent(without, who) for who in looked_at[0].a.cpu_s}}
+
+
+def what_was_missed(told, silent):
+    """A crowd that did not look as often as it was to proves nothing, nor does one that was not silent."""
     failed = {}
-    for t in told:
-        if t["scrapes_per_s"] < 38 or t["bad"]:
-            failed["scrapes a second"] = t["scrapes_per_s"], t["bad"]
-        if t["cli_answers"] < 0.9 * t["cli_asked"] or t["cli_asked"] < 9 * t["seconds"]:
-            failed["answers of the CLI"] = t["cli_answers"], t["cli_asked"]
-    return failed
+    for what, least in (("scrapes_per_s", HZ * len(SCRAPERS)), ("cli_answers_per_s", HZ), ("events_per_s", FOLLOWERS)):
+        if told[what] < 0.95 * least:
+            failed[what] = told[what]
+    if told["bad"]:
+        failed["refused"] = told["bad"]
+    return failed | {f"{who} while silent": silent[who] for who in ("exporter", "cli") if silent[who] > 100 * SILENT_MOST}
 
 
 def cost(e, special, runs):
-    """Pairs of windows; what one pair begins with, the next ends with."""
-    rates, bare, windows, told, failed = {0: [], 1: []}, {0: [], 1: []}, [], [], {}
     with beside(e):
         started(e)
-        for i in range(max(runs, PAIRS_LEAST)):
-            for on in (i % 2, 1 - i % 2):
-                if on:
-                    with crowd(e, told):
-                        (w,), (rate,) = windows_running(e, special.work, 1)
-                else:
-                    time.sleep(0.5)
-                    (w,), (rate,) = windows_running(e, special.work, 1)
-                windows.append(w)
-                rates[on].append(rate)
-                bare[on].append(rate / w.cpu_share())
-                failed |= lost(w.b)
+        all_up(e, special.work)
+        with Meter(e.prefix, *special.work.count) as meter, Crowd(e.prefix) as crowd:
+            e.companions = *crowd.pids(), meter.proc.pid
+            time.sleep(WARM_S)
+            found = slices(e, meter, crowd, max(runs, PAIRS))
+            told = crowd.told(sum(s.seconds for s in found if s.on))
+        e.companions = ()
+        failed = lost(Look(e))
         settled(e)
-    ratios = [b / a for a, b in zip(*rates.values())]
-    failed |= what_was_missed(told)
-    seen = noise.worst([w.noise for w in windows])
-    if statistics.median(ratios) < RATIO_LEAST and not noise.why_not_trusted(seen):
-        failed["ratio"] = round(statistics.median(ratios), 4)
-    return {"unit": special.work.unit, "without": spread(rates[0]), "with": spread(rates[1]), "ratio": spread(ratios, 4),
-            "ratio_without_waits": spread([b / a for a, b in zip(*bare.values())], 4), "crowd": told[-1],
-            "exporter_cpu_percent": spread([t["exporter_cpu_percent"] for t in told], 1)}, windows, failed
+    without, looked_at = ([s for s in found if s.on == on] for on in (0, 1))
+    r = figures(special.work, without, looked_at)
+    # of the silent ones alone: what the others have may be what is measured
+    quiet = noise_of(without)
+    r |= {"crowd": told, "verdict": verdict(r["ratio"], RATIO_LEAST, noise.why_not_trusted(quiet))}
+    failed |= what_was_missed(told, r["cpu_percent_silent"])
+    if r["verdict"] == MISSES:
+        failed["ratio"] = r["ratio"]["high"]
+    return r, [SimpleNamespace(noise=quiet)], failed
 
 
 def tell(r):
-    c = r["crowd"]
-    return (f"{r['without']['median'] / 1e6:8.2f} M {r['unit']}, looked at {r['with']['median'] / 1e6:.2f} M: ratio {r['ratio']['median']} "
-            f"({r['ratio']['min']}-{r['ratio']['max']})  without waits {r['ratio_without_waits']['median']}  goal {r['goal']['ratio']}  "
-            f"exporter {r['exporter_cpu_percent']['median']} % of a CPU for {c['scrapes_per_s']} scrapes/s of {c['bytes_per_scrape']} B, "
-            f"{c['followers']} followers, CLI")
+    def text(x):
+        return f"{x['median']:.4f} ({x['low']:.4f}-{x['high']:.4f})"
+    c, cpu = r["crowd"], r["cpu_percent"]
+    return (f"{r['without']['median'] / 1e6:8.2f} M {r['unit']}, looked at {r['with']['median'] / 1e6:.2f} M: ratio {text(r['ratio'])}, "
+            f"{r['confidence']:.0%} of {r['pairs']} pairs  without waits {text(r['ratio_without_waits'])}  goal {r['goal']['ratio']}: {r['verdict']}  "
+            f"exporter {cpu['exporter']} % of a CPU, CLI {cpu['cli']} % for {c['scrapes_per_s']} scrapes/s of {c['bytes_per_scrape']} B, "
+            f"{c['followers']} followers, {c['cli_answers_per_s']} commands/s")
 
 
 WATCHED = (Special("exporter", "http_100 while 4 scrapers (10 Hz), 2 followers of /events and a CLI look at it", {"ratio": RATIO_LEAST},

@@ -1,5 +1,6 @@
 """What measures speed: that it finds what was lost, compares by the ceiling, knows every file of the packet path."""
 import json
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -12,8 +13,10 @@ import bench  # noqa: E402
 import forty  # noqa: E402
 import look  # noqa: E402
 import noise  # noqa: E402
+import pairs  # noqa: E402
 import scaling  # noqa: E402
 import stages  # noqa: E402
+import watched  # noqa: E402
 import works  # noqa: E402
 
 
@@ -61,6 +64,37 @@ def test_noise_is_told():
     assert noise.why_not_trusted(quiet) == ""
     assert "worker_wait_percent 3.0" in noise.why_not_trusted(quiet | {"worker_wait_percent": 3.0})
     assert noise.worst([quiet, quiet | {"steal_percent": 2.5}])["steal_percent"] == 2.5
+
+
+def test_a_median_has_an_interval_by_order_statistics():
+    """Tabled ranks of the sign test's interval: 95 % of 6, 10, 20 and 100 values. Order is no matter, nor how far the others are."""
+    for n, k in ((6, 1), (10, 2), (20, 6), (100, 40)):
+        assert pairs.median_interval(range(n, 0, -1)) == (k, n + 1 - k)
+    assert pairs.estimate([1.0] * 9 + [1e9]) == {"median": 1.0, "low": 1.0, "high": 1.0}
+    with pytest.raises(AssertionError, match="5 values are too few"):
+        pairs.median_interval(range(5))
+
+
+@pytest.mark.parametrize("low,high,noisy,what", [
+    (0.991, 0.999, "", pairs.HOLDS), (0.98, 0.989, "", pairs.MISSES), (0.98, 0.989, "steal_percent 3.0", pairs.UNTOLD), (0.97, 1.01, "", pairs.UNTOLD)])
+def test_a_ratio_is_missed_only_when_no_chance_can_be_the_reason(low, high, noisy, what):
+    assert pairs.verdict({"low": low, "high": high}, 0.99, noisy) == what
+
+
+def test_noise_of_slices_is_that_of_all_their_time():
+    """Ticks are too coarse for a slice by itself; what lies between slices is in none."""
+    def at(all, steal, wait_ns, run_ns):
+        return SimpleNamespace(noise=SimpleNamespace(all=all, busy=0, ours=0, steal=steal, run_ns=run_ns, wait_ns=wait_ns))
+
+    found = [SimpleNamespace(a=at(0, 0, 0, 0), b=at(40, 1, 10, 190)), SimpleNamespace(a=at(100, 30, 900, 500), b=at(160, 31, 910, 790))]
+    assert watched.noise_of(found) == {"steal_percent": 2.0, "other_load_percent": 0.0, "worker_wait_percent": 4.0}
+
+
+def test_a_crowd_that_looks_too_little_or_is_not_silent_proves_nothing():
+    told = {"scrapes_per_s": 39.6, "cli_answers_per_s": 9.9, "events_per_s": 4.0, "bad": 0}
+    assert watched.what_was_missed(told, {"exporter": 0.0, "cli": 0.01}) == {}
+    assert watched.what_was_missed(told | {"scrapes_per_s": 20.0, "bad": 2}, {"exporter": 2.0, "cli": 0.0}) == {
+        "scrapes_per_s": 20.0, "refused": 2, "exporter while silent": 2.0}
 
 
 def test_example_6_scaled():
@@ -121,6 +155,20 @@ def test_a_work_is_measured():
     assert r["lost"] == {} and 0 < r["p50"]["median"] <= r["p99"]["median"] <= r["p99_9"]["median"]
     assert r["p50"]["median"] >= r["p50_request"]["median"] > 0 and 100 < r["requests_per_s"]["median"] < 2000
     assert "p50" in done.stderr and "goal p50 5, p99 50" in done.stderr
+
+
+def test_looks_are_measured(tmp_path, monkeypatch):
+    """A few pairs: all who look are served, and silent in between; how often they look is another's matter, when others load the machine."""
+    monkeypatch.setattr(watched, "PAIRS", 10)
+    assert look.hugepages("ensure", "400", str(os.getpid()))
+    try:
+        r = watched.WATCHED[0].run(tmp_path, 1)
+    finally:
+        look.hugepages("release", str(os.getpid()))
+    assert set(r["lost"]) <= {"ratio", "scrapes_per_s", "cli_answers_per_s", "events_per_s"}, r
+    assert r["pairs"] == 10 and 0 < r["ratio"]["low"] <= r["ratio"]["median"] <= r["ratio"]["high"]
+    assert r["without"]["median"] > 0 and r["crowd"]["scrapes_per_s"] > 0 and r["crowd"]["cli_answers_per_s"] > 0
+    assert r["cpu_percent_silent"]["exporter"] == 0.0 < r["cpu_percent"]["exporter"]
 
 
 def test_forty_small():
