@@ -22,9 +22,9 @@ from test_traffic import RING
 from warp17 import TOP, wait_for
 
 SEARCH = TOP / "scripts/warp17-search"
-search, kpi, sampler, plans, search_plan, search_cli, histogram, times, accounting = (
+search, kpi, levels, sampler, plans, search_plan, search_cli, histogram, times, accounting = (
     importlib.import_module(f"{client.__name__}.{m}")
-    for m in ("search", "kpi", "sampler", "plan", "search_plan", "search_cli", "histogram", "response_times", "accounting"))
+    for m in ("search", "kpi", "levels", "sampler", "plan", "search_plan", "search_cli", "histogram", "response_times", "accounting"))
 
 
 # ---- what is tried next: no engine
@@ -287,6 +287,40 @@ def test_no_level_fails_early_that_could_still_hold():
     assert v.sure and not v.holds
     three = lambda ms: steady(ms, resp_errors=ms // 700)  # noqa: E731: of 2000 so far, and of 4200 that there will be
     assert judged(three, failed=0.001, **half).holds and judged(three, **half).sure
+    waiting = lambda ms: steady(ms, 500, waiting=700)  # noqa: E731: these may all be answered at once
+    assert judged(waiting, **half).holds and judged(waiting, seconds=4).reason
+    opening = lambda ms: {"opened": ms // 2 + 700, "estab": ms // 2, "estab_now": 9}  # noqa: E731
+    assert judged(opening, goal="connections", **half).holds
+    assert judged(lambda ms: {**opening(ms), "failed_syn": 500}, goal="connections", **half).sure
+
+
+class Given:
+    """Looks at what happens in at(ms), 20 times a second."""
+
+    def __init__(self, at):
+        self._at, self._ms = at, 0
+
+    def quick(self):
+        self._ms += 50
+        return sample(self._ms, **self._at(self._ms))
+
+    whole = quick
+
+
+@pytest.mark.parametrize("per_second,holds", [(1000, True), (500, False)])
+def test_a_level_holds_over_its_whole_window_or_not_at_all(monkeypatch, per_second, holds):
+    """After 400 ms without a transaction it looks sure to fail, and the look after that sees all that was missing: whether the level
+    holds is what comes then."""
+    monkeypatch.setattr(levels, "LOOK_S", 0.0001)
+    monkeypatch.setattr(levels, "LOOKS_MAX", 40000)
+    at = lambda ms: steady(0 if ms <= 450 else 450 + (ms - 500) * per_second // 1000, waiting=0)  # noqa: E731
+    load = search_plan.PlanLoad(plans.structured(json.dumps({**LINK, "cases": LINK["cases"][:2]}), "link.json", json=True), "transactions")
+    load.where = kpi.Where([(0, 0)], [(1, 0)])
+    samples, asked = [], kpi.Asked("transactions", 1000, 1000.0, 100, 4.0)
+    tried = levels.Levels(None, load, kpi.Criteria(), 0, 0, lambda phase: None, time.monotonic() + 60)
+    verdict = tried._sustain(Given(at), sample(0), asked, samples)
+    assert verdict.holds == holds and len(samples) > 10, verdict
+    assert samples[-1].mono_ns - samples[0].mono_ns >= 4e9 or not holds
 
 
 def test_so_many_may_fail():
@@ -316,11 +350,15 @@ SHORT = ("--ramp", "0.5", "--warm-up", "0.5", "--sustain", "1", "--confirm", "2"
 LONGER = ("--ramp", "0.5", "--warm-up", "0.5", "--sustain", "2", "--confirm", "4")
 
 def searched(*args, code=0, env=None, timeout=240):
-    """(document, what standard error said); the document is what its schema says, the exit status what it says itself."""
+    """(document, what standard error said); the document is what its schema says, the exit status what it says itself. No level
+    holds of which less was seen than was asked for."""
     done = run(SEARCH, *args, "--json", "-", env=env, timeout=timeout)
     assert done.returncode == code, (done.stdout[-2000:], done.stderr)
     doc = schemas.check(json.loads(done.stdout))
     assert doc["exit_code"] == code
+    for r in doc["levels"]:
+        least = doc["search"]["confirm_s" if r["stage"] == "sustain" else "sustain_s"]
+        assert not r["holds"] or r["kpis"]["window_s"] >= least, (r, done.stderr)
     return doc, done.stderr
 
 

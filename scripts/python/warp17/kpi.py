@@ -131,6 +131,16 @@ class Window:
         """The counter that the goal's rate is about."""
         return "estab" if self.goal == CONNECTIONS else "responses"
 
+    def begun(self) -> str:
+        """The counter of attempts at that."""
+        return "opened" if self.goal == CONNECTIONS else "requests"
+
+    def to_come(self) -> int:
+        """So many more may be done of what was begun, whatever the rate."""
+        last = self.samples[-1]
+        gone = self.count("failed_syn", last) if self.goal == CONNECTIONS else 0
+        return max(0, self.count(self.begun(), last) - self.count(self.done(), last) - gone)
+
     def under_way(self, sample: Sample) -> int:
         """Connections from SYN to the response's last byte, where each carries one transaction; else requests without
         response. What failed is not among them."""
@@ -228,7 +238,7 @@ def kpis(w: Window) -> Dict[str, Any]:
 
 
 def attempts(w: Window) -> int:
-    return w.grown("opened" if w.goal == CONNECTIONS else "requests")
+    return w.grown(w.begun())
 
 
 # ---- criteria
@@ -269,9 +279,10 @@ def all_up(w: Window, asked: Asked, v: Verdict) -> None:
 
 
 def rate_kept(w: Window, asked: Asked, criteria: Criteria, v: Verdict, over: bool) -> None:
+    """Before the window is over: what is under way may all come at once, and what is begun from now on at the highest rate."""
     done = w.grown(w.done())
     wanted = asked.per_second * (w.seconds if over else asked.seconds)
-    best = done if over else done + max(0.0, asked.seconds - w.seconds) * asked.per_second * (1 + criteria.tolerance)
+    best = done if over else done + w.to_come() + max(0.0, asked.seconds - w.seconds) * asked.per_second * (1 + criteria.tolerance)
     if best < wanted * (1 - criteria.tolerance) - 2:
         got = w.rate(w.done())
         v.fails(f"{got:.1f}/s of {asked.per_second:.1f}/s asked ({100 * (got / asked.per_second - 1):+.1f} %)")
