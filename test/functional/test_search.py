@@ -1,6 +1,7 @@
 """warp17-search: what it tries next, how it judges, and that on engines, against limits that are known and not its own, it finds
 them; that it says when the limit is its own."""
 import csv
+import dataclasses
 import importlib
 import io
 import json
@@ -173,7 +174,7 @@ def sample(ms, load=10.0, rx=0, times=None, **counters):
     stats = {**{k: 0 for k in COUNTERS}, **counters}
     port = {"port": {"rx_bytes": rx, "tx_bytes": rx}, "drop": {"tx_full": 0}, "tsm": {}, "device": {"rx_missed": 0}}
     return sampler.Sample(0, ms * 1000000, {}, {(0, 0): {"stats": stats}, (1, 0): {"stats": stats}}, {0: port, 1: port},
-                          [{"lcore": 1, "load_percent": load}], {(0, 0): times} if times else {})
+                          [{"lcore": 1, "load_percent": load}], ms * 1000000, {(0, 0): times} if times else {})
 
 
 def taken(begin, first, last):
@@ -334,6 +335,16 @@ def test_connections_of_one_transaction_each():
     assert kpi.kpis(window(at, "connections"))["tcp_connections_per_second"] == 1000
     early = lambda ms: {**at(ms), "responses": ms - ms // 2000 * 20}  # noqa: E731: closed without a response
     assert "failed transactions" in judged(early, goal="connections").reason
+
+
+def test_throughput_is_over_the_time_between_its_own_readings():
+    """Ports are read before the test cases are, on a busy machine long before: 1.25 MB/s are 10 Mbit/s."""
+    def read(ms, before):
+        return dataclasses.replace(sample(ms, rx=1250 * (ms - before), **steady(ms)), ports_ns=(ms - before) * 1000000)
+
+    for first, last in ((0, 0), (500, 0), (0, 500)):
+        w = kpi.Window(sample(0), [read(1000, first), read(3000, last)], kpi.Where([(0, 0)], [(1, 0)]), "throughput")
+        assert kpi.throughput(w) == {"both_ways": 20.0, "to_client": 10.0, "to_server": 10.0} and w.rate("responses") == 1000
 
 
 def test_concurrent_connections_are_all_up_all_the_time():

@@ -162,9 +162,11 @@ class Window:
         early = self.broken_off(self.samples[-1]) - self.broken_off(self.samples[0])
         return self.grown(*TERMINATED) + max(0, early)
 
-    def bytes(self, ports: Iterable[int], what: str) -> int:
-        last, first = self.samples[-1].ports, self.samples[0].ports
-        return sum(last[p]["port"][what] - first[p]["port"][what] for p in ports)
+    def mbps(self, ports: Iterable[int], what: str) -> float:
+        """Of a counter of bytes, over the time between its own readings."""
+        last, first = self.samples[-1], self.samples[0]
+        ns = last.ports_ns - first.ports_ns
+        return sum(last.ports[p]["port"][what] - first.ports[p]["port"][what] for p in ports) * 8e3 / ns if ns > 0 else 0.0
 
     def times(self, begin: str) -> Optional[ResponseTimes]:
         """Of the window, of all clients of which they are measured from there; None: of none."""
@@ -215,7 +217,7 @@ def throughput(w: Window) -> Dict[str, Any]:
     client's port received and sent."""
     clients, servers = w.where.client_ports, w.where.server_ports
     there = (clients, "tx_bytes") if not w.where.servers else (servers, "rx_bytes")
-    mbps = [w.bytes(*of) * 8 / w.seconds / 1e6 for of in ((clients, "rx_bytes"), there)] if w.seconds > 0 else [0.0, 0.0]
+    mbps = [w.mbps(*of) for of in ((clients, "rx_bytes"), there)]
     return {"both_ways": round(sum(mbps), 3), "to_client": round(mbps[0], 3), "to_server": round(mbps[1], 3)}
 
 
