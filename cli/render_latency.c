@@ -87,25 +87,6 @@ void render_latency(struct grid *g, const json_t *latency)
 	render_latency_part(json_object_get(latency, "recent"), cells, &c);
 }
 
-void render_tests_latency(const json_t *view)
-{
-	const json_t *limits = json_object_get(view, "limits");
-	struct grid g = {0};
-
-	printf("Port %s, test case %s: max %s us, max-avg %s us, samples %s%s\n",
-		render_field(view, "port"), render_field(view, "test_case_id"),
-		render_field(limits, "max_us"), render_field(limits, "max_avg_us"),
-		render_field(limits, "samples"), render_since(view));
-	if (!json_is_true(json_object_get(view, "on"))) {
-		printf("Nothing is measured: it has no rx-timestamp\n");
-		return;
-	}
-	grid_column(&g, false, "%s", "");
-	grid_column(&g, true, "%s", "");
-	render_latency(&g, json_object_get(view, "latency"));
-	grid_print(&g, 0, 0);
-}
-
 void render_response_times(struct grid *g, const json_t *times)
 {
 	struct two_columns c = {g, "First byte"};
@@ -115,19 +96,39 @@ void render_response_times(struct grid *g, const json_t *times)
 	render_times_part(json_object_get(times, "last_byte"), cells, &c);
 }
 
+/* What one of these two makes of it, alone. */
+static void table(void (*fill)(struct grid *g, const json_t *of), const json_t *of)
+{
+	struct grid g = {0};
+
+	grid_column(&g, false, "%s", "");
+	grid_column(&g, true, "%s", "");
+	fill(&g, of);
+	grid_print(&g, 0, 0);
+}
+
+void render_tests_latency(const json_t *view)
+{
+	const json_t *limits = json_object_get(view, "limits");
+
+	printf("Port %s, test case %s: max %s us, max-avg %s us, samples %s%s\n",
+		render_field(view, "port"), render_field(view, "test_case_id"),
+		render_field(limits, "max_us"), render_field(limits, "max_avg_us"),
+		render_field(limits, "samples"), render_since(view));
+	if (json_is_true(json_object_get(view, "on")))
+		table(render_latency, json_object_get(view, "latency"));
+	else
+		printf("Nothing is measured: it has no rx-timestamp\n");
+}
+
 void render_tests_response_times(const json_t *view)
 {
 	const char *from = render_field(view, "from");
-	struct grid g = {0};
 
 	printf("Port %s, test case %s: response times from %s%s\n", render_field(view, "port"),
 		render_field(view, "test_case_id"), from, render_since(view));
-	if (strcmp(from, times_from_word(times_from_OFF)) == 0) {
+	if (strcmp(from, times_from_word(times_from_OFF)) != 0)
+		table(render_response_times, view);
+	else
 		printf("Nothing is measured: set tests response-times\n");
-		return;
-	}
-	grid_column(&g, false, "%s", "");
-	grid_column(&g, true, "%s", "");
-	render_response_times(&g, view);
-	grid_print(&g, 0, 0);
 }

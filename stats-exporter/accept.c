@@ -1,5 +1,5 @@
 /* Which of the two formats of /metrics a scraper wants: its Accept header, RFC 9110 §12.5.1. */
-#include "stats-exporter/exporter.h"
+#include "stats-exporter/prometheus.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,4 +1,5 @@
 /* Answers of the HTTP side, and what all of them have in their head. */
+#include "stats-exporter/document.h"
 #include "stats-exporter/http.h"
 
 #include <malloc.h>

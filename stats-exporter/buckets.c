@@ -1,7 +1,7 @@
 /* Histograms of times as documents have them: the engine's in fewer and wider buckets, and the steps that
  * Prometheus is told, few enough for a series each. Each is made of whole ones of the finer, so that
  * all counts are exact. */
-#include "stats-exporter/exporter.h"
+#include "stats-exporter/sample.h"
 
 #include <string.h>
 

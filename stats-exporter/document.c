@@ -1,5 +1,8 @@
 /* The documents there are, and taking one. */
+#include "stats-exporter/document.h"
+
 #include "stats-exporter/exporter.h"
+#include "stats-exporter/json.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,6 +6,7 @@
 #include "stats-exporter/sandbox.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

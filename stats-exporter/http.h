@@ -4,6 +4,8 @@
 
 #include "stats-exporter/exporter.h"
 
+#include <jansson.h>
+
 #include <gnutls/abstract.h>
 #include <microhttpd.h>
 

@@ -2,11 +2,13 @@
  * are exact all the same, and it is the reader's business to take them as integers. */
 #include "common/abi/load.h"
 #include "common/util/version.h"
+#include "stats-exporter/document.h"
 #include "stats-exporter/json_priv.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* jansson's integers have a sign. A gauge may want it: one lcore may take away what another added.
  * What only grows ends at the largest number there is, after centuries. */

@@ -1,7 +1,7 @@
 /* What the documents are made of. */
 #pragma once
 
-#include "stats-exporter/exporter.h"
+#include "stats-exporter/json.h"
 
 #define INT(v) ((json_int_t)(v)) /* for "I": "i" would turn large unsigned numbers negative */
 

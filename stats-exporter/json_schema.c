@@ -1,4 +1,5 @@
 /* /api/v1/schema: the documents, their counters and words, out of the tables. */
+#include "stats-exporter/document.h"
 #include "stats-exporter/json_priv.h"
 
 static const char *const unit_name[] = {

@@ -1,4 +1,5 @@
 /* The JSON of test cases: state, verdict, progress, rates, latencies, counters. */
+#include "stats-exporter/document.h"
 #include "stats-exporter/json_priv.h"
 
 #include <math.h>

@@ -222,22 +222,32 @@ static const struct {
 } members[] = {{"\"ports\":[]", ports_text}, {"\"test_cases\":[]", tests_text},
 	{"\"tests\":[]", tests_text}};
 
+/* A first guess: 8 KB for a port, and for each of its lcores where they are shown. */
+static size_t members_size(const struct content *c)
+{
+	const struct sample *s = c->s;
+	size_t n_ports;
+
+	if (s == NULL)
+		return 0;
+	n_ports = c->port == UINT32_MAX ? s->n_ports : 1;
+	return n_ports * (c->lcores ? s->n_workers + 1 : 1) * 8192;
+}
+
 /* The document around them: a tree, which is given away. */
 static char *around(json_t *tree, struct content *c, size_t *len)
 {
-	const struct sample *s = c->s;
-	uint32_t n_ports = s == NULL ? 0 : c->port == UINT32_MAX ? s->n_ports : 1;
 	struct out o, rest;
 
 	pieces_of(&c->of_port, STAT_SCOPE_PORT);
 	pieces_of(&c->of_test, STAT_SCOPE_TC);
 	out_init(&rest, 65536);
-	out_init(&o, 65536 + (size_t)n_ports * (c->lcores ? s->n_workers + 1 : 1) * 8192);
+	out_init(&o, 65536 + members_size(c));
 	if (tree_text(&rest, tree) && out_room(&rest, 0) != NULL) {
 		const char *at = rest.text;
 
 		rest.text[rest.len] = '\0';
-		for (size_t i = 0; s != NULL && i < ARRAY_SIZE(members); i++) {
+		for (size_t i = 0; c->s != NULL && i < ARRAY_SIZE(members); i++) {
 			const char *found = strstr(at, members[i].empty);
 
 			if (found == NULL)

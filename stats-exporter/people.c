@@ -1,5 +1,6 @@
 /* Who is attached and what happened, as JSON: the segment's operators and its journal of events, read in place. */
-#include "stats-exporter/exporter.h"
+#include "stats-exporter/document.h"
+#include "stats-exporter/json.h"
 
 #include <errno.h>
 

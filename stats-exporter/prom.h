@@ -1,8 +1,8 @@
 /* A document for Prometheus while it is written. */
 #pragma once
 
-#include "stats-exporter/exporter.h"
 #include "stats-exporter/out.h"
+#include "stats-exporter/prometheus.h"
 
 struct prom {
 	struct out o;

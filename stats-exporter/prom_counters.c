@@ -2,6 +2,7 @@
  * made once for all families, and a line is three copies and a number. */
 #include "stats-exporter/prom.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
 #include "common/abi/load.h"
 #include "common/util/clock.h"
 #include "common/util/version.h"
+#include "stats-exporter/exporter.h"
 #include "stats-exporter/process.h"
 #include "stats-exporter/prom.h"
 

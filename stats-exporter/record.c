@@ -4,9 +4,11 @@
 #include "stats-exporter/record.h"
 
 #include "common/util/clock.h"
+#include "stats-exporter/json.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,6 +3,7 @@
  * files whole, csv.c makes rows. */
 #pragma once
 
+#include "stats-exporter/document.h"
 #include "stats-exporter/exporter.h"
 
 enum record_format {

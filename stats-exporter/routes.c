@@ -1,5 +1,8 @@
 /* What is served: one row a path. */
+#include "stats-exporter/document.h"
 #include "stats-exporter/http.h"
+#include "stats-exporter/json.h"
+#include "stats-exporter/prometheus.h"
 
 #include <string.h>
 

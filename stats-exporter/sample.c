@@ -1,5 +1,7 @@
 /* The step from shared memory to a copy of our own. What comes of the segment is checked here:
  * counts, texts, and records that are being changed. */
+#include "stats-exporter/sample.h"
+
 #include "common/util/clock.h"
 #include "common/util/crash.h"
 #include "common/util/utf8.h"

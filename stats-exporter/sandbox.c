@@ -9,6 +9,7 @@
 #include "stats-exporter/sandbox.h"
 
 #include "common/abi/attach.h"
+#include "stats-exporter/exporter.h"
 
 #include <errno.h>
 #include <fcntl.h>

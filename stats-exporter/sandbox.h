@@ -1,7 +1,7 @@
 /* What the program takes from itself before it serves; see sandbox.c. */
 #pragma once
 
-#include "stats-exporter/exporter.h"
+#include "stats-exporter/listen.h"
 
 struct sandbox_paths {
 	const char *prefix; /* the engine's; NULL: the default */

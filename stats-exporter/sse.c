@@ -3,7 +3,9 @@
  * reads events in place. So who reads slowly misses states, costs little, and slows nobody.
  * A stream that has nothing to say is suspended; the ticker resumes it. */
 #include "common/util/clock.h"
+#include "stats-exporter/document.h"
 #include "stats-exporter/http.h"
+#include "stats-exporter/json.h"
 #include "stats-exporter/sandbox.h"
 
 #include <errno.h>

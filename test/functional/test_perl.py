@@ -93,7 +93,7 @@ def example(ledger, *args, **env):  # noqa: F811
 
 
 def test_the_example_passes_and_fails(ledger):  # noqa: F811
-    done = example(ledger, WARP17_SCALE="1000")
+    done = example(ledger, "--seconds", "1", WARP17_SCALE="1000")
     assert done.returncode == 0, (done.stdout, done.stderr)
     assert done.stdout.endswith("PASS: 4000 HTTP sessions\n") and "4000 established" in done.stdout
     done = example(ledger, "--scale", "10000", "--within", "1", "--rate", "10")

@@ -56,7 +56,8 @@ def world(e):
           "set tests faults port 0 loss 1% duplicate 3%",
           *(f"start tests port {p}" for p in (1, 3, 0, 2)))
     tests = [(0, i) for i in range(5)] + [(2, 0), (2, 1)]
-    wait_for(lambda: all(e.stats(*t)["requests"] > 100 for t in tests), 30)
+    stats = [f"tests stats port {p} test-case-id {t}" for p, t in tests]
+    wait_for(lambda: all(view["stats"]["requests"] > 100 for view in e.shown(*stats)), 30)
     wait_for(lambda: e.state(2, 1) == "FAILED")
 
 
@@ -214,20 +215,21 @@ def test_numbers_are_the_clis_and_go_with_the_engine(engine, exporter, prometheu
             assert have[key] == theirs[c["name"]], key
             compared += theirs[c["name"]] != 0
 
-    for group in {c["group"] for c in schema if c["scope"] == "port"} - {"device", "icmp"}:
+    groups = sorted({c["group"] for c in schema if c["scope"] == "port"} - {"device", "icmp"})
+    for group, view in zip(groups, e.shown(*(f"{'ethernet' if g == 'eth' else g} statistics" for g in groups))):
         counters = [c for c in schema if c["group"] == group]
-        cli = e.show(f"{'ethernet' if group == 'eth' else group} statistics")["ports"]
         for port in range(4):
-            same(counters, cli[str(port)]["stats"], str(port))
+            same(counters, view["ports"][str(port)]["stats"], str(port))
     tc = [c for c in schema if c["group"] == "tc"]
     imix = [{**c, "group": "imix"} for c in tc]
-    for t in e.document()["test_cases"]:
-        port, tcid = t["port"], t["test_case_id"]
-        view = e.show(f"tests stats port {port} test-case-id {tcid}")
+    tests = [(t["port"], t["test_case_id"]) for t in e.document()["test_cases"]]
+    views = e.shown(*(f"tests stats port {port} test-case-id {tcid}" for port, tcid in tests))
+    states = e.shown(*(f"tests state port {port}" for port in range(4)))
+    for (port, tcid), view in zip(tests, views):
         same(tc, view["stats"], str(port), str(tcid))
         for a in view.get("apps", []):
             same(imix, a["stats"], str(port), str(tcid), str(a["app_index"]))
-        state = next(s for s in e.show(f"tests state port {port}")["tests"] if s["test_case_id"] == tcid)
+        state = next(s for s in states[port]["tests"] if s["test_case_id"] == tcid)
         mine = f'{{port="{port}", test_case="{tcid}"}}'
         assert p.number(f"warp17_test_case_target{mine}") == state["target"]
         assert p.number(f"warp17_test_case_achieved{mine}") == state["achieved"]

@@ -1,6 +1,7 @@
 """warp17-search: what it tries next, how it judges, and that on engines, against limits that are known and not its own, it finds
 them; that it says when the limit is its own."""
 import csv
+import dataclasses
 import importlib
 import io
 import json
@@ -22,9 +23,9 @@ from test_traffic import RING
 from warp17 import TOP, wait_for
 
 SEARCH = TOP / "scripts/warp17-search"
-search, kpi, sampler, plans, search_plan, search_cli, histogram, times, accounting = (
+search, kpi, levels, sampler, plans, search_plan, search_cli, histogram, times, accounting = (
     importlib.import_module(f"{client.__name__}.{m}")
-    for m in ("search", "kpi", "sampler", "plan", "search_plan", "search_cli", "histogram", "response_times", "accounting"))
+    for m in ("search", "kpi", "levels", "sampler", "plan", "search_plan", "search_cli", "histogram", "response_times", "accounting"))
 
 
 # ---- what is tried next: no engine
@@ -173,7 +174,7 @@ def sample(ms, load=10.0, rx=0, times=None, **counters):
     stats = {**{k: 0 for k in COUNTERS}, **counters}
     port = {"port": {"rx_bytes": rx, "tx_bytes": rx}, "drop": {"tx_full": 0}, "tsm": {}, "device": {"rx_missed": 0}}
     return sampler.Sample(0, ms * 1000000, {}, {(0, 0): {"stats": stats}, (1, 0): {"stats": stats}}, {0: port, 1: port},
-                          [{"lcore": 1, "load_percent": load}], {(0, 0): times} if times else {})
+                          [{"lcore": 1, "load_percent": load}], ms * 1000000, {(0, 0): times} if times else {})
 
 
 def taken(begin, first, last):
@@ -287,6 +288,40 @@ def test_no_level_fails_early_that_could_still_hold():
     assert v.sure and not v.holds
     three = lambda ms: steady(ms, resp_errors=ms // 700)  # noqa: E731: of 2000 so far, and of 4200 that there will be
     assert judged(three, failed=0.001, **half).holds and judged(three, **half).sure
+    waiting = lambda ms: steady(ms, 500, waiting=700)  # noqa: E731: these may all be answered at once
+    assert judged(waiting, **half).holds and judged(waiting, seconds=4).reason
+    opening = lambda ms: {"opened": ms // 2 + 700, "estab": ms // 2, "estab_now": 9}  # noqa: E731
+    assert judged(opening, goal="connections", **half).holds
+    assert judged(lambda ms: {**opening(ms), "failed_syn": 500}, goal="connections", **half).sure
+
+
+class Given:
+    """Looks at what happens in at(ms), 20 times a second."""
+
+    def __init__(self, at):
+        self._at, self._ms = at, 0
+
+    def quick(self):
+        self._ms += 50
+        return sample(self._ms, **self._at(self._ms))
+
+    whole = quick
+
+
+@pytest.mark.parametrize("per_second,holds", [(1000, True), (500, False)])
+def test_a_level_holds_over_its_whole_window_or_not_at_all(monkeypatch, per_second, holds):
+    """After 400 ms without a transaction it looks sure to fail, and the look after that sees all that was missing: whether the level
+    holds is what comes then."""
+    monkeypatch.setattr(levels, "LOOK_S", 0.0001)
+    monkeypatch.setattr(levels, "LOOKS_MAX", 40000)
+    at = lambda ms: steady(0 if ms <= 450 else 450 + (ms - 500) * per_second // 1000, waiting=0)  # noqa: E731
+    load = search_plan.PlanLoad(plans.structured(json.dumps({**LINK, "cases": LINK["cases"][:2]}), "link.json", json=True), "transactions")
+    load.where = kpi.Where([(0, 0)], [(1, 0)])
+    samples, asked = [], kpi.Asked("transactions", 1000, 1000.0, 100, 4.0)
+    tried = levels.Levels(None, load, kpi.Criteria(), 0, 0, lambda phase: None, time.monotonic() + 60)
+    verdict = tried._sustain(Given(at), sample(0), asked, samples)
+    assert verdict.holds == holds and len(samples) > 10, verdict
+    assert samples[-1].mono_ns - samples[0].mono_ns >= 4e9 or not holds
 
 
 def test_so_many_may_fail():
@@ -300,6 +335,16 @@ def test_connections_of_one_transaction_each():
     assert kpi.kpis(window(at, "connections"))["tcp_connections_per_second"] == 1000
     early = lambda ms: {**at(ms), "responses": ms - ms // 2000 * 20}  # noqa: E731: closed without a response
     assert "failed transactions" in judged(early, goal="connections").reason
+
+
+def test_throughput_is_over_the_time_between_its_own_readings():
+    """Ports are read before the test cases are, on a busy machine long before: 1.25 MB/s are 10 Mbit/s."""
+    def read(ms, before):
+        return dataclasses.replace(sample(ms, rx=1250 * (ms - before), **steady(ms)), ports_ns=(ms - before) * 1000000)
+
+    for first, last in ((0, 0), (500, 0), (0, 500)):
+        w = kpi.Window(sample(0), [read(1000, first), read(3000, last)], kpi.Where([(0, 0)], [(1, 0)]), "throughput")
+        assert kpi.throughput(w) == {"both_ways": 20.0, "to_client": 10.0, "to_server": 10.0} and w.rate("responses") == 1000
 
 
 def test_concurrent_connections_are_all_up_all_the_time():
@@ -316,11 +361,15 @@ SHORT = ("--ramp", "0.5", "--warm-up", "0.5", "--sustain", "1", "--confirm", "2"
 LONGER = ("--ramp", "0.5", "--warm-up", "0.5", "--sustain", "2", "--confirm", "4")
 
 def searched(*args, code=0, env=None, timeout=240):
-    """(document, what standard error said); the document is what its schema says, the exit status what it says itself."""
+    """(document, what standard error said); the document is what its schema says, the exit status what it says itself. No level
+    holds of which less was seen than was asked for."""
     done = run(SEARCH, *args, "--json", "-", env=env, timeout=timeout)
     assert done.returncode == code, (done.stdout[-2000:], done.stderr)
     doc = schemas.check(json.loads(done.stdout))
     assert doc["exit_code"] == code
+    for r in doc["levels"]:
+        least = doc["search"]["confirm_s" if r["stage"] == "sustain" else "sustain_s"]
+        assert not r["holds"] or r["kpis"]["window_s"] >= least, (r, done.stderr)
     return doc, done.stderr
 
 

@@ -7,6 +7,7 @@
 
 #include <microhttpd.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

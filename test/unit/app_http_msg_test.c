@@ -1,20 +1,9 @@
 /* HTTP: the messages that are built, and the settings that are refused. */
-#include "engine/l7_app/l7_app.h"
+#include "test/unit/app_http.h"
 #include "test/unit/unit.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define TEXT(field, value) snprintf(field, sizeof(field), "%s", value)
-
-static struct tc_config config(enum tc_kind side)
-{
-	struct tc_config cfg = {.kind = side, .app = {.kind = app_kind_HTTP}, .proto = l4proto_TCP};
-
-	TEXT(cfg.app.http.host, "www.foo42.net");
-	TEXT(cfg.app.http.object, "/index.html");
-	return cfg;
-}
 
 static void assert_message(const struct app_tc *tc, uint8_t kind, const char *head, uint32_t body)
 {
@@ -28,7 +17,7 @@ static void assert_message(const struct app_tc *tc, uint8_t kind, const char *he
 
 static void messages_are_as_specified(void **state)
 {
-	struct tc_config cfg = config(tc_kind_CLIENT);
+	struct tc_config cfg = http_config(tc_kind_CLIENT);
 	struct app_tc tc;
 	char err[100];
 
@@ -59,7 +48,7 @@ static void messages_are_as_specified(void **state)
 
 static void post_says_its_length(void **state)
 {
-	struct tc_config cfg = config(tc_kind_CLIENT);
+	struct tc_config cfg = http_config(tc_kind_CLIENT);
 	struct app_tc tc;
 	char err[100];
 
@@ -82,7 +71,7 @@ static void post_says_its_length(void **state)
 /* What the user says replaces what we would say; nothing follows "Connection: close". */
 static void no_field_comes_twice(void **state)
 {
-	struct tc_config cfg = config(tc_kind_CLIENT);
+	struct tc_config cfg = http_config(tc_kind_CLIENT);
 	struct app_tc tc;
 	char err[100];
 
@@ -95,7 +84,7 @@ static void no_field_comes_twice(void **state)
 	TEXT(cfg.app.http.fields, "X: close\r\nConnection: TE, Close\r\n");
 	assert_int_equal(app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)), 0);
 	assert_int_equal(tc.requests, 1);
-	cfg = config(tc_kind_SERVER);
+	cfg = http_config(tc_kind_SERVER);
 	TEXT(cfg.app.http.fields, "Connection: close\r\nSERVER: x\r\n");
 	assert_int_equal(app_tc_init(&tc, &cfg.app, cfg.kind, cfg.proto, err, sizeof(err)), 0);
 	assert_int_equal(tc.requests, 1);
@@ -115,7 +104,7 @@ static void bad_settings_are_refused(void **state)
 	(void)state;
 #define REFUSED(side, change)                                                                   \
 	do {                                                                                    \
-		cfg = config(side);                                                             \
+		cfg = http_config(side);                                                        \
 		change;                                                                         \
 		err[0] = '\0';                                                                  \
 		assert_true(                                                                    \

@@ -1,7 +1,7 @@
 /* HTTP: a corpus of messages with what is expected of each, in one piece, cut at every byte, and
  * in pieces of every size; then the same with random bytes changed. In one piece mostly
  * http_head.c reads them, in bytes http_parse.c. */
-#include "engine/l7_app/l7_app.h"
+#include "test/unit/app_http.h"
 #include "test/unit/unit.h"
 
 #include <stdio.h>
@@ -526,21 +526,10 @@ static void server_counts_what_was_cut_off(void **state)
 	assert_int_equal(r.http.closed_req, 0);
 }
 
-#define TEXT(field, value) snprintf(field, sizeof(field), "%s", value)
-
-static struct tc_config config(enum tc_kind side)
-{
-	struct tc_config cfg = {.kind = side, .app = {.kind = app_kind_HTTP}, .proto = l4proto_TCP};
-
-	TEXT(cfg.app.http.host, "www.foo42.net");
-	TEXT(cfg.app.http.object, "/index.html");
-	return cfg;
-}
-
 /* Built by a server, byte by byte as app_payload() gives it, and read by a client. */
 static void own_messages_are_understood(void **state)
 {
-	struct tc_config cfg = config(tc_kind_SERVER);
+	struct tc_config cfg = http_config(tc_kind_SERVER);
 	struct app_tc tc;
 	struct run r;
 	char err[100];
@@ -584,7 +573,7 @@ int main(void)
 		cmocka_unit_test(server_counts_what_was_cut_off),
 		cmocka_unit_test(own_messages_are_understood),
 	};
-	struct tc_config c = config(tc_kind_CLIENT), s = config(tc_kind_SERVER);
+	struct tc_config c = http_config(tc_kind_CLIENT), s = http_config(tc_kind_SERVER);
 	char err[100];
 
 	if (app_tc_init(&client, &c.app, c.kind, c.proto, err, sizeof(err)) != 0

@@ -1,8 +1,8 @@
 /* What the exporter's documents are made with: the format that is asked for, steps of latencies, numbers
  * as text, and what the process takes. */
-#include "stats-exporter/exporter.h"
 #include "stats-exporter/out.h"
 #include "stats-exporter/process.h"
+#include "stats-exporter/prometheus.h"
 #include "test/unit/unit.h"
 
 #include <inttypes.h>

@@ -1,6 +1,8 @@
 /* From a segment to JSON and Prometheus text, without an engine: numbers at their limits, texts
  * that are none, records that come, go, and are being changed. */
 #include "stats-exporter/exporter.h"
+#include "stats-exporter/json.h"
+#include "stats-exporter/prometheus.h"
 #include "test/unit/unit.h"
 
 #include <errno.h>

@@ -1,12 +1,11 @@
 /* ICMP errors about what we sent: whom they meet, and what they do. */
-#include "test/unit/stack.h"
+#include "test/unit/tcp_peer.h"
 
 #include <rte_byteorder.h>
 #include <rte_mbuf.h>
 
 #include <string.h>
 
-#define REQUEST "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 #define BODY 30000
 
 /* The first bytes of a segment that `port` is said to have sent. */
@@ -153,73 +152,22 @@ static void forged_errors_change_nothing(void **state)
 	stack_end();
 }
 
-/* A connection to the server whose peer takes segments of 1460 bytes: peer_connect() has no options.
- * The server's initial sequence number. */
-static uint32_t connect_1460(uint16_t sport)
-{
-	uint8_t f[14 + 20 + 24] = {0}, mss[4] = {2, 4, 1460 >> 8, 1460 & 255};
-	struct ip4_hdr ip = {.ver_ihl = 0x45,
-		.total_len_be16 = rte_cpu_to_be_16(44),
-		.proto = IPPROTO_TCP4,
-		.src_be32 = rte_cpu_to_be_32(CLIENT_IP),
-		.dst_be32 = rte_cpu_to_be_32(SERVER_IP)};
-	struct tcp_hdr th = {.sport_be16 = rte_cpu_to_be_16(sport),
-		.dport_be16 = rte_cpu_to_be_16(80),
-		.seq_be32 = rte_cpu_to_be_32(5000),
-		.off = 0x60,
-		.flags = TCP_SYN,
-		.wnd_be16 = 0xffff};
-	struct peer_seg s = {.sport = sport,
-				.dport = 80,
-				.seq = 5001,
-				.flags = TCP_ACK,
-				.wnd = 65535},
-			got;
-
-	memcpy(f, ports[1].mac, 6);
-	memcpy(f + 6, ports[0].mac, 6);
-	f[12] = 8;
-	memcpy(f + 14, &ip, sizeof(ip));
-	memcpy(f + 34, &th, sizeof(th));
-	memcpy(f + 54, mss, sizeof(mss));
-	peer_frame(1, f, sizeof(f));
-	stack_run_us(50);
-	assert_true(peer_take(1, &got));
-	assert_int_equal(got.flags, TCP_SYN | TCP_ACK);
-	s.ack = got.seq + 1;
-	peer_send(1, &s);
-	stack_run_us(50);
-	return got.seq;
-}
-
-/* The server has sent its first window of a response; the peer has acknowledged nothing of it. */
-static struct peer_seg response_on_its_way(uint16_t sport)
-{
-	struct peer_seg s = {.sport = sport, .dport = 80, .wnd = 65535, .flags = TCP_ACK | TCP_PSH};
-
-	s.ack = connect_1460(sport) + 1;
-	s.seq = 5001;
-	s.data = REQUEST;
-	s.len = sizeof(REQUEST) - 1;
-	peer_send(1, &s);
-	s.seq += s.len;
-	s.len = 0;
-	s.flags = TCP_ACK;
-	stack_run_us(50);
-	return s;
-}
-
 static void server(void)
 {
-	struct tc_config *c;
-
-	stack_begin(256, 16, 2048);
-	stack.wired = false;
-	c = stack_tc(1, 0, l4proto_TCP, 0);
-	c->app.kind = app_kind_HTTP;
-	c->app.http.status = http_status_OK_200;
-	c->app.http.body_bytes = BODY;
+	peer_server(BODY);
 	stack_start(1, 0);
+}
+
+/* It has sent its first window of a response; the peer, who takes segments of 1460 bytes, has
+ * acknowledged nothing of it. */
+static struct peer_seg response_on_its_way(uint16_t sport)
+{
+	static const uint8_t mss[] = {2, 4, 1460 >> 8, 1460 & 255};
+	struct peer_seg s = peer_syn(sport, mss, sizeof(mss));
+
+	peer_syn_ack(&s);
+	peer_text(1, &s, REQUEST);
+	return s;
 }
 
 /* Takes all and acknowledges it until nothing comes; the largest segment. Each byte comes once. */

@@ -1,7 +1,7 @@
 /* What a test case's packets have in their IPv4 headers, from the packets: ToS, and the Internet
  * Timestamp option with all that depends on the header's length. */
 #include "engine/l1_port/l1_port.h"
-#include "test/unit/stack.h"
+#include "test/unit/tcp_peer.h"
 
 #include <rte_byteorder.h>
 
@@ -148,8 +148,7 @@ static void every_packet_has_the_tos(void **state)
 /* Those that a stop sends, and what answers an ACK that is of no use to a connection. */
 static void resets_have_it_too(void **state)
 {
-	struct peer_seg s = {.dport = 80, .sport = 7000, .seq = 5, .flags = TCP_SYN, .wnd = 9000},
-			got;
+	struct peer_seg s = peer_syn(7000, NULL, 0), got;
 
 	(void)state;
 	stack_begin(64, 64, 1024);
@@ -157,14 +156,9 @@ static void resets_have_it_too(void **state)
 	both(l4proto_TCP, 1, 1, 1);
 	cfg_of(1)->ipv4.tos = 0x48;
 	stack_start(1, 0);
-	peer_send(1, &s);
-	stack_run_us(50);
-	assert_true(peer_take(1, &got));
-	s.seq = 6;
-	s.ack = got.seq + 77;
-	s.flags = TCP_ACK;
-	peer_send(1, &s);
-	stack_run_us(50);
+	peer_syn_ack(&s);
+	s.ack += 76;
+	peer_say(1, &s);
 	assert_true(peer_take(1, &got));
 	assert_int_equal(got.flags, TCP_RST);
 	assert_int_equal(got.tos, 0x48);

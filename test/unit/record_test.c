@@ -1,9 +1,11 @@
 /* What recordings are made of, without an engine: documents and rows of a segment, files, options. */
+#include "stats-exporter/json.h"
 #include "stats-exporter/record.h"
 #include "test/unit/unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,6 +3,8 @@
  * machine changes little; the best of some runs counts. Prints its figures. */
 #include "common/util/clock.h"
 #include "stats-exporter/exporter.h"
+#include "stats-exporter/json.h"
+#include "stats-exporter/prometheus.h"
 #include "test/unit/unit.h"
 
 #include <inttypes.h>

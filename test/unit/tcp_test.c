@@ -86,24 +86,14 @@ static void half_closed_client_gets_its_last_response(void **state)
 
 static void bad_ack_in_syn_received_earns_a_rst(void **state)
 {
-	struct peer_seg s = {.sport = 1000,
-				.dport = 80,
-				.seq = 5000,
-				.flags = TCP_SYN,
-				.wnd = 65535},
-			got;
+	struct peer_seg s = peer_syn(1000, NULL, 0), got;
 
 	(void)state;
 	peer_server(0);
 	stack_start(1, 0);
-	peer_send(1, &s);
-	stack_run_us(50);
-	assert_true(peer_take(1, &got));
-	s.seq = 5001;
-	s.ack = got.seq + 77;
-	s.flags = TCP_ACK;
-	peer_send(1, &s);
-	stack_run_us(50);
+	peer_syn_ack(&s);
+	s.ack += 76;
+	peer_say(1, &s);
 	assert_true(peer_take(1, &got));
 	assert_int_equal(got.flags, TCP_RST);
 	assert_int_equal(got.seq, s.ack);

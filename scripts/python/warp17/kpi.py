@@ -131,6 +131,16 @@ class Window:
         """The counter that the goal's rate is about."""
         return "estab" if self.goal == CONNECTIONS else "responses"
 
+    def begun(self) -> str:
+        """The counter of attempts at that."""
+        return "opened" if self.goal == CONNECTIONS else "requests"
+
+    def to_come(self) -> int:
+        """So many more may be done of what was begun, whatever the rate."""
+        last = self.samples[-1]
+        gone = self.count("failed_syn", last) if self.goal == CONNECTIONS else 0
+        return max(0, self.count(self.begun(), last) - self.count(self.done(), last) - gone)
+
     def under_way(self, sample: Sample) -> int:
         """Connections from SYN to the response's last byte, where each carries one transaction; else requests without
         response. What failed is not among them."""
@@ -152,9 +162,11 @@ class Window:
         early = self.broken_off(self.samples[-1]) - self.broken_off(self.samples[0])
         return self.grown(*TERMINATED) + max(0, early)
 
-    def bytes(self, ports: Iterable[int], what: str) -> int:
-        last, first = self.samples[-1].ports, self.samples[0].ports
-        return sum(last[p]["port"][what] - first[p]["port"][what] for p in ports)
+    def mbps(self, ports: Iterable[int], what: str) -> float:
+        """Of a counter of bytes, over the time between its own readings."""
+        last, first = self.samples[-1], self.samples[0]
+        ns = last.ports_ns - first.ports_ns
+        return sum(last.ports[p]["port"][what] - first.ports[p]["port"][what] for p in ports) * 8e3 / ns if ns > 0 else 0.0
 
     def times(self, begin: str) -> Optional[ResponseTimes]:
         """Of the window, of all clients of which they are measured from there; None: of none."""
@@ -205,7 +217,7 @@ def throughput(w: Window) -> Dict[str, Any]:
     client's port received and sent."""
     clients, servers = w.where.client_ports, w.where.server_ports
     there = (clients, "tx_bytes") if not w.where.servers else (servers, "rx_bytes")
-    mbps = [w.bytes(*of) * 8 / w.seconds / 1e6 for of in ((clients, "rx_bytes"), there)] if w.seconds > 0 else [0.0, 0.0]
+    mbps = [w.mbps(*of) for of in ((clients, "rx_bytes"), there)]
     return {"both_ways": round(sum(mbps), 3), "to_client": round(mbps[0], 3), "to_server": round(mbps[1], 3)}
 
 
@@ -228,7 +240,7 @@ def kpis(w: Window) -> Dict[str, Any]:
 
 
 def attempts(w: Window) -> int:
-    return w.grown("opened" if w.goal == CONNECTIONS else "requests")
+    return w.grown(w.begun())
 
 
 # ---- criteria
@@ -269,9 +281,10 @@ def all_up(w: Window, asked: Asked, v: Verdict) -> None:
 
 
 def rate_kept(w: Window, asked: Asked, criteria: Criteria, v: Verdict, over: bool) -> None:
+    """Before the window is over: what is under way may all come at once, and what is begun from now on at the highest rate."""
     done = w.grown(w.done())
     wanted = asked.per_second * (w.seconds if over else asked.seconds)
-    best = done if over else done + max(0.0, asked.seconds - w.seconds) * asked.per_second * (1 + criteria.tolerance)
+    best = done if over else done + w.to_come() + max(0.0, asked.seconds - w.seconds) * asked.per_second * (1 + criteria.tolerance)
     if best < wanted * (1 - criteria.tolerance) - 2:
         got = w.rate(w.done())
         v.fails(f"{got:.1f}/s of {asked.per_second:.1f}/s asked ({100 * (got / asked.per_second - 1):+.1f} %)")

@@ -147,18 +147,21 @@ class Levels:
         return v
 
     def _sustain(self, looks: Looks, base: Sample, asked: Asked, samples: List[Sample]) -> Verdict:
-        """Fills samples; ends early when it is sure that the level fails."""
+        """Fills samples; ends early when it is sure that the level fails. What one look was sure of and the last one is not, as a
+        burst came between, was not sure: the window goes on."""
         self._say("sustain")
         every = max(LOOK_S, asked.seconds / LOOKS_MAX)
         samples.append(looks.whole())
-        while (w := self._window(base, samples)).seconds < asked.seconds:
-            if kpi.judge(w, asked, self._criteria, over=False).sure:
-                break
-            self._pause(every)
-            samples.append(looks.quick())
-        over = w.seconds >= asked.seconds
-        samples.append(looks.whole())
-        return kpi.judge(self._window(base, samples), asked, self._criteria, over)
+        while True:
+            while (w := self._window(base, samples)).seconds < asked.seconds and not kpi.judge(w, asked, self._criteria, over=False).sure:
+                self._pause(every)
+                samples.append(looks.quick())
+            samples.append(looks.whole())
+            w = self._window(base, samples)
+            over = w.seconds >= asked.seconds
+            verdict = kpi.judge(w, asked, self._criteria, over)
+            if over or verdict.sure:
+                return verdict
 
     def _pause(self, seconds: float) -> None:
         if time.monotonic() + seconds > self._deadline:

@@ -26,6 +26,7 @@ class Sample:
     stats       of each test case, as statistics() has them
     ports       of each port: {"port": counters, "drop": counters, "tsm": counters, "device": counters}
     workers     as show lcore load has them
+    ports_ns    when ports were read, by the clock of mono_ns: earlier, where the rest was read anew
     times       response times, of test cases of which they were asked for
     """
 
@@ -35,6 +36,7 @@ class Sample:
     stats: Mapping[Key, Dict[str, Any]]
     ports: Mapping[int, Dict[str, Dict[str, int]]]
     workers: Sequence[Dict[str, Any]]
+    ports_ns: int
     times: Mapping[Key, ResponseTimes] = field(default_factory=dict)
 
 
@@ -71,7 +73,8 @@ class Sampler:
         ports = {p: {g: view["ports"][str(p)]["stats"] for g, view in zip(GROUPS, groups)} for p in self._ports}
         for p, counters in ports.items():
             counters["device"] = groups[0]["ports"][str(p)]["device"]
-        return Sample(ping["realtime_ns"], ping["mono_ns"], {k: states[k] for k in self._keys}, stats, ports, load["workers"], times)
+        return Sample(ping["realtime_ns"], ping["mono_ns"], {k: states[k] for k in self._keys}, stats, ports, load["workers"],
+                      ping["mono_ns"], times)
 
     def _batch(self, calls: Sequence[Tuple[str, Dict[str, Any]]]) -> List[Any]:
         answers: List[Any] = []
