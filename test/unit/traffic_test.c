@@ -418,6 +418,28 @@ static void answers_do_not_wait_behind_requests(void **state)
 	stack_end();
 }
 
+/* As fast as they come up they ask, and are answered: openings and requests share the port. */
+static void openings_leave_room_for_requests(void **state)
+{
+	const uint32_t half = 20000;
+
+	(void)state;
+	stack_begin(4 * half + 64, 16, 16384);
+	stack.room = 1024;
+	pair(l4proto_TCP, 2 * half, 16, 16);
+	stack_start(1, 0);
+	stack_start(0, 0);
+	for (uint32_t i = 0; stack_stats(0, 0)->estab_now < half; i++) {
+		assert_true(i < 10000);
+		stack_run_us(50);
+	}
+	assert_in_range(stack_stats(0, 0)->estab_now, half, 2 * half - 1000);
+	assert_in_range(stack_stats(0, 0)->responses, half / 2, 4 * half);
+	stack_stop(0, 0);
+	stack_run_ms(100); /* the queue forgets those that wanted to ask */
+	stack_end();
+}
+
 static void uptimes_that_end_together_wait_for_room(void **state)
 {
 	struct tc_config *c;
@@ -514,6 +536,7 @@ int main(void)
 		cmocka_unit_test(pool_that_is_too_small_is_said_once_and_used_whole),
 		cmocka_unit_test(every_byte_is_rebuilt_as_it_was),
 		cmocka_unit_test(answers_do_not_wait_behind_requests),
+		cmocka_unit_test(openings_leave_room_for_requests),
 		cmocka_unit_test(uptimes_that_end_together_wait_for_room),
 		cmocka_unit_test(grace_time_goes_on_while_sessions_close),
 		cmocka_unit_test(few_buffers_on_a_bad_wire_do_not_lock_up),
