@@ -11,8 +11,9 @@
 #include <rte_prefetch.h>
 
 /* Sessions opened in a turn, beside a burst received of each port: neither starves the other. Handshakes of so many
- * fill the port, so half where data waits for room: it goes in the other half. */
+ * fill the port: where data waits for room, fewer leave it a quarter. */
 #define OPEN_BURST 32
+#define OPEN_BESIDE_DATA 24
 #define SEND_BURST 128
 #define CLOSE_BURST 64
 #define NEIGHBOUR_WAIT_MS 1000
@@ -211,7 +212,7 @@ static inline uint32_t part_of(const struct tc_run *tc, uint32_t burst)
 static uint32_t open_run(struct lcore *lc, struct lport *lp, struct tc_run *tc, struct lane *l)
 {
 	uint32_t ready = tc->n - l->next + l->q_open.n, i;
-	uint32_t burst = lp->blocked.n != 0 ? OPEN_BURST / 2 : OPEN_BURST;
+	uint32_t burst = lp->blocked.n != 0 ? OPEN_BESIDE_DATA : OPEN_BURST;
 	uint32_t n = MIN_OF(ready, part_of(tc, burst));
 
 	if (n == 0) {
