@@ -17,7 +17,8 @@ BESIDE = {"test_exporter", "test_exporter_api", "test_exporter_http", "test_reco
           "test_build", "test_cli", "test_completion", "test_conf_file", "test_config", "test_criteria", "test_docs", "test_examples", "test_files",
           "test_nonroot", "test_operators", "test_programs", "test_scripts", "test_show_config", "test_start", "test_trust",
           "test_ui", "test_run", "test_pytest_plugin", "test_fleet", "test_fleet_parts", "test_config_fleet",
-          "test_imix", "test_ipv4_options", "test_tcp_options", "test_vlan", "test_mtu", "test_clear", "test_ports"}
+          "test_imix", "test_ipv4_options", "test_tcp_options", "test_vlan", "test_mtu", "test_clear", "test_ports",
+          "test_apps", "test_install", "test_ip", "test_kernel", "test_multicast", "test_wire"}
 
 
 def pytest_configure(config):
