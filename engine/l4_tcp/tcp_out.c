@@ -7,25 +7,6 @@
 
 #include <string.h>
 
-static apart void payload_pieces(
-	const struct app_tc *app, uint8_t kind, uint32_t off, uint8_t *to, uint32_t len)
-{
-	uint32_t size = app->msg[kind].len;
-
-	while (len != 0) {
-		uint32_t n;
-		const uint8_t *from = app_payload(app, kind, off, &n);
-
-		n = MIN_OF(n, len);
-		memcpy(to, from, n);
-		to += n;
-		len -= n;
-		off += n;
-		if (off == size)
-			off = 0;
-	}
-}
-
 /* The bytes of the stream at seq, out of the application's messages. Bytes before tx_base belong to
  * earlier messages of the same kind: kinds change only when all is acknowledged. */
 static force_inline void payload_copy(struct lcore *lc, const struct tc_run *tc,
@@ -42,7 +23,7 @@ static force_inline void payload_copy(struct lcore *lc, const struct tc_run *tc,
 		off = off == 0 ? 0 : size - off;
 	}
 	if (unlikely(!app_short_copy(app, kind, off, to, len)))
-		payload_pieces(app, kind, off, to, len);
+		traffic_payload(app, kind, off, to, len);
 	if (unlikely(app->tx_stamp))
 		traffic_stamp(lc, app, off, to, len);
 }

@@ -101,21 +101,6 @@ void udp_end(struct lcore *lc, struct conn *c, uint32_t id, uint64_t *failure)
 	traffic_gone(lc, lp, tc, c, id);
 }
 
-static apart void payload_pieces(
-	const struct app_tc *app, uint8_t kind, uint32_t off, uint8_t *to, uint32_t len)
-{
-	while (len != 0) {
-		uint32_t n;
-		const uint8_t *from = app_payload(app, kind, off, &n);
-
-		n = MIN_OF(n, len);
-		memcpy(to, from, n);
-		to += n;
-		off += n;
-		len -= n;
-	}
-}
-
 static void payload_copy(
 	struct lcore *lc, const struct tc_run *tc, const struct conn *c, uint8_t *to, uint32_t len)
 {
@@ -123,7 +108,7 @@ static void payload_copy(
 	uint32_t off = c->tx_base;
 
 	if (unlikely(!app_short_copy(app, TXK_NOW(c->tx_kind), off, to, len)))
-		payload_pieces(app, TXK_NOW(c->tx_kind), off, to, len);
+		traffic_payload(app, TXK_NOW(c->tx_kind), off, to, len);
 	if (unlikely(app->tx_stamp))
 		traffic_stamp(lc, app, off, to, len);
 }

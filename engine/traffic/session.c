@@ -23,6 +23,23 @@ static void begin_now(const struct tc_run *tc, struct conn *c, uint8_t kind)
 	}
 }
 
+void traffic_payload(
+	const struct app_tc *app, uint8_t kind, uint32_t off, uint8_t *to, uint32_t len)
+{
+	while (len != 0) {
+		uint32_t n;
+		const uint8_t *from = app_payload(app, kind, off, &n);
+
+		n = MIN_OF(n, len);
+		memcpy(to, from, n);
+		to += n;
+		len -= n;
+		off += n;
+		if (off == app->msg[kind].len)
+			off = 0;
+	}
+}
+
 /* Another kind than the last has to wait until that is acknowledged: retransmission rebuilds bytes
  * by their kind. */
 static bool begin_message(const struct tc_run *tc, struct conn *c, uint8_t kind)

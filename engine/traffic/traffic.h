@@ -132,6 +132,11 @@ static force_inline void latency_bytes(struct lcore *lc, struct tc_run *tc, cons
 	else
 		latency_messages(lc, tc, c, data, len);
 }
+/* What a transport sends that app_short_copy() does not take: len bytes of messages of a kind, one behind the other, from
+ * off on within the first. */
+apart void traffic_payload(
+	const struct app_tc *app, uint8_t kind, uint32_t off, uint8_t *to, uint32_t len);
+
 /* Stamps of messages, over len bytes of them at `to`: app_stamps_write(). */
 static force_inline void traffic_stamp(
 	struct lcore *lc, const struct app_tc *app, uint32_t off, uint8_t *to, uint32_t len)
